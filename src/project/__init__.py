@@ -1,0 +1,1 @@
+"""Tabular machine learning from versioned data to a registered model."""

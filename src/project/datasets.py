@@ -1,0 +1,67 @@
+"""Catalog datasets of the project's own."""
+
+import hashlib
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from kedro.io import AbstractDataset, DatasetError
+
+from . import serialization
+
+
+class SkopsDataset(AbstractDataset[Any, Any]):
+    """A fitted scikit-learn object as a skops file with reproducible bytes.
+
+    Args:
+        filepath: where the file is.
+        trusted: names of the types that it may be built of beyond those skops knows.
+        metadata: anything; Kedro ignores it.
+    """
+
+    def __init__(self, filepath: str, trusted: list[str], metadata: dict[str, Any] | None = None) -> None:
+        self._filepath = PurePosixPath(filepath)
+        self._trusted = trusted
+        self.metadata = metadata
+
+    def save(self, data: Any) -> None:
+        """Store the object; a failed save leaves the earlier file as it was."""
+        target = Path(self._filepath)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        serialization.dump(data, target, self._trusted)
+
+    def load(self) -> Any:
+        """Read the object."""
+        return serialization.load(Path(self._filepath), self._trusted)
+
+    def _exists(self) -> bool:
+        return Path(self._filepath).is_file()
+
+    def _describe(self) -> dict[str, Any]:
+        return {"filepath": self._filepath}
+
+
+class FileVersionsDataset(AbstractDataset[None, dict[str, str]]):
+    """What is in some files: loads as a mapping of file to md5, the same md5 that DVC has for it.
+
+    Args:
+        filepath: a folder.
+        pattern: which files in it, as a glob pattern.
+    """
+
+    def __init__(self, filepath: str, pattern: str) -> None:
+        self._folder = Path(filepath)
+        self._pattern = pattern
+
+    def load(self) -> dict[str, str]:
+        """File name to md5, in alphabetical order."""
+        return {
+            path.name: hashlib.md5(path.read_bytes(), usedforsecurity=False).hexdigest()
+            for path in sorted(self._folder.glob(self._pattern))
+        }
+
+    def save(self, data: None) -> None:
+        """Refuse: this dataset only reads."""
+        raise DatasetError("file versions can only be read")
+
+    def _describe(self) -> dict[str, Any]:
+        return {"filepath": self._folder, "pattern": self._pattern}

@@ -1,0 +1,19 @@
+"""Wiring of the data preparation: the table to its parts. The catalog validates the table."""
+
+from kedro.pipeline import Pipeline, node
+
+from .nodes import split_table
+
+
+def create_pipeline() -> Pipeline:
+    """`table` in; train, calibration, test and live tables out."""
+    return Pipeline(
+        [
+            node(
+                split_table,
+                inputs=["table", "params:table", "params:split", "params:seed"],
+                outputs=["train_table", "calibration_table", "test_table", "live_table"],
+                name="split_table",
+            )
+        ]
+    )

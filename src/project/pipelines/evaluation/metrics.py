@@ -1,0 +1,69 @@
+"""Metrics by task, as plain functions of the truth and the scores."""
+
+import numpy as np
+from sklearn import metrics as sk
+
+Metrics = dict[str, float]
+
+
+def classification_metrics(
+    truth: np.ndarray, probabilities: np.ndarray, classes: np.ndarray, n_bins: int
+) -> Metrics:
+    """Metrics of a classification with two classes or more.
+
+    With two classes the last one, in sorted order, counts as the positive one. With more, `roc_auc` and
+    `average_precision` are the mean over the classes, each against the rest.
+
+    Args:
+        truth: class of each row, shape (n_rows,).
+        probabilities: shape (n_rows, n_classes), columns in the order of `classes`.
+        classes: the classes in sorted order.
+        n_bins: bins of equal width for the expected calibration error.
+
+    Raises:
+        ValueError: the truth holds a class that is not among `classes`.
+    """
+    is_class = truth[:, None] == classes[None, :]
+    unknown = sorted(set(truth[~is_class.any(axis=1)]))
+    if unknown:
+        raise ValueError(f"the test rows hold classes that the training rows do not: {unknown}")
+    hits, scores = (is_class[:, 1], probabilities[:, 1]) if len(classes) == 2 else (is_class, probabilities)
+    squares = np.square(scores - hits)
+    predicted = classes.take(probabilities.argmax(axis=1))
+    return {
+        "roc_auc": float(sk.roc_auc_score(hits, scores)),
+        "average_precision": float(sk.average_precision_score(hits, scores)),
+        "log_loss": float(-np.log(np.maximum(probabilities[is_class], np.finfo(float).eps)).mean()),
+        "brier": float((squares if squares.ndim == 1 else squares.sum(axis=1)).mean()),
+        "expected_calibration_error": expected_calibration_error(is_class, probabilities, n_bins),
+        "accuracy": float(sk.accuracy_score(truth, predicted)),
+        "f1_macro": float(sk.f1_score(truth, predicted, labels=classes, average="macro", zero_division=0)),
+    }
+
+
+def expected_calibration_error(is_class: np.ndarray, probabilities: np.ndarray, n_bins: int) -> float:
+    """Mean distance of probability and frequency over bins of equal width, weighted by their rows.
+
+    Of the positive class with two classes, of the most probable class with more (Guo et al. 2017, "On
+    Calibration of Modern Neural Networks", https://arxiv.org/abs/1706.04599).
+
+    Args:
+        is_class: whether a row is of a class, shape (n_rows, n_classes).
+        probabilities: of the same shape.
+        n_bins: number of bins between 0 and 1.
+    """
+    rows = np.arange(len(probabilities))
+    chosen = np.ones(len(rows), dtype=int) if probabilities.shape[1] == 2 else probabilities.argmax(axis=1)
+    confidence, hit = probabilities[rows, chosen], is_class[rows, chosen]
+    bins = np.minimum((confidence * n_bins).astype(int), n_bins - 1)
+    distance = np.bincount(bins, weights=confidence - hit, minlength=n_bins)
+    return float(np.abs(distance).sum() / len(rows))
+
+
+def regression_metrics(truth: np.ndarray, predicted: np.ndarray) -> Metrics:
+    """Mean absolute error, root mean squared error (both in the target's unit) and R2."""
+    return {
+        "mae": float(sk.mean_absolute_error(truth, predicted)),
+        "rmse": float(sk.root_mean_squared_error(truth, predicted)),
+        "r2": float(sk.r2_score(truth, predicted)),
+    }

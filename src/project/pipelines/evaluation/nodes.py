@@ -1,0 +1,131 @@
+"""Evaluate the trained model on the test rows, which training has not seen."""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+from pydantic import Field
+from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.dummy import DummyClassifier, DummyRegressor
+from sklearn.inspection import permutation_importance
+from sklearn.pipeline import make_pipeline
+
+from ...contract import Contract
+from ...model import predict_scores, scores_to_answers
+from ...parameters import Section
+from . import plots
+from .metrics import Metrics, classification_metrics, regression_metrics
+
+
+class Evaluation(Section):
+    """How the model is evaluated."""
+
+    calibration_bins: int = Field(ge=2)
+    importance_rows: int = Field(ge=1)
+    importance_repeats: int = Field(ge=1)
+
+
+class Judged(NamedTuple):
+    """Classes as text: the truth (n_rows,), the probabilities (n_rows, n_classes) and the classes' order."""
+
+    truth: np.ndarray
+    probabilities: np.ndarray
+    classes: np.ndarray
+
+
+def predict_test(
+    test_table: pd.DataFrame, preprocessor: TransformerMixin, model: BaseEstimator, contract: dict[str, Any]
+) -> pd.DataFrame:
+    """The target of each test row beside its prediction and, for a classification, its probabilities."""
+    read = Contract.from_parameters(contract)
+    scores = predict_scores(read, preprocessor, model, test_table)
+    answers = scores_to_answers(scores, getattr(model, "classes_", None), test_table.index)
+    return pd.concat([test_table[[read.target]], answers], axis=1)
+
+
+def measure_metrics(
+    test_predictions: pd.DataFrame,
+    train_table: pd.DataFrame,
+    contract: dict[str, Any],
+    evaluation: dict[str, Any],
+) -> tuple[Metrics, dict[str, dict[str, float]]]:
+    """Metrics of the model, and of a dummy that knows only the training target's distribution.
+
+    Returns:
+        The metrics by name, the dummy's under `dummy_<name>`; and the same as MLflow takes them.
+    """
+    read = Contract.from_parameters(contract)
+    settings = Evaluation.read("evaluation", evaluation)
+    train_target = train_table[read.target].to_numpy()
+    if read.task == "regression":
+        truth = test_predictions[read.target].to_numpy()
+        guess = DummyRegressor().fit(train_target, train_target).predict(truth)
+        model = regression_metrics(truth, test_predictions["prediction"].to_numpy())
+        dummy = regression_metrics(truth, guess)
+    else:
+        judged = _judged(test_predictions, read)
+        guesses = DummyClassifier(strategy="prior").fit(train_target, train_target).predict_proba(judged.truth)
+        bins = settings.calibration_bins
+        model = classification_metrics(judged.truth, judged.probabilities, judged.classes, bins)
+        dummy = classification_metrics(judged.truth, guesses, judged.classes, bins)
+    metrics = model | {f"dummy_{name}": value for name, value in dummy.items()}
+    return metrics, {name: {"value": value, "step": 0} for name, value in metrics.items()}
+
+
+def plot_predictions(
+    test_predictions: pd.DataFrame, contract: dict[str, Any], evaluation: dict[str, Any]
+) -> dict[str, str]:
+    """The plots of the task as SVG text by name."""
+    read = Contract.from_parameters(contract)
+    settings = Evaluation.read("evaluation", evaluation)
+    if read.task == "regression":
+        truth, predicted = test_predictions[read.target], test_predictions["prediction"]
+        return plots.regression_plots(truth.to_numpy(), predicted.to_numpy())
+    judged = _judged(test_predictions, read)
+    return plots.classification_plots(
+        judged.truth, judged.probabilities, judged.classes, settings.calibration_bins
+    )
+
+
+def plot_importance(
+    test_table: pd.DataFrame,
+    preprocessor: TransformerMixin,
+    model: BaseEstimator,
+    contract: dict[str, Any],
+    evaluation: dict[str, Any],
+    seed: int,
+) -> str:
+    """Permutation importance of each column of the contract on a sample of the test rows, as a plot.
+
+    How much the score drops when one column is shuffled among the rows (Breiman 2001, "Random Forests",
+    https://doi.org/10.1023/A:1010933404324).
+    """
+    read = Contract.from_parameters(contract)
+    settings = Evaluation.read("evaluation", evaluation)
+    rows = test_table.sample(min(settings.importance_rows, len(test_table)), random_state=seed)
+    if read.task == "regression":
+        score = "r2"
+    else:
+        score = "roc_auc" if len(model.classes_) == 2 else "neg_log_loss"
+    measured = permutation_importance(
+        make_pipeline(preprocessor, model),
+        read.select(rows),
+        rows[read.target],
+        scoring=score,
+        n_repeats=settings.importance_repeats,
+        random_state=seed,
+    )
+    importance = pd.DataFrame(
+        {"mean": measured.importances_mean, "std": measured.importances_std}, index=read.features
+    )
+    return plots.importance_plot(importance, score)
+
+
+def _judged(predictions: pd.DataFrame, contract: Contract) -> Judged:
+    prefix = "probability_"
+    columns = [name for name in predictions.columns if name.startswith(prefix)]
+    return Judged(
+        truth=predictions[contract.target].astype(str).to_numpy(dtype=object),
+        probabilities=predictions[columns].to_numpy(),
+        classes=np.array([name.removeprefix(prefix) for name in columns], dtype=object),
+    )

@@ -1,0 +1,61 @@
+"""Wiring of the evaluation: the model and the test rows to metrics, plots and the report."""
+
+from kedro.pipeline import Pipeline, node
+
+from .nodes import measure_metrics, plot_importance, plot_predictions, predict_test
+from .report import write_report
+
+
+def create_pipeline() -> Pipeline:
+    """`model`, `preprocessor` and `test_table` in; metrics, plots and the report out."""
+    return Pipeline(
+        [
+            node(
+                predict_test,
+                inputs=["test_table", "preprocessor", "model", "params:table"],
+                outputs="test_predictions",
+                name="predict_test",
+            ),
+            node(
+                measure_metrics,
+                inputs=["test_predictions", "train_table", "params:table", "params:evaluation"],
+                outputs=["metrics", "run_metrics"],
+                name="measure_metrics",
+            ),
+            node(
+                plot_predictions,
+                inputs=["test_predictions", "params:table", "params:evaluation"],
+                outputs="plots",
+                name="plot_predictions",
+            ),
+            node(
+                plot_importance,
+                inputs=[
+                    "test_table",
+                    "preprocessor",
+                    "model",
+                    "params:table",
+                    "params:evaluation",
+                    "params:seed",
+                ],
+                outputs="importance_plot",
+                name="plot_importance",
+            ),
+            node(
+                write_report,
+                inputs={
+                    "metrics": "metrics",
+                    "plots": "plots",
+                    "importance_plot": "importance_plot",
+                    "data_versions": "data_versions",
+                    "contract": "params:table",
+                    "split": "params:split",
+                    "features": "params:features",
+                    "estimator": "params:estimator",
+                    "seed": "params:seed",
+                },
+                outputs="report",
+                name="write_report",
+            ),
+        ]
+    )

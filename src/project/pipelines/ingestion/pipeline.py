@@ -1,0 +1,19 @@
+"""Wiring of the ingestion pipeline: raw tables to the one table of the contract."""
+
+from kedro.pipeline import Pipeline, node
+
+from .nodes import join_flights
+
+
+def create_pipeline() -> Pipeline:
+    """Raw sample tables in, `table` out."""
+    return Pipeline(
+        [
+            node(
+                join_flights,
+                inputs=["flights", "weather", "planes", "params:late_after_minutes"],
+                outputs="table",
+                name="join_flights",
+            )
+        ]
+    )

@@ -1,0 +1,73 @@
+"""Train the estimator that conf/base/parameters_training.yml names."""
+
+import importlib
+import inspect
+from typing import Any
+
+import pandas as pd
+from pydantic import Field
+from sklearn.base import BaseEstimator, is_classifier, is_regressor
+from sklearn.impute import SimpleImputer
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.utils import get_tags
+
+from ...contract import Contract
+from ...parameters import ParameterError, Section
+
+
+class Estimator(Section):
+    """An estimator by name: the import path of its class, and the arguments of its constructor."""
+
+    class_path: str = Field(alias="class")
+    kwargs: dict[str, Any] = {}
+
+
+def train_estimator(
+    train_features: pd.DataFrame,
+    train_table: pd.DataFrame,
+    contract: dict[str, Any],
+    estimator: dict[str, Any],
+    seed: int,
+) -> BaseEstimator:
+    """Fit the estimator on the features (n_rows, n_features) and the target of the same rows.
+
+    Raises:
+        ParameterError: the estimator can't be built, or is not one for the contract's task.
+    """
+    read = Contract.from_parameters(contract)
+    built = build_estimator(Estimator.read("estimator", estimator), read, seed)
+    # A plain array: without feature names to compare, the estimator answers single rows faster.
+    return built.fit(train_features.to_numpy(), train_table[read.target].to_numpy())
+
+
+def build_estimator(settings: Estimator, contract: Contract, seed: int) -> BaseEstimator:
+    """The estimator, not yet fitted, seeded where it takes a `random_state` and none is given.
+
+    One that can't take missing values is put behind imputation by the median and scaling.
+    """
+    estimator_class = _find_class(settings.class_path)
+    arguments = dict(settings.kwargs)
+    if "random_state" in inspect.signature(estimator_class).parameters:
+        arguments.setdefault("random_state", seed)
+    try:
+        estimator = estimator_class(**arguments)
+    except (TypeError, ValueError) as error:
+        raise ParameterError(f"estimator.kwargs in conf/ does not fit {settings.class_path}: {error}") from error
+    fits_task = is_classifier if contract.task == "classification" else is_regressor
+    if not fits_task(estimator):
+        raise ParameterError(f"estimator.class: {settings.class_path} is not for table.task {contract.task}")
+    if get_tags(estimator).input_tags.allow_nan:
+        return estimator
+    return make_pipeline(SimpleImputer(strategy="median", keep_empty_features=True), StandardScaler(), estimator)
+
+
+def _find_class(path: str) -> type[BaseEstimator]:
+    module, _, name = path.rpartition(".")
+    try:
+        found = getattr(importlib.import_module(module), name)
+    except (ImportError, AttributeError, ValueError) as error:
+        raise ParameterError(f"estimator.class in conf/: there is no {path!r} ({error})") from error
+    if not (inspect.isclass(found) and hasattr(found, "fit")):
+        raise ParameterError(f"estimator.class in conf/: {path!r} is not an estimator")
+    return found

@@ -1,0 +1,108 @@
+"""The model registry: versions of the packaged model in MLflow, and which of them is champion."""
+
+import logging
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import mlflow
+import pandas as pd
+from kedro.io import AbstractDataset
+from mlflow.exceptions import MlflowException
+from mlflow.models import ModelSignature
+from mlflow.pyfunc import PyFuncModel
+from mlflow.tracking import MlflowClient
+
+from .model import PackagedModel
+
+logger = logging.getLogger(__name__)
+
+CHAMPION = "champion"
+
+# What MLflow runs to build the model when it loads a version. Written out, because a file inside the package
+# would be run on its own, where relative imports don't work and the package's name is not known.
+_ENTRY_POINT = f"""\
+from mlflow.models import set_model
+
+from {PackagedModel.__module__} import {PackagedModel.__name__}
+
+set_model({PackagedModel.__name__}())
+"""
+
+
+@dataclass(frozen=True)
+class Package:
+    """What a registered version is made of, beside the stored objects.
+
+    `objections` are the reasons why the version may not be champion; none if it may.
+    """
+
+    name: str
+    signature: ModelSignature
+    input_example: pd.DataFrame
+    config: dict[str, Any]
+    requirements: list[str]
+    objections: list[str]
+
+
+class RegisteredModelDataset(AbstractDataset[Package, PyFuncModel]):
+    """Saving registers a new version of a model; loading gives the version of an alias.
+
+    Args:
+        artifacts: files of the stored objects by name, copied into the version as they are.
+        environment: the lock file of the environment, archived with the run.
+        name: the registered model to load; saving takes the package's.
+        alias: the alias to load.
+    """
+
+    def __init__(
+        self, artifacts: dict[str, str], environment: str, name: str, alias: str = CHAMPION
+    ) -> None:
+        self._artifacts = artifacts
+        self._environment = environment
+        self._name = name
+        self._alias = alias
+
+    def save(self, data: Package) -> None:
+        """Log the model to the active run, register it, and make it champion if it may and there is none."""
+        mlflow.log_artifact(self._environment)
+        version = register(data, self._artifacts)
+        if data.objections:
+            logger.warning("%s version %s is registered, but not fit to be champion", data.name, version)
+        elif champion_version(data.name) is None:
+            MlflowClient().set_registered_model_alias(data.name, CHAMPION, version)
+
+    def load(self) -> PyFuncModel:
+        """The model of the alias, ready to predict."""
+        return mlflow.pyfunc.load_model(f"models:/{self._name}@{self._alias}")
+
+    def _describe(self) -> dict[str, Any]:
+        return {"name": self._name, "alias": self._alias}
+
+
+def register(package: Package, artifacts: dict[str, str]) -> str:
+    """Log the packaged model to the active run and register it. Returns the new version's number."""
+    with TemporaryDirectory() as folder:
+        entry_point = Path(folder) / "packaged_model.py"
+        entry_point.write_text(_ENTRY_POINT)
+        logged = mlflow.pyfunc.log_model(
+            name="model",
+            python_model=str(entry_point),
+            artifacts=artifacts,
+            code_paths=[str(Path(__file__).parent)],
+            model_config=package.config,
+            signature=package.signature,
+            input_example=package.input_example,
+            pip_requirements=package.requirements,
+            registered_model_name=package.name,
+        )
+    return str(logged.registered_model_version)
+
+
+def champion_version(name: str) -> str | None:
+    """The number of the champion; None where there is no champion or no such model."""
+    try:
+        return str(MlflowClient().get_model_version_by_alias(name, CHAMPION).version)
+    except MlflowException:
+        return None
