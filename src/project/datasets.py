@@ -1,7 +1,7 @@
 """Catalog datasets of the project's own."""
 
 import hashlib
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
 from kedro.io import AbstractDataset, DatasetError
@@ -19,22 +19,35 @@ class SkopsDataset(AbstractDataset[Any, Any]):
     """
 
     def __init__(self, filepath: str, trusted: list[str], metadata: dict[str, Any] | None = None) -> None:
-        self._filepath = PurePosixPath(filepath)
+        self._filepath = Path(filepath)
         self._trusted = trusted
+        self._kept: tuple[int, Any] | None = None
         self.metadata = metadata
 
     def save(self, data: Any) -> None:
         """Store the object; a failed save leaves the earlier file as it was."""
-        target = Path(self._filepath)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        serialization.dump(data, target, self._trusted)
+        self._filepath.parent.mkdir(parents=True, exist_ok=True)
+        serialization.dump(data, self._filepath, self._trusted)
+        self._keep(data)
 
     def load(self) -> Any:
-        """Read the object."""
-        return serialization.load(Path(self._filepath), self._trusted)
+        """The object as it is in the file now; one that several nodes of a run take is read once."""
+        if self._kept is None or self._kept[0] != self._modified():
+            self._keep(serialization.load(self._filepath, self._trusted))
+        assert self._kept is not None
+        return self._kept[1]
+
+    def _keep(self, fitted: Any) -> None:
+        self._kept = (self._modified(), fitted)
+
+    def _modified(self) -> int:
+        return self._filepath.stat().st_mtime_ns
+
+    def _release(self) -> None:
+        self._kept = None
 
     def _exists(self) -> bool:
-        return Path(self._filepath).is_file()
+        return self._filepath.is_file()
 
     def _describe(self) -> dict[str, Any]:
         return {"filepath": self._filepath}

@@ -6,10 +6,17 @@ from typing import Any
 
 from kedro.framework.context import KedroContext
 from kedro.framework.hooks import hook_impl
+from kedro.io import CatalogProtocol
+from kedro.pipeline import Pipeline
 from kedro.pipeline.node import Node
+from kedro_mlflow.framework.hooks.mlflow_hook import MlflowHook
 from omegaconf import OmegaConf
+from rich.console import Console
+from rich.table import Table
 
 logger = logging.getLogger(__name__)
+
+_METRICS, _REPORT, _DUMMY = "metrics", "report", "dummy_"
 
 
 class ParametersInConfig:
@@ -23,8 +30,25 @@ class ParametersInConfig:
         )
 
 
+class RunTracking(MlflowHook):
+    """kedro-mlflow's hook, which logs a parameter once a run and not once for each node that takes it.
+
+    Each is a transaction of the tracking store: with the contract's columns in most nodes they add up to
+    seconds.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._logged: set[tuple[str | None, str]] = set()
+
+    def _log_param(self, name: str, value: Any) -> None:
+        if (self.run_id, name) not in self._logged:
+            super()._log_param(name, value)
+            self._logged.add((self.run_id, name))
+
+
 class RunReport:
-    """Prints a line for each finished node."""
+    """Prints a line for each finished node, and for a run that evaluates a model its result."""
 
     def __init__(self) -> None:
         self._started: dict[str, float] = {}
@@ -37,4 +61,18 @@ class RunReport:
     @hook_impl
     def after_node_run(self, node: Node) -> None:
         """Say that the node is done, and how long it took."""
-        logger.info("%-20s %5.1f s", node.name, time.perf_counter() - self._started[node.name])
+        logger.info("%-17s %5.1f s", node.name, time.perf_counter() - self._started[node.name])
+
+    @hook_impl
+    def after_pipeline_run(self, pipeline: Pipeline, catalog: CatalogProtocol) -> None:
+        """Print the metrics beside the dummy's, and what to look at next."""
+        if _METRICS not in pipeline.all_outputs():
+            return
+        metrics = catalog.load(_METRICS)
+        table = Table("Metric", "Model", "Dummy")
+        for name, value in metrics.items():
+            if not name.startswith(_DUMMY):
+                table.add_row(name, f"{value:.4f}", f"{metrics[_DUMMY + name]:.4f}")
+        console = Console()
+        console.print(table)
+        console.print("Next: open data/08_reporting/report.html, or `make ui` for all runs and models.")

@@ -4,6 +4,7 @@ MLflow loads it from a registered version with nothing but this package and the 
 checks each row against the contract, predicts, and says where the answer comes from.
 """
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ import numpy as np
 import pandas as pd
 from mlflow.models import ModelSignature
 from mlflow.pyfunc import PythonModel, PythonModelContext
-from mlflow.types import ColSpec, DataType, Schema
+from mlflow.types import ColSpec, DataType, Schema, TensorSpec
 from mlflow.types.schema import Array
 from sklearn.base import BaseEstimator, TransformerMixin
 
@@ -52,7 +53,7 @@ def scores_to_answers(scores: np.ndarray, classes: np.ndarray | None, index: pd.
         return pd.DataFrame({"prediction": scores[:, 0]}, index=index)
     unanswered = np.isnan(scores[:, 0])
     best = classes.take(np.where(unanswered[:, None], 0, scores).argmax(axis=1))
-    prediction = pd.array(best, dtype=_NULLABLE_DTYPES.get(classes.dtype.kind))
+    prediction: Any = pd.array(best, dtype=_NULLABLE_DTYPES.get(classes.dtype.kind))
     if unanswered.any():
         prediction[unanswered] = None
     probabilities = {f"probability_{label}": scores[:, k] for k, label in enumerate(classes)}
@@ -82,7 +83,7 @@ class PackagedModel(PythonModel):
 
     def load_context(self, context: PythonModelContext) -> None:
         """Read the stored objects of a registered version (MLflow calls this once)."""
-        config = context.model_config
+        config = json.loads(Path(context.artifacts["contract"]).read_text())
         self.contract = Contract.from_parameters(config["table"])
         self.preprocessor, self.estimator = (
             serialization.load(Path(context.artifacts[name]), config["trusted_types"])
@@ -94,11 +95,8 @@ class PackagedModel(PythonModel):
         """The classes in the order of the probabilities; None for a regression."""
         return getattr(self.estimator, "classes_", None)
 
-    def predict(
-        self,
-        context: PythonModelContext | None,
-        model_input: pd.DataFrame,
-        params: dict[str, Any] | None = None,
+    def predict(  # type: ignore[override]  # MLflow calls either form, with a context or without
+        self, model_input: pd.DataFrame, params: dict[str, Any] | None = None
     ) -> pd.DataFrame:
         """Answer raw rows as the contract describes them, columns in any order; others are ignored.
 
@@ -118,11 +116,11 @@ class PackagedModel(PythonModel):
 
     def signature(self) -> ModelSignature:
         """The MLflow signature: the contract's columns in, the answers' columns out."""
-        inputs = [
+        inputs: list[ColSpec | TensorSpec] = [
             ColSpec(_COLUMN_TYPES[column.type], name, required=not column.nullable)
             for name, column in self.contract.columns.items()
         ]
-        outputs = [ColSpec(self._prediction_type(), "prediction", required=False)]
+        outputs: list[ColSpec | TensorSpec] = [ColSpec(self._prediction_type(), "prediction", required=False)]
         if self.classes is not None:
             outputs += [
                 ColSpec(DataType.double, f"probability_{label}", required=False) for label in self.classes

@@ -1,5 +1,6 @@
 """The model registry: versions of the packaged model in MLflow, and which of them is champion."""
 
+import json
 import logging
 from dataclasses import dataclass
 from pathlib import Path
@@ -41,7 +42,7 @@ class Package:
     name: str
     signature: ModelSignature
     input_example: pd.DataFrame
-    config: dict[str, Any]
+    contract: dict[str, Any]
     requirements: list[str]
     objections: list[str]
 
@@ -56,9 +57,7 @@ class RegisteredModelDataset(AbstractDataset[Package, PyFuncModel]):
         alias: the alias to load.
     """
 
-    def __init__(
-        self, artifacts: dict[str, str], environment: str, name: str, alias: str = CHAMPION
-    ) -> None:
+    def __init__(self, artifacts: dict[str, str], environment: str, name: str, alias: str = CHAMPION) -> None:
         self._artifacts = artifacts
         self._environment = environment
         self._name = name
@@ -68,10 +67,14 @@ class RegisteredModelDataset(AbstractDataset[Package, PyFuncModel]):
         """Log the model to the active run, register it, and make it champion if it may and there is none."""
         mlflow.log_artifact(self._environment)
         version = register(data, self._artifacts)
+        name = f"{data.name} version {version}"
         if data.objections:
-            logger.warning("%s version %s is registered, but not fit to be champion", data.name, version)
+            logger.warning("%s is registered, but unfit to be champion", name)
         elif champion_version(data.name) is None:
             MlflowClient().set_registered_model_alias(data.name, CHAMPION, version)
+            logger.info("%s is registered and is champion", name)
+        else:
+            logger.info("%s is registered; champion stays version %s", name, champion_version(data.name))
 
     def load(self) -> PyFuncModel:
         """The model of the alias, ready to predict."""
@@ -86,23 +89,35 @@ def register(package: Package, artifacts: dict[str, str]) -> str:
     with TemporaryDirectory() as folder:
         entry_point = Path(folder) / "packaged_model.py"
         entry_point.write_text(_ENTRY_POINT)
+        contract = Path(folder) / "contract.json"
+        contract.write_text(json.dumps(package.contract))
         logged = mlflow.pyfunc.log_model(
             name="model",
             python_model=str(entry_point),
-            artifacts=artifacts,
+            artifacts=artifacts | {"contract": str(contract)},
             code_paths=[str(Path(__file__).parent)],
-            model_config=package.config,
             signature=package.signature,
             input_example=package.input_example,
             pip_requirements=package.requirements,
-            registered_model_name=package.name,
         )
-    return str(logged.registered_model_version)
+    client = MlflowClient()
+    try:
+        client.create_registered_model(package.name)
+    except MlflowException as error:
+        if error.error_code != "RESOURCE_ALREADY_EXISTS":
+            raise
+    version = client.create_model_version(
+        package.name, source=logged.model_uri, run_id=logged.run_id, model_id=logged.model_id
+    )
+    return str(version.version)
 
 
 def champion_version(name: str) -> str | None:
-    """The number of the champion; None where there is no champion or no such model."""
+    """The number of the champion; None where there is none."""
     try:
         return str(MlflowClient().get_model_version_by_alias(name, CHAMPION).version)
-    except MlflowException:
+    except MlflowException as error:
+        # What MLflow answers for a missing alias differs from what it answers for a missing model.
+        if error.error_code not in ("INVALID_PARAMETER_VALUE", "RESOURCE_DOES_NOT_EXIST"):
+            raise
         return None

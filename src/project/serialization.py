@@ -1,9 +1,9 @@
 """Fitted objects on disk: skops files whose bytes depend on nothing but the object.
 
 Skops stores data, not code to run: loading builds only types that are known or listed as trusted
-(https://skops.readthedocs.io/en/stable/persistence.html). Its files name their parts by memory address and carry
-time stamps, so two dumps of one model differ; here parts are numbered and stamps fixed, which makes the
-md5 of a file the identity of what is in it.
+(https://skops.readthedocs.io/en/stable/persistence.html). Its files name their parts by memory address and
+carry time stamps, so two dumps of one model differ; here parts are numbered and stamps fixed, which makes
+the md5 of a file the identity of what is in it.
 """
 
 import io

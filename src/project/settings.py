@@ -1,11 +1,23 @@
 """Kedro's settings of the project (https://docs.kedro.org/en/stable/configure/)."""
 
+import logging
 import os
 
-# Off unless the user has decided otherwise; Kedro's and DVC's are in .telemetry and .dvc/config.
+# Read when mlflow is imported, which is later than this module.
+# Kedro's telemetry is switched off in .telemetry, DVC's in .dvc/config.
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+os.environ.setdefault("MLFLOW_LOGGING_LEVEL", "ERROR")
+os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
 
-from .hooks import ParametersInConfig, RunReport  # noqa: E402
+# Said at each run of things that nobody here can or should change: the type hints of kedro-mlflow's own
+# model, and the name of the option that Kedro's users know.
+_NOISE = ("Add type hints to the `predict` method", "Any type hint is inferred", "'--pipeline' is deprecated")
+logging.getLogger("py.warnings").addFilter(
+    lambda record: not any(noise in record.getMessage() for noise in _NOISE)
+)
 
-HOOKS = (ParametersInConfig(), RunReport())
+from .hooks import ParametersInConfig, RunReport, RunTracking  # noqa: E402
+
+HOOKS = (ParametersInConfig(), RunTracking(), RunReport())
+DISABLE_HOOKS_FOR_PLUGINS = ("kedro-mlflow",)  # RunTracking is its hook, with one method changed
 CONFIG_LOADER_ARGS = {"base_env": "base", "default_run_env": "local"}

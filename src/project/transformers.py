@@ -44,7 +44,7 @@ class _HashLookup:
         positions = np.empty(X.shape, dtype=np.intp)
         for j, (index, missing_position) in enumerate(self._tables()):
             values = X.iloc[:, j].to_numpy(dtype=object)
-            positions[:, j] = index.get_indexer(values)
+            positions[:, j] = index.get_indexer(pd.Index(values, dtype=object, copy=False))
             positions[pd.isna(values), j] = missing_position
         return positions
 
@@ -61,7 +61,7 @@ class _HashLookup:
         return tables
 
     def __getstate__(self) -> dict[str, Any]:
-        state = super().__getstate__()  # type: ignore[misc]
+        state: Any = super().__getstate__()
         return {name: value for name, value in state.items() if name != "_lookup"}
 
 
@@ -150,7 +150,7 @@ class DatetimeParts(TransformerMixin, BaseEstimator):
 
 
 def _datetime_part(seconds: np.ndarray, part: str) -> np.ndarray:
-    # Arithmetic on datetime64 takes microseconds for one row, where pandas' `.dt` takes a tenth of a millisecond.
+    # Arithmetic on datetime64 takes microseconds for one row, pandas' `.dt` a tenth of a millisecond.
     days = seconds.astype("datetime64[D]")
     if part == "hour":
         made = (seconds - days).astype(np.float64) / 3600

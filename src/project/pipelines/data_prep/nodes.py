@@ -63,7 +63,9 @@ def split_table(table: pd.DataFrame, contract: dict[str, Any], split: dict[str, 
     else:
         strata = table[read.target] if read.task == "classification" else pd.Series(0, index=table.index)
         part_of_row = _parts_by_share(strata, Shares.read("split", split), seed)
-    parts = Parts(*(table[part_of_row == number].reset_index(drop=True) for number in range(len(Parts._fields))))
+    parts = Parts(
+        *(table[part_of_row == number].reset_index(drop=True) for number in range(len(Parts._fields)))
+    )
     counts = {name: len(part) for name, part in parts._asdict().items()}
     empty = [f"split.{name}" for name, count in counts.items() if count == 0 and name != "live"]
     if empty:
@@ -73,7 +75,9 @@ def split_table(table: pd.DataFrame, contract: dict[str, Any], split: dict[str, 
 
 
 def _parts_by_time(time: pd.Series, last: LastDays) -> np.ndarray:
-    ends = [np.datetime64(day + dt.timedelta(days=1), "us") for day in (last.train, last.calibration, last.test)]
+    ends = [
+        np.datetime64(day + dt.timedelta(days=1), "us") for day in (last.train, last.calibration, last.test)
+    ]
     return np.searchsorted(np.asarray(ends), time.to_numpy("datetime64[us]"), side="right")
 
 

@@ -64,7 +64,9 @@ def measure_metrics(
         dummy = regression_metrics(truth, guess)
     else:
         judged = _judged(test_predictions, read)
-        guesses = DummyClassifier(strategy="prior").fit(train_target, train_target).predict_proba(judged.truth)
+        guesses = (
+            DummyClassifier(strategy="prior").fit(train_target, train_target).predict_proba(judged.truth)
+        )
         bins = settings.calibration_bins
         model = classification_metrics(judged.truth, judged.probabilities, judged.classes, bins)
         dummy = classification_metrics(judged.truth, guesses, judged.classes, bins)
@@ -105,8 +107,10 @@ def plot_importance(
     rows = test_table.sample(min(settings.importance_rows, len(test_table)), random_state=seed)
     if read.task == "regression":
         score = "r2"
+    elif len(model.classes_) == 2:
+        score = "roc_auc"
     else:
-        score = "roc_auc" if len(model.classes_) == 2 else "neg_log_loss"
+        score = "neg_log_loss"
     measured = permutation_importance(
         make_pipeline(preprocessor, model),
         read.select(rows),

@@ -1,6 +1,7 @@
 """The plots people expect of a classification and of a regression, as SVG text."""
 
 import io
+from typing import Any
 
 import matplotlib
 import numpy as np
@@ -12,7 +13,7 @@ from sklearn import metrics as sk
 _MODEL, _REFERENCE = "#1f5fa8", "#9a9a9a"
 _GRID = np.linspace(0, 1, 201)
 _MOST_CURVES = 8  # classes drawn one by one; of more, the most frequent ones
-_STYLE = {
+_STYLE: dict[Any, Any] = {
     "svg.hashsalt": "plots",  # element ids, and so the files' bytes, are the same in every run
     "font.size": 10,
     "axes.spines.top": False,

@@ -23,7 +23,7 @@ def join_flights(
 
     Args:
         flights: one row a scheduled flight, local times.
-        weather: one row an airport and hour, local time; of a repeated hour (clocks put back) the first counts.
+        weather: one row an airport and hour, local time; of an hour that the clocks repeat, the first counts.
         planes: one row a tail number.
         late_after_minutes: a delay in minutes from which an arrival is late.
     """

@@ -70,14 +70,14 @@ def package_model(
     settings = Packaging.read("packaging", packaging)
     packaged = PackagedModel.from_parts(read, preprocessor, model)
     example = read.select(test_table).head(settings.example_rows)
-    broken = packaged.predict(None, example)["source"].ne("model")
+    broken = packaged.predict(example)["source"].ne("model")
     if broken.any():
         raise ValueError(f"the packaged model refuses {broken.sum()} rows of its own test table")
     return Package(
         name=read.name,
         signature=packaged.signature(),
         input_example=example,
-        config={"table": contract, "trusted_types": trusted_types},
+        contract={"table": contract, "trusted_types": trusted_types},
         requirements=pin([*settings.requirements, *libraries_of(model)]),
         objections=objections,
     )
@@ -89,7 +89,7 @@ def libraries_of(model: BaseEstimator) -> list[str]:
 
 
 def pin(requirements: list[str]) -> list[str]:
-    """Each requirement with the version installed here. Raises ParameterError for one that is not installed."""
+    """Each requirement with its installed version. Raises ParameterError for one that is not installed."""
     try:
         return [f"{name}=={metadata.version(name)}" for name in sorted(set(requirements))]
     except metadata.PackageNotFoundError as error:

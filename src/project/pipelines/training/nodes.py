@@ -20,7 +20,7 @@ class Estimator(Section):
     """An estimator by name: the import path of its class, and the arguments of its constructor."""
 
     class_path: str = Field(alias="class")
-    kwargs: dict[str, Any] = {}
+    kwargs: dict[str, Any] = Field(default_factory=dict)
 
 
 def train_estimator(
@@ -53,13 +53,17 @@ def build_estimator(settings: Estimator, contract: Contract, seed: int) -> BaseE
     try:
         estimator = estimator_class(**arguments)
     except (TypeError, ValueError) as error:
-        raise ParameterError(f"estimator.kwargs in conf/ does not fit {settings.class_path}: {error}") from error
+        raise ParameterError(
+            f"estimator.kwargs in conf/ does not fit {settings.class_path}: {error}"
+        ) from error
     fits_task = is_classifier if contract.task == "classification" else is_regressor
     if not fits_task(estimator):
         raise ParameterError(f"estimator.class: {settings.class_path} is not for table.task {contract.task}")
     if get_tags(estimator).input_tags.allow_nan:
         return estimator
-    return make_pipeline(SimpleImputer(strategy="median", keep_empty_features=True), StandardScaler(), estimator)
+    return make_pipeline(
+        SimpleImputer(strategy="median", keep_empty_features=True), StandardScaler(), estimator
+    )
 
 
 def _find_class(path: str) -> type[BaseEstimator]:

@@ -1,0 +1,61 @@
+# `make help` lists what there is. Needs python3 >= 3.11, git and make; uses uv where it is on the PATH.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+UV := $(shell command -v uv 2>/dev/null)
+INSTALLED := $(VENV)/.installed
+RAW := data/01_raw
+
+.DEFAULT_GOAL := help
+.PHONY: help install data train test check bench ui lock clean
+
+help: ## Show this list
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1|\2/' | column -t -s '|'
+
+install: $(INSTALLED) ## Create .venv from requirements.lock
+
+# Reinstalls only when the lock or pyproject.toml has changed.
+$(INSTALLED): requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+		|| { echo "Python 3.11 or newer is needed; say which with: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 1; }
+ifdef UV
+	$(UV) venv --quiet --clear --python $(PYTHON) $(VENV)
+	$(UV) pip install --quiet --compile-bytecode --python $(BIN)/python --require-hashes -r requirements.lock
+	$(UV) pip install --quiet --python $(BIN)/python --no-build-isolation --no-deps -e .
+else
+	$(PYTHON) -m venv --clear $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation --no-deps -e .
+endif
+	@touch $@
+
+data: $(INSTALLED) ## Fetch the raw tables that are missing from the DVC remotes
+	@$(BIN)/python -c 'import pathlib, sys; sys.exit(any(not p.with_suffix("").exists() for p in pathlib.Path("$(RAW)").glob("*.dvc")))' \
+		|| $(BIN)/dvc pull --quiet $(RAW)/*.dvc
+
+train: data ## Install, fetch the data, train and register a model
+	@$(BIN)/kedro run --pipeline=train
+
+test: data ## Check the code and run the tests
+	@$(MAKE) --no-print-directory check
+	@$(BIN)/pytest
+
+check: $(INSTALLED) ## Lint and check types
+	@$(BIN)/ruff check --quiet .
+	@$(BIN)/ruff format --check --quiet . || { echo "formatting differs: run $(BIN)/ruff format ."; exit 1; }
+	@$(BIN)/mypy --no-error-summary
+
+bench: data ## Compare a training run with a plain script that does the same
+	@$(BIN)/python benchmarks/train.py
+
+ui: $(INSTALLED) ## Show runs and models in the browser
+	@MLFLOW_DISABLE_TELEMETRY=true $(BIN)/mlflow ui --backend-store-uri sqlite:///mlflow.db
+
+lock: ## Pin the newest versions that pyproject.toml allows (needs uv)
+	uv pip compile --quiet --upgrade --universal --python-version 3.11 --fork-strategy fewest --all-extras \
+		--generate-hashes --no-emit-index-url --no-emit-find-links --no-header --no-annotate \
+		pyproject.toml -o requirements.lock
+
+clean: ## Remove the environment, runs and everything that training made
+	rm -rf $(VENV) mlflow.db mlartifacts data/02_* data/03_* data/05_* data/06_* data/07_* data/08_*

@@ -1,0 +1,70 @@
+"""Commands of the project that appear under `kedro`."""
+
+import functools
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import click
+from kedro.config import MissingConfigException
+from kedro.framework.cli.project import run as kedro_run
+from kedro.io import DatasetError
+from kedro.validation.exceptions import DataValidationError, ValidationConfigurationError
+from omegaconf.errors import OmegaConfBaseException
+from yaml import YAMLError
+
+from .parameters import ParameterError
+
+# What a user can put right in the data or in conf/. Anything else is a fault of the code, with its traceback.
+_USER_ERRORS = (
+    DataValidationError,
+    DatasetError,
+    MissingConfigException,
+    OmegaConfBaseException,
+    ParameterError,
+    ValidationConfigurationError,
+    YAMLError,
+)
+
+
+@click.group(name="project")
+def cli() -> None:
+    """Commands of this project."""
+
+
+def explain(error: BaseException) -> str:
+    """What went wrong and what to do, without the frames of a traceback."""
+    for cause in _chain(error):
+        if isinstance(cause, FileNotFoundError) and cause.filename:
+            return f"{cause.filename} is missing. {_how_to_get(Path(cause.filename))}"
+    return str(error)
+
+
+def _chain(error: BaseException | None) -> Iterator[BaseException]:
+    while error is not None:
+        yield error
+        error = error.__cause__ or error.__context__
+
+
+def _how_to_get(path: Path) -> str:
+    pointer = path.with_name(path.name + ".dvc")
+    if pointer.exists():
+        return f"Fetch it with: dvc pull {pointer}"
+    return "Run the pipeline that makes it first, for example: kedro run --pipeline=train"
+
+
+def _plainly(command: Callable[..., Any]) -> Callable[..., Any]:
+    @functools.wraps(command)
+    def guarded(*args: Any, **kwargs: Any) -> Any:
+        try:
+            return command(*args, **kwargs)
+        except _USER_ERRORS as error:
+            raise click.ClickException(explain(error)) from error
+
+    return guarded
+
+
+assert kedro_run.callback is not None
+cli.add_command(
+    click.Command("run", params=kedro_run.params, callback=_plainly(kedro_run.callback), help=kedro_run.help)
+)
