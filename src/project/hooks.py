@@ -4,12 +4,14 @@ import logging
 import time
 from typing import Any
 
+import mlflow
 from kedro.framework.context import KedroContext
 from kedro.framework.hooks import hook_impl
 from kedro.io import CatalogProtocol
 from kedro.pipeline import Pipeline
 from kedro.pipeline.node import Node
 from kedro_mlflow.framework.hooks.mlflow_hook import MlflowHook
+from kedro_mlflow.framework.hooks.utils import _flatten_dict
 from omegaconf import OmegaConf
 from rich.console import Console
 from rich.table import Table
@@ -31,20 +33,33 @@ class ParametersInConfig:
 
 
 class RunTracking(MlflowHook):
-    """kedro-mlflow's hook, which logs a parameter once a run and not once for each node that takes it.
+    """kedro-mlflow's hook, which logs the parameters of a run at its start, all in one transaction.
 
-    Each is a transaction of the tracking store: with the contract's columns in most nodes they add up to
-    seconds.
+    kedro-mlflow logs them one by one before each node that takes them; with the contract's columns in most
+    nodes that adds up to seconds.
     """
 
-    def __init__(self) -> None:
-        super().__init__()
-        self._logged: set[tuple[str | None, str]] = set()
+    @hook_impl
+    def before_pipeline_run(
+        self, run_params: dict[str, Any], pipeline: Pipeline, catalog: CatalogProtocol
+    ) -> None:
+        """Start the run and log the parameters that its pipeline takes."""
+        super().before_pipeline_run(run_params, pipeline, catalog)
+        if self._is_mlflow_enabled:
+            taken = [name for name in pipeline.inputs() if name.startswith("params:")]
+            values = _flatten_dict({name.removeprefix("params:"): catalog.load(name) for name in taken})
+            mlflow.log_params({self.sanitize_param_name(name): value for name, value in values.items()})
+
+    @hook_impl
+    def before_node_run(
+        self, node: Node, catalog: CatalogProtocol, inputs: dict[str, Any], is_async: bool
+    ) -> None:
+        """Resume the run in a thread that does not have it yet."""
+        if mlflow.active_run() is None:
+            super().before_node_run(node, catalog, inputs, is_async)
 
     def _log_param(self, name: str, value: Any) -> None:
-        if (self.run_id, name) not in self._logged:
-            super()._log_param(name, value)
-            self._logged.add((self.run_id, name))
+        """Nothing: it is logged since the start of the run."""
 
 
 class RunReport:
