@@ -11,6 +11,7 @@ from kedro.framework.cli.project import run as kedro_run
 from kedro.io import DatasetError
 from kedro.validation.exceptions import DataValidationError, ValidationConfigurationError
 from omegaconf.errors import OmegaConfBaseException
+from pandas.errors import MergeError
 from yaml import YAMLError
 
 from .parameters import ParameterError
@@ -19,6 +20,7 @@ from .parameters import ParameterError
 _USER_ERRORS = (
     DataValidationError,
     DatasetError,
+    MergeError,
     MissingConfigException,
     OmegaConfBaseException,
     ParameterError,
@@ -35,8 +37,12 @@ def cli() -> None:
 def explain(error: BaseException) -> str:
     """What went wrong and what to do, without the frames of a traceback."""
     for cause in _chain(error):
-        if isinstance(cause, FileNotFoundError) and cause.filename:
-            return f"{cause.filename} is missing. {_how_to_get(Path(cause.filename))}"
+        if isinstance(cause, FileNotFoundError):
+            path = Path(cause.filename or str(cause))
+            shown = path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
+            return f"{shown} is missing. {_how_to_get(shown)}"
+        if isinstance(cause, ParameterError):
+            return str(cause)
     return str(error)
 
 

@@ -15,6 +15,10 @@ from .parameters import Section
 ColumnType = Literal["category", "number", "datetime"]
 
 
+class ContractError(ValueError):
+    """Data that breaks the contract; the message names columns and shows what was found."""
+
+
 class Column(Section):
     """What a request may carry in one column.
 

@@ -101,7 +101,7 @@ class PackagedModel(PythonModel):
         """Answer raw rows as the contract describes them, columns in any order; others are ignored.
 
         Raises:
-            RowsError: columns of the contract are missing from the input as a whole.
+            ContractError: columns of the contract are missing from the input as a whole.
         """
         rows, reasons = check_rows(self.contract, model_input)
         sound = np.fromiter((not why for why in reasons), dtype=bool, count=len(rows))

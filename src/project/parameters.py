@@ -32,6 +32,6 @@ def _explain(section: str, error: ValidationError) -> str:
     lines = []
     for problem in error.errors():
         key = ".".join([section, *(str(part) for part in problem["loc"])])
-        given = "" if problem["type"] == "missing" else f" (got {problem['input']!r})"
-        lines.append(f"  {key}: {problem['msg']}{given}")
+        given = "" if isinstance(problem["input"], dict) else f" (got {problem['input']!r})"
+        lines.append(f"  {key}: {problem['msg'].removeprefix('Value error, ')}{given}")
     return "these parameters can't be used, correct them in conf/:\n" + "\n".join(lines)

@@ -8,13 +8,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from .contract import Column, ColumnType, Contract
+from .contract import Column, ColumnType, Contract, ContractError
 
 _LONGEST_VALUE = 60
-
-
-class RowsError(ValueError):
-    """Input that can't be read as rows of the contract at all."""
 
 
 def check_rows(contract: Contract, frame: pd.DataFrame) -> tuple[pd.DataFrame, list[list[str]]]:
@@ -26,11 +22,13 @@ def check_rows(contract: Contract, frame: pd.DataFrame) -> tuple[pd.DataFrame, l
         with the codes `missing`, `wrong_type` and `out_of_range`; none for a sound row.
 
     Raises:
-        RowsError: columns of the contract are missing from `frame`; the message names them.
+        ContractError: columns of the contract are missing from `frame`; the message names them.
     """
     absent = [name for name in contract.columns if name not in frame.columns]
     if absent:
-        raise RowsError(f"missing columns: {', '.join(absent)}; expected are {', '.join(contract.columns)}")
+        raise ContractError(
+            f"missing columns: {', '.join(absent)}; expected are {', '.join(contract.columns)}"
+        )
     reasons: list[list[str]] = [[] for _ in range(len(frame))]
     clean = {}
     for name, column in contract.columns.items():

@@ -18,6 +18,8 @@ logging.getLogger("py.warnings").addFilter(
 
 from .hooks import ParametersInConfig, RunReport, RunTracking  # noqa: E402
 
+logging.getLogger("kedro_mlflow").setLevel(logging.WARNING)  # it sets INFO for itself when imported
+
 HOOKS = (ParametersInConfig(), RunTracking(), RunReport())
-DISABLE_HOOKS_FOR_PLUGINS = ("kedro-mlflow",)  # RunTracking is its hook, with one method changed
+DISABLE_HOOKS_FOR_PLUGINS = ("kedro_mlflow",)  # RunTracking is its hook, with one method changed
 CONFIG_LOADER_ARGS = {"base_env": "base", "default_run_env": "local"}

@@ -8,7 +8,7 @@ import pandas as pd
 import pandera.pandas as pa
 from pandas.api import types
 
-from .contract import Column, ColumnType, Contract
+from .contract import Column, ColumnType, Contract, ContractError
 
 _IS_TYPE: dict[ColumnType, Callable[[pd.Series], bool]] = {
     "category": lambda values: types.is_string_dtype(values) or isinstance(values.dtype, pd.CategoricalDtype),
@@ -18,29 +18,36 @@ _IS_TYPE: dict[ColumnType, Callable[[pd.Series], bool]] = {
 _EXAMPLES = 3
 
 
-class TableError(ValueError):
-    """A table that breaks the contract; the message names columns, counts rows and shows some values."""
+class ColumnsValidator:
+    """Checks the columns of a whole table (Kedro's protocol for `validator:`).
+
+    Args:
+        columns: what each column must look like, by name, as under `params:table.columns`.
+    """
+
+    def __init__(self, columns: Mapping[str, Any]) -> None:
+        read = {name: Column.read(f"columns.{name}", column) for name, column in columns.items()}
+        self._schema = pa.DataFrameSchema({name: _feature(column) for name, column in read.items()})
+
+    def validate(self, data: pd.DataFrame) -> pd.DataFrame:
+        """Return `data` as it is, or raise ContractError with all that is wrong with it."""
+        if data.empty:
+            raise ContractError("the table has no rows")
+        try:
+            return self._schema.validate(data, lazy=True)
+        except pa.errors.SchemaErrors as errors:
+            raise ContractError(_explain(errors.failure_cases, data)) from None
 
 
-class TableValidator:
-    """Checks a whole table against the contract (Kedro's protocol for `validator:`).
+class TableValidator(ColumnsValidator):
+    """Checks a training table against the contract.
 
     Args:
         table: the values of `params:table`.
     """
 
     def __init__(self, table: Mapping[str, Any]) -> None:
-        self._contract = Contract.from_parameters(table)
-        self._schema = build_schema(self._contract)
-
-    def validate(self, data: pd.DataFrame) -> pd.DataFrame:
-        """Return `data` as it is, or raise TableError with all that is wrong with it."""
-        if data.empty:
-            raise TableError("the table has no rows")
-        try:
-            return self._schema.validate(data, lazy=True)
-        except pa.errors.SchemaErrors as errors:
-            raise TableError(_explain(errors.failure_cases, data)) from None
+        self._schema = build_schema(Contract.from_parameters(table))
 
 
 def build_schema(contract: Contract) -> pa.DataFrameSchema:
@@ -96,5 +103,4 @@ def _explain(failures: pd.DataFrame, data: pd.DataFrame) -> str:
     missing = failures.loc[failures["check"] == "column_in_dataframe", "failure_case"].tolist()
     if missing:
         lines.insert(0, f"missing columns: {', '.join(missing)}; the table has {', '.join(data.columns)}")
-    listing = "\n".join(f"  - {line}" for line in lines)
-    return f"the table breaks the contract (params:table in conf/):\n{listing}"
+    return "\n".join(f"  - {line}" for line in lines)

@@ -85,7 +85,10 @@ def package_model(
 
 def libraries_of(model: BaseEstimator) -> list[str]:
     """The installed distributions that the estimator's class comes from."""
-    return metadata.packages_distributions().get(type(model).__module__.partition(".")[0], [])
+    package = type(model).__module__.partition(".")[0]
+    if package == "sklearn":  # without the search through all that is installed
+        return ["scikit-learn"]
+    return metadata.packages_distributions().get(package, [])
 
 
 def pin(requirements: list[str]) -> list[str]:

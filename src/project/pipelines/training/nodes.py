@@ -52,6 +52,8 @@ def build_estimator(settings: Estimator, contract: Contract, seed: int) -> BaseE
         arguments.setdefault("random_state", seed)
     try:
         estimator = estimator_class(**arguments)
+        if hasattr(estimator, "_validate_params"):  # scikit-learn checks values only when fitting
+            estimator._validate_params()
     except (TypeError, ValueError) as error:
         raise ParameterError(
             f"estimator.kwargs in conf/ does not fit {settings.class_path}: {error}"
@@ -59,6 +61,8 @@ def build_estimator(settings: Estimator, contract: Contract, seed: int) -> BaseE
     fits_task = is_classifier if contract.task == "classification" else is_regressor
     if not fits_task(estimator):
         raise ParameterError(f"estimator.class: {settings.class_path} is not for table.task {contract.task}")
+    if contract.task == "classification" and not hasattr(estimator, "predict_proba"):
+        raise ParameterError(f"estimator.class: {settings.class_path} gives no probabilities (predict_proba)")
     if get_tags(estimator).input_tags.allow_nan:
         return estimator
     return make_pipeline(
