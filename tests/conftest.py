@@ -1,0 +1,104 @@
+"""What several tests share: the project's parameters, small tables with a contract, a copy to run in."""
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from omegaconf import OmegaConf
+
+from project.contract import Contract
+
+ROOT = Path(__file__).parents[1]
+
+
+@pytest.fixture(scope="session")
+def parameters() -> dict[str, Any]:
+    """All parameters of conf/base, as a run has them."""
+    files = sorted((ROOT / "conf" / "base").glob("parameters*.yml"))
+    return OmegaConf.to_container(OmegaConf.merge(*map(OmegaConf.load, files)))
+
+
+def make_contract(task: str = "classification", time: str | None = "when") -> dict[str, Any]:
+    """A contract with a column of each kind."""
+    return {
+        "name": "small",
+        "target": "answer",
+        "task": task,
+        "time": time,
+        "columns": {
+            "colour": {"type": "category"},
+            "town": {"type": "category", "nullable": True},
+            "size": {"type": "number", "min": 0, "max": 100},
+            "weight": {"type": "number", "nullable": True},
+            "when": {"type": "datetime"},
+        },
+    }
+
+
+def make_table(n_rows: int, answer: str = "binary", seed: int = 0) -> pd.DataFrame:
+    """Rows of that contract in the order of time. `answer`, which depends on them: binary, text or number."""
+    rng = np.random.default_rng(seed)
+    table = pd.DataFrame(
+        {
+            "colour": rng.choice(["blue", "green", "red"], n_rows),
+            "town": rng.choice([f"town {i}" for i in range(40)], n_rows),
+            "size": rng.uniform(0, 100, n_rows).round(3),
+            "weight": rng.normal(size=n_rows),
+            "when": pd.Timestamp("2020-01-01") + pd.to_timedelta(np.arange(n_rows) * 6, unit="h"),
+        }
+    )
+    table.loc[rng.random(n_rows) < 0.1, "weight"] = np.nan
+    table.loc[rng.random(n_rows) < 0.1, "town"] = None
+    signal = table["size"] / 25 + (table["colour"] == "red") + rng.normal(scale=0.5, size=n_rows)
+    if answer == "binary":
+        table["answer"] = (signal > 2.3).astype("int64")
+    elif answer == "text":
+        table["answer"] = pd.cut(signal, [-9, 1.5, 3, 99], labels=["low", "middle", "high"]).astype(str)
+    else:
+        table["answer"] = signal
+    return table
+
+
+@pytest.fixture
+def contract() -> Contract:
+    """The small contract, a classification split by time."""
+    return Contract.from_parameters(make_contract())
+
+
+@pytest.fixture(scope="session")
+def copy_project() -> Callable[[Path], Path]:
+    """Copies what a run needs, with every 40th of the sample's real flights, into a folder."""
+
+    def copy(folder: Path) -> Path:
+        unwanted = shutil.ignore_patterns("__pycache__", "*.egg-info", "local")
+        for name in ("conf", "src"):
+            shutil.copytree(ROOT / name, folder / name, ignore=unwanted)
+        for name in ("pyproject.toml", "requirements.lock", ".telemetry"):
+            shutil.copy(ROOT / name, folder)
+        (folder / "conf" / "local").mkdir()  # without what this machine keeps in it
+        raw = folder / "data" / "01_raw"
+        raw.mkdir(parents=True)
+        for path in (ROOT / "data" / "01_raw").glob("*.parquet*"):
+            shutil.copy(path, raw)
+        flights = pd.read_parquet(raw / "flights.parquet")
+        flights.iloc[::40].to_parquet(raw / "flights.parquet", index=False)
+        return folder
+
+    return copy
+
+
+def run_kedro(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """`kedro ARGUMENTS` as a process of its own in a folder, with what it prints."""
+    kedro = Path(sys.executable).with_name("kedro")
+    # The copy's own source must run, not the one that is installed; and lines must not be wrapped.
+    environment = os.environ | {"PYTHONPATH": str(folder / "src"), "COLUMNS": "200"}
+    return subprocess.run(
+        [kedro, *arguments], cwd=folder, env=environment, capture_output=True, text=True, check=False
+    )

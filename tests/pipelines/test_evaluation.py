@@ -1,0 +1,108 @@
+import json
+import xml.etree.ElementTree as ET
+
+import numpy as np
+import pytest
+from sklearn import metrics as sk
+
+from project.pipelines.evaluation.metrics import (
+    classification_metrics,
+    expected_calibration_error,
+    regression_metrics,
+)
+from project.pipelines.evaluation.plots import classification_plots, regression_plots
+from project.pipelines.evaluation.report import write_report
+
+from ..conftest import make_contract
+
+
+@pytest.fixture
+def scored():
+    """Truth, probabilities and classes of 500 rows, for the given number of classes."""
+
+    def make(n_classes):
+        rng = np.random.default_rng(0)
+        classes = np.array(list("abcdef")[:n_classes], dtype=object)
+        probabilities = rng.dirichlet(np.ones(n_classes), 500)
+        truth = np.array([rng.choice(classes, p=p) for p in probabilities], dtype=object)
+        return truth, probabilities, classes
+
+    return make
+
+
+def test_metrics_of_two_classes_are_scikit_learns(scored):
+    truth, probabilities, classes = scored(2)
+    measured = classification_metrics(truth, probabilities, classes, n_bins=10)
+    positive = truth == "b"
+    assert measured["roc_auc"] == sk.roc_auc_score(positive, probabilities[:, 1])
+    assert measured["average_precision"] == sk.average_precision_score(positive, probabilities[:, 1])
+    assert measured["log_loss"] == pytest.approx(sk.log_loss(truth, probabilities), rel=1e-12)
+    assert measured["brier"] == pytest.approx(sk.brier_score_loss(positive, probabilities[:, 1]), rel=1e-12)
+
+
+def test_metrics_of_several_classes_are_scikit_learns(scored):
+    truth, probabilities, classes = scored(4)
+    measured = classification_metrics(truth, probabilities, classes, n_bins=10)
+    assert measured["roc_auc"] == pytest.approx(sk.roc_auc_score(truth, probabilities, multi_class="ovr"))
+    assert measured["log_loss"] == pytest.approx(sk.log_loss(truth, probabilities))
+    assert measured["accuracy"] == sk.accuracy_score(truth, classes[probabilities.argmax(axis=1)])
+
+
+def test_a_class_that_training_has_not_seen_is_named(scored):
+    truth, probabilities, classes = scored(2)
+    truth[3] = "z"
+    with pytest.raises(ValueError, match=r"the training rows do not: \['z'\]"):
+        classification_metrics(truth, probabilities, classes, n_bins=10)
+
+
+def test_calibration_error_is_the_weighted_distance_of_each_bin():
+    probability = np.array([0.2, 0.2, 0.2, 0.2, 0.9, 1.0])
+    hit = np.array([True, False, False, False, True, True])
+    both = np.column_stack([1 - probability, probability])
+    # first bin: 0.2 said, 0.25 seen, 4 rows; last: 0.95 said, 1 seen, 2 rows
+    expected = (4 * 0.05 + 2 * 0.05) / 6
+    assert expected_calibration_error(np.column_stack([~hit, hit]), both, 10) == pytest.approx(expected)
+
+
+def test_regression_metrics_by_hand():
+    measured = regression_metrics(np.array([1.0, 2.0, 3.0]), np.array([1.0, 2.0, 6.0]))
+    assert measured == pytest.approx({"mae": 1.0, "rmse": 3**0.5, "r2": -3.5})
+
+
+@pytest.mark.parametrize("n_classes", [2, 5])
+def test_classification_plots_are_drawn_alike_each_time(scored, n_classes):
+    plots = classification_plots(*scored(n_classes), n_bins=10)
+    assert set(plots) == {"roc_curve", "precision_recall_curve", "calibration_curve", "confusion_matrix"}
+    assert all(ET.fromstring(svg).tag.endswith("svg") for svg in plots.values())
+    assert plots == classification_plots(*scored(n_classes), n_bins=10)
+
+
+def test_regression_plots_are_drawn():
+    truth = np.linspace(0, 1, 100)
+    plots = regression_plots(truth, truth**2)
+    assert set(plots) == {"predicted_and_true", "residuals", "residual_distribution"}
+
+
+def test_the_report_shows_all_it_was_given_and_needs_no_other_file():
+    html = write_report(
+        metrics={"roc_auc": 0.75, "dummy_roc_auc": 0.5},
+        plots={"roc_curve": lambda: "<svg/>"},
+        importance_plot="<svg/>",
+        data_versions={"a.parquet": "123abc"},
+        contract=make_contract(),
+        estimator={"class": "some.Class", "kwargs": {"note": "<script>"}},
+    )
+    for shown in (
+        "0.7500",
+        "0.5000",
+        "ROC curve",
+        "Permutation importance",
+        "123abc",
+        "estimator.class",
+        "some.Class",
+    ):
+        assert shown in html
+    assert "<script>" not in html
+    assert 'src="data:image/svg+xml;base64,' in html
+    assert "http" not in html
+    assert json.dumps(html)

@@ -1,0 +1,82 @@
+import pytest
+from sklearn.ensemble import HistGradientBoostingClassifier
+from sklearn.pipeline import Pipeline
+
+from project.contract import Contract
+from project.parameters import ParameterError
+from project.pipelines.feature_engineering.nodes import fit_preprocessor
+from project.pipelines.training.nodes import train_estimator
+
+from ..conftest import make_contract, make_table
+
+FEATURES = {"max_codes": 20, "datetime_parts": ["hour"]}
+
+
+def train(settings, answer="binary"):
+    contract = make_contract("regression" if answer == "number" else "classification")
+    table = make_table(300, answer)
+    preprocessor, features = fit_preprocessor(table, contract, FEATURES, seed=0)
+    model = train_estimator(features, table, contract, settings, seed=0)
+    return model, preprocessor.transform(Contract.from_parameters(contract).select(table))
+
+
+@pytest.mark.parametrize(
+    ("answer", "path"),
+    [
+        ("binary", "sklearn.ensemble.HistGradientBoostingClassifier"),
+        ("binary", "sklearn.ensemble.RandomForestClassifier"),
+        ("binary", "sklearn.linear_model.LogisticRegression"),
+        ("text", "sklearn.neighbors.KNeighborsClassifier"),
+        ("text", "sklearn.linear_model.LogisticRegression"),
+        ("number", "sklearn.ensemble.HistGradientBoostingRegressor"),
+        ("number", "sklearn.linear_model.Ridge"),
+    ],
+)
+def test_an_estimator_is_changed_by_its_name_also_when_it_takes_no_missing_values(answer, path):
+    model, features = train({"class": path}, answer)
+    assert len(model.predict(features)) == 300
+    named = model[-1] if isinstance(model, Pipeline) else model
+    assert type(named).__name__ == path.rpartition(".")[2]
+
+
+def test_the_seed_is_the_estimators_unless_it_names_one():
+    path = "sklearn.ensemble.HistGradientBoostingClassifier"
+    assert train({"class": path})[0].random_state == 0
+    assert train({"class": path, "kwargs": {"random_state": 5}})[0].random_state == 5
+
+
+def test_features_reach_the_estimator_without_the_answer_of_their_own_row():
+    # Towns have nothing to do with the answer: encoded without cross-fitting, rare ones would give it away.
+    table = make_table(300).assign(town=lambda t: "town " + t.index.astype(str))
+    features = fit_preprocessor(table, make_contract(), FEATURES, seed=0)[1]
+    model = HistGradientBoostingClassifier(random_state=0).fit(features[["town"]], table["answer"])
+    assert model.score(features[["town"]], table["answer"]) < 0.8
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        (
+            {"class": "sklearn.ensemble.Nope"},
+            r"estimator\.class in conf/: there is no 'sklearn\.ensemble\.Nope'",
+        ),
+        ({"class": "nowhere.Nope"}, "No module named 'nowhere'"),
+        ({"class": "Nope"}, "there is no 'Nope'"),
+        ({"class": "sklearn.metrics.roc_auc_score"}, "is not an estimator"),
+        ({"class": "sklearn.linear_model.Ridge"}, r"is not for table\.task classification"),
+        ({"class": "sklearn.svm.LinearSVC"}, "gives no probabilities"),
+        (
+            {"class": "sklearn.linear_model.LogisticRegression", "kwargs": {"CC": 1}},
+            r"estimator\.kwargs.*'CC'",
+        ),
+        (
+            {"class": "sklearn.linear_model.LogisticRegression", "kwargs": {"C": "a"}},
+            r"estimator\.kwargs.*'C'",
+        ),
+        ({"class": "sklearn.linear_model.Ridge", "kwarg": {}}, r"estimator\.kwarg: "),
+        ({}, r"estimator\.class: Field required"),
+    ],
+)
+def test_an_estimator_that_cannot_be_built_is_refused_by_its_key(settings, message):
+    with pytest.raises(ParameterError, match=message):
+        train(settings)

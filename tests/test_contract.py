@@ -1,0 +1,50 @@
+import pytest
+
+from project.contract import Contract
+from project.model import PackagedModel
+from project.parameters import ParameterError
+from project.pipelines.feature_engineering.nodes import fit_preprocessor
+from project.pipelines.training.nodes import train_estimator
+from project.rows import check_rows
+from project.table_schema import build_schema
+
+from .conftest import make_contract, make_table
+
+
+@pytest.mark.parametrize(
+    ("change", "key"),
+    [
+        ({"task": "clustering"}, "table.task"),
+        ({"target": None}, "table.target"),
+        ({"unknown": 1}, "table.unknown"),
+        ({"columns": {}}, "columns"),
+        ({"columns": {"size": {"type": "numeric"}}}, "table.columns.size.type"),
+        ({"columns": {"size": {"type": "number", "min": 3, "max": 2}}}, "table.columns.size"),
+        ({"columns": {"colour": {"type": "category", "max": 2}}}, "table.columns.colour"),
+        ({"columns": {"answer": {"type": "number"}}}, "answer"),
+    ],
+)
+def test_a_wrong_contract_is_refused_by_the_name_of_its_key(change, key):
+    with pytest.raises(ParameterError, match=key.replace(".", r"\.")):
+        Contract.from_parameters(make_contract() | change)
+
+
+def test_the_projects_own_contract_is_valid(parameters):
+    assert Contract.from_parameters(parameters["table"]).features
+
+
+def test_schema_preprocessing_signature_and_checks_see_the_same_columns():
+    params, table = make_contract(), make_table(300)
+    contract = Contract.from_parameters(params)
+    features = {"max_codes": 20, "datetime_parts": ["hour"]}
+    preprocessor, train_features = fit_preprocessor(table, params, features, seed=0)
+    estimator = {"class": "sklearn.linear_model.LogisticRegression"}
+    model = train_estimator(train_features, table, params, estimator, seed=0)
+    signature = PackagedModel.from_parts(contract, preprocessor, model).signature()
+
+    assert signature.inputs.input_names() == contract.features
+    assert set(build_schema(contract).columns) == {*contract.features, contract.target}
+    assert {name for step in preprocessor.transformers for name in step[2]} == set(contract.features)
+    assert list(check_rows(contract, table)[0].columns) == contract.features
+    required = {column.name: column.required for column in signature.inputs.inputs}
+    assert required == {name: not column.nullable for name, column in contract.columns.items()}

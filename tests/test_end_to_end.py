@@ -1,0 +1,139 @@
+"""`kedro run --pipeline=train` as a process, on real rows, with a real MLflow store."""
+
+import hashlib
+import os
+import subprocess
+import sys
+
+import mlflow
+import pandas as pd
+import pytest
+from mlflow.tracking import MlflowClient
+
+from .conftest import run_kedro
+
+FAST = "evaluation.importance_rows=200,estimator.kwargs.max_iter=20"
+
+# Loads the champion with nothing of the project at hand, and answers the rows it is given.
+CLIENT = """
+import sys, mlflow, pandas as pd
+mlflow.set_tracking_uri(sys.argv[1])
+model = mlflow.pyfunc.load_model("models:/flight_delay@champion")
+model.predict(pd.read_parquet(sys.argv[2])).to_parquet(sys.argv[3])
+# not the installed project, but the code that is archived with the version
+assert "mlartifacts" in sys.modules["project"].__file__
+"""
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory, copy_project):
+    """A copy of the project in which `train` has run once."""
+    folder = copy_project(tmp_path_factory.mktemp("project"))
+    process = run_kedro(folder, "run", "--pipeline=train", "--params", FAST)
+    assert process.returncode == 0, process.stdout + process.stderr
+    (folder / "printed.txt").write_text(process.stdout + process.stderr)
+    return folder
+
+
+@pytest.fixture
+def client(project):
+    return MlflowClient(f"sqlite:///{project}/mlflow.db")
+
+
+def digest(path):
+    return hashlib.md5(path.read_bytes(), usedforsecurity=False).hexdigest()
+
+
+def test_version_1_is_registered_as_champion(client):
+    version = client.get_model_version_by_alias("flight_delay", "champion")
+    assert str(version.version) == "1"
+    assert client.get_run(version.run_id).info.status == "FINISHED"
+
+
+def test_the_run_holds_parameters_metrics_and_artifacts(client, project):
+    run = client.get_run(client.get_model_version("flight_delay", "1").run_id)
+    assert run.data.params["estimator.kwargs.max_iter"] == "20"
+    assert run.data.params["table.columns.distance.type"] == "number"
+    assert run.data.metrics["roc_auc"] > 0.55
+    assert run.data.metrics["dummy_roc_auc"] == 0.5
+    logged = {file.path for file in client.list_artifacts(run.info.run_id)}
+    assert {"report.html", "metrics.json", "plots", "requirements.lock"} <= logged
+    plots = {file.path for file in client.list_artifacts(run.info.run_id, "plots")}
+    assert {"plots/roc_curve.svg", "plots/permutation_importance.svg"} <= plots
+
+
+def test_the_run_prints_progress_result_and_what_is_next_and_no_noise(project):
+    printed = (project / "printed.txt").read_text()
+    for expected in (
+        "train_estimator",
+        "cancelled or diverted",
+        "version 1 is registered",
+        "roc_auc",
+        "report.html",
+    ):
+        assert expected in printed
+    assert "WARNING" not in printed
+    assert "Deprecat" not in printed
+
+
+def test_the_champion_loads_outside_the_project_and_predicts_as_training_did(project, tmp_path):
+    expected = pd.read_parquet(project / "data/07_model_output/test_predictions.parquet")
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    store, rows = f"sqlite:///{project}/mlflow.db", project / "data/03_primary/test.parquet"
+    command = [sys.executable, "-c", CLIENT, store, str(rows), str(tmp_path / "answers")]
+    subprocess.run(command, cwd=tmp_path, env=environment, check=True)
+    answers = pd.read_parquet(tmp_path / "answers")
+    for column in ("prediction", "probability_0", "probability_1"):
+        assert (answers[column] == expected[column]).all()
+    assert set(answers["source"]) == {"model"}
+
+
+def test_a_second_run_gives_the_same_bytes_and_metrics_and_the_champion_stays(project, client):
+    made = [path for path in sorted((project / "data").rglob("*")) if path.is_file()]
+    before = {path: digest(path) for path in made}
+    process = run_kedro(project, "run", "--pipeline=train", "--params", FAST)
+    assert process.returncode == 0, process.stderr
+    assert {path: digest(path) for path in made} == before
+    first, second = (
+        client.get_run(client.get_model_version("flight_delay", version).run_id) for version in ("1", "2")
+    )
+    assert first.data.metrics == second.data.metrics
+    assert str(client.get_model_version_by_alias("flight_delay", "champion").version) == "1"
+
+
+@pytest.mark.parametrize(
+    ("spoil", "parameters", "expected"),
+    [
+        (
+            "remove",
+            FAST,
+            ["data/01_raw/planes.parquet is missing", "dvc pull data/01_raw/planes.parquet.dvc"],
+        ),
+        ("drop", FAST, ["missing columns: seats"]),
+        ("retype", FAST, ["seats is not of type number: it holds str, for example ['many'"]),
+        ("range", FAST, ["seats is below 1 in", "for example [-1.0, -1.0, -1.0]"]),
+        (None, "estimator.class=sklearn.ensemble.Nope", ["estimator.class in conf/"]),
+        (None, "split.train=soon", ["split.train", "soon"]),
+        (None, f"{FAST},packaging.thresholds.nope.min=1", ["packaging.thresholds.nope in conf/"]),
+    ],
+)
+def test_bad_input_fails_by_name_and_registers_nothing(tmp_path, copy_project, spoil, parameters, expected):
+    folder = copy_project(tmp_path)
+    path = folder / "data/01_raw/planes.parquet"
+    planes = pd.read_parquet(path)
+    if spoil == "remove":
+        path.unlink()
+    elif spoil == "drop":
+        planes.drop(columns="seats").to_parquet(path)
+    elif spoil:
+        planes.assign(seats="many" if spoil == "retype" else -1.0).to_parquet(path)
+
+    process = run_kedro(folder, "run", "--pipeline=train", "--params", parameters)
+
+    printed = process.stdout + process.stderr
+    assert process.returncode != 0
+    assert "Traceback" not in printed
+    assert not [text for text in expected if text not in printed], printed
+    mlflow.set_tracking_uri(f"sqlite:///{folder}/mlflow.db")
+    assert mlflow.search_runs(search_all_experiments=True)["status"].tolist() == ["FAILED"]
+    assert not MlflowClient(f"sqlite:///{folder}/mlflow.db").search_model_versions()

@@ -1,0 +1,60 @@
+import datetime as dt
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from project.contract import ContractError
+from project.rows import check_rows
+
+from .conftest import make_table
+
+SOUND = {"colour": "red", "town": None, "size": 3.0, "weight": None, "when": pd.Timestamp("2020-01-01 12:00")}
+
+
+def reasons_of(contract, **values):
+    return check_rows(contract, pd.DataFrame([SOUND | values], dtype=object))[1][0]
+
+
+def test_sound_rows_come_back_in_the_contracts_order_and_types(contract):
+    table = make_table(50)
+    rows, reasons = check_rows(contract, table[table.columns[::-1]])
+    assert not any(reasons)
+    pd.testing.assert_frame_equal(rows, table[contract.features], check_dtype=False)
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        ({}, []),
+        ({"size": 3}, []),
+        ({"size": np.int32(3)}, []),
+        ({"when": "2020-01-01T12:00:00"}, []),
+        ({"when": dt.datetime(2020, 1, 1)}, []),
+        ({"town": "never seen"}, []),
+        ({"colour": None}, ["missing:colour=None"]),
+        ({"size": float("nan")}, ["missing:size=nan"]),
+        ({"size": "3"}, ["wrong_type:size=3"]),
+        ({"size": True}, ["wrong_type:size=True"]),
+        ({"size": [1]}, ["wrong_type:size=[1]"]),
+        ({"colour": 7}, ["wrong_type:colour=7"]),
+        ({"when": "tomorrow"}, ["wrong_type:when=tomorrow"]),
+        ({"when": 20200101}, ["wrong_type:when=20200101"]),
+        ({"when": "2020-01-01T12:00:00+02:00"}, ["wrong_type:when=2020-01-01T12:00:00+02:00"]),
+        ({"size": -1}, ["out_of_range:size=-1"]),
+        ({"size": 100.5}, ["out_of_range:size=100.5"]),
+        ({"weight": float("inf")}, ["out_of_range:weight=inf"]),
+        ({"size": -1, "colour": None}, ["missing:colour=None", "out_of_range:size=-1"]),
+    ],
+)
+def test_each_fault_is_a_reason_with_its_value(contract, values, expected):
+    assert reasons_of(contract, **values) == expected
+
+
+def test_a_reason_shortens_a_long_value(contract):
+    assert len(reasons_of(contract, size="x" * 10_000)[0]) < 100
+
+
+def test_missing_columns_are_named(contract):
+    with pytest.raises(ContractError, match="missing columns: colour, when; expected are colour, town"):
+        check_rows(contract, make_table(3).drop(columns=["colour", "when"]))
