@@ -46,7 +46,7 @@ class RunTracking(MlflowHook):
         """Start the run and log the parameters that its pipeline takes."""
         super().before_pipeline_run(run_params, pipeline, catalog)
         if self._is_mlflow_enabled:
-            taken = [name for name in pipeline.inputs() if name.startswith("params:")]
+            taken = sorted(name for name in pipeline.inputs() if name.startswith("params:"))
             values = _flatten_dict({name.removeprefix("params:"): catalog.load(name) for name in taken})
             mlflow.log_params({self.sanitize_param_name(name): value for name, value in values.items()})
 
