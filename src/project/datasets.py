@@ -53,28 +53,27 @@ class SkopsDataset(AbstractDataset[Any, Any]):
         return {"filepath": self._filepath}
 
 
-class FileVersionsDataset(AbstractDataset[None, dict[str, str]]):
-    """What is in some files: loads as a mapping of file to md5, the same md5 that DVC has for it.
+class FileVersionsDataset(AbstractDataset[Any, dict[str, str]]):
+    """What is in the files of a folder: loads as a mapping of file to md5, the same md5 that DVC has for it.
 
     Args:
-        filepath: a folder.
-        pattern: which files in it, as a glob pattern.
+        filepath: the folder.
     """
 
-    def __init__(self, filepath: str, pattern: str) -> None:
+    def __init__(self, filepath: str) -> None:
         self._folder = Path(filepath)
-        self._pattern = pattern
 
     def load(self) -> dict[str, str]:
-        """File name to md5, in alphabetical order."""
+        """File name to md5, in alphabetical order, leaving out DVC's pointers and hidden files."""
         return {
             path.name: hashlib.md5(path.read_bytes(), usedforsecurity=False).hexdigest()
-            for path in sorted(self._folder.glob(self._pattern))
+            for path in sorted(self._folder.iterdir())
+            if path.is_file() and path.suffix != ".dvc" and not path.name.startswith(".")
         }
 
-    def save(self, data: None) -> None:
+    def save(self, data: Any) -> None:
         """Refuse: this dataset only reads."""
         raise DatasetError("file versions can only be read")
 
     def _describe(self) -> dict[str, Any]:
-        return {"filepath": self._folder, "pattern": self._pattern}
+        return {"filepath": self._folder}
