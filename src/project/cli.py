@@ -1,20 +1,25 @@
 """Commands of the project that appear under `kedro`."""
 
+import difflib
 import functools
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import click
-from kedro.config import MissingConfigException
+from kedro.config import MissingConfigException, OmegaConfigLoader
 from kedro.framework.cli.project import run as kedro_run
+from kedro.framework.startup import ProjectMetadata
 from kedro.io import DatasetError
 from kedro.validation.exceptions import DataValidationError, ValidationConfigurationError
 from omegaconf.errors import OmegaConfBaseException
 from pandas.errors import MergeError
 from yaml import YAMLError
 
+from .dvc_stages import write_stages
+from .hooks import offer_parameters
 from .parameters import ParameterError
+from .pipeline_registry import TRAIN, register_pipelines
 
 # What a user can put right in the data or in conf/. Anything else is a fault of the code, with its traceback.
 _USER_ERRORS = (
@@ -68,6 +73,47 @@ def _plainly(command: Callable[..., Any]) -> Callable[..., Any]:
             raise click.ClickException(explain(error)) from error
 
     return guarded
+
+
+@cli.group()
+def dvc() -> None:
+    """Keep dvc.yaml in step with the pipelines."""
+
+
+@dvc.command()
+@click.pass_obj
+def sync(metadata: ProjectMetadata) -> None:
+    """Write dvc.yaml from the pipelines and the catalog."""
+    _dvc_yaml(metadata).write_text(_current_stages(metadata))
+    click.echo("dvc.yaml is written; run what has changed with: dvc repro")
+
+
+@dvc.command()
+@click.pass_obj
+def check(metadata: ProjectMetadata) -> None:
+    """Fail if dvc.yaml is not what `kedro dvc sync` would write, and show the difference."""
+    path = _dvc_yaml(metadata)
+    kept = path.read_text() if path.exists() else ""
+    difference = difflib.unified_diff(
+        kept.splitlines(), _current_stages(metadata).splitlines(), "dvc.yaml", "the pipelines", lineterm=""
+    )
+    lines = list(difference)
+    if lines:
+        raise click.ClickException("dvc.yaml is stale, run: kedro dvc sync\n" + "\n".join(lines))
+    click.echo("dvc.yaml is in step with the pipelines")
+
+
+def _dvc_yaml(metadata: ProjectMetadata) -> Path:
+    return metadata.project_path / "dvc.yaml"
+
+
+def _current_stages(metadata: ProjectMetadata) -> str:
+    # Not through a Kedro session: it would start up MLflow, and take in what conf/local changes.
+    loader = OmegaConfigLoader(str(metadata.project_path / "conf"), base_env="base", default_run_env="base")
+    offer_parameters(loader["parameters"])
+    pipelines = register_pipelines()
+    stages = {name: pipelines[name] for name in TRAIN if name in pipelines}
+    return write_stages(stages, loader["catalog"], metadata.project_path)
 
 
 assert kedro_run.callback is not None

@@ -4,14 +4,11 @@ import logging
 import time
 from typing import Any
 
-import mlflow
 from kedro.framework.context import KedroContext
 from kedro.framework.hooks import hook_impl
 from kedro.io import CatalogProtocol
 from kedro.pipeline import Pipeline
 from kedro.pipeline.node import Node
-from kedro_mlflow.framework.hooks.mlflow_hook import MlflowHook
-from kedro_mlflow.framework.hooks.utils import _flatten_dict
 from omegaconf import OmegaConf
 from rich.console import Console
 from rich.table import Table
@@ -21,45 +18,19 @@ logger = logging.getLogger(__name__)
 _METRICS, _REPORT, _DUMMY = "metrics", "report", "dummy_"
 
 
+def offer_parameters(parameters: dict[str, Any]) -> None:
+    """Let configuration files take values out of the parameters: `${params:table.name}`."""
+    values = OmegaConf.create(parameters)
+    OmegaConf.register_new_resolver("params", lambda key: OmegaConf.select(values, key), replace=True)
+
+
 class ParametersInConfig:
     """Lets catalog.yml and mlflow.yml say `${params:table.name}`, so that nothing is stated twice."""
 
     @hook_impl(tryfirst=True)
     def after_context_created(self, context: KedroContext) -> None:
         """Register the resolver before kedro-mlflow or the catalog read their files."""
-        OmegaConf.register_new_resolver(
-            "params", lambda key: OmegaConf.select(OmegaConf.create(context.params), key), replace=True
-        )
-
-
-class RunTracking(MlflowHook):
-    """kedro-mlflow's hook, which logs the parameters of a run at its start, all in one transaction.
-
-    kedro-mlflow logs them one by one before each node that takes them; with the contract's columns in most
-    nodes that adds up to seconds.
-    """
-
-    @hook_impl
-    def before_pipeline_run(
-        self, run_params: dict[str, Any], pipeline: Pipeline, catalog: CatalogProtocol
-    ) -> None:
-        """Start the run and log the parameters that its pipeline takes."""
-        super().before_pipeline_run(run_params, pipeline, catalog)
-        if self._is_mlflow_enabled:
-            taken = sorted(name for name in pipeline.inputs() if name.startswith("params:"))
-            values = _flatten_dict({name.removeprefix("params:"): catalog.load(name) for name in taken})
-            mlflow.log_params({self.sanitize_param_name(name): value for name, value in values.items()})
-
-    @hook_impl
-    def before_node_run(
-        self, node: Node, catalog: CatalogProtocol, inputs: dict[str, Any], is_async: bool
-    ) -> None:
-        """Resume the run in a thread that does not have it yet."""
-        if mlflow.active_run() is None:
-            super().before_node_run(node, catalog, inputs, is_async)
-
-    def _log_param(self, name: str, value: Any) -> None:
-        """Nothing: it is logged since the start of the run."""
+        offer_parameters(context.params)
 
 
 class RunReport:

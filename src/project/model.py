@@ -14,11 +14,12 @@ from mlflow.models import ModelSignature
 from mlflow.pyfunc import PythonModel, PythonModelContext
 from mlflow.types import ColSpec, DataType, Schema, TensorSpec
 from mlflow.types.schema import Array
-from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.base import BaseEstimator
 
 from . import serialization
 from .contract import ColumnType, Contract
 from .rows import check_rows
+from .transformers import LeanColumnTransformer
 
 _COLUMN_TYPES: dict[ColumnType, DataType] = {
     "category": DataType.string,
@@ -30,7 +31,7 @@ _NULLABLE_DTYPES = {"b": "boolean", "i": "Int64", "u": "Int64"}
 
 
 def predict_scores(
-    contract: Contract, preprocessor: TransformerMixin, estimator: BaseEstimator, rows: pd.DataFrame
+    contract: Contract, preprocessor: LeanColumnTransformer, estimator: BaseEstimator, rows: pd.DataFrame
 ) -> np.ndarray:
     """What the estimator says of rows that keep to the contract.
 
@@ -69,12 +70,12 @@ class PackagedModel(PythonModel):
     """
 
     contract: Contract
-    preprocessor: TransformerMixin
+    preprocessor: LeanColumnTransformer
     estimator: BaseEstimator
 
     @classmethod
     def from_parts(
-        cls, contract: Contract, preprocessor: TransformerMixin, estimator: BaseEstimator
+        cls, contract: Contract, preprocessor: LeanColumnTransformer, estimator: BaseEstimator
     ) -> "PackagedModel":
         """The model from fitted objects in memory, as training has them."""
         model = cls()

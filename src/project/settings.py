@@ -10,16 +10,22 @@ os.environ.setdefault("MLFLOW_LOGGING_LEVEL", "ERROR")
 os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
 
 # Said at each run of things that nobody here can or should change: the type hints of kedro-mlflow's own
-# model, and the name of the option that Kedro's users know.
-_NOISE = ("Add type hints to the `predict` method", "Any type hint is inferred", "'--pipeline' is deprecated")
+# model, the name of the option that Kedro's users know, and two names that MLflow has for one kind of source.
+_NOISE = (
+    "Add type hints to the `predict` method",
+    "Any type hint is inferred",
+    "'--pipeline' is deprecated",
+    "dataset source can be interpreted in multiple ways",
+)
 logging.getLogger("py.warnings").addFilter(
     lambda record: not any(noise in record.getMessage() for noise in _NOISE)
 )
 
-from .hooks import ParametersInConfig, RunReport, RunTracking  # noqa: E402
+from .hooks import ParametersInConfig, RunReport  # noqa: E402
+from .tracking import RunTracking  # noqa: E402
 
 logging.getLogger("kedro_mlflow").setLevel(logging.WARNING)  # it sets INFO for itself when imported
 
 HOOKS = (ParametersInConfig(), RunTracking(), RunReport())
-DISABLE_HOOKS_FOR_PLUGINS = ("kedro_mlflow",)  # RunTracking is its hook, with one method changed
+DISABLE_HOOKS_FOR_PLUGINS = ("kedro_mlflow",)  # RunTracking is its hook, changed
 CONFIG_LOADER_ARGS = {"base_env": "base", "default_run_env": "local"}

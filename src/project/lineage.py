@@ -1,0 +1,131 @@
+"""Where things come from, by content: code, data and environment of a run.
+
+The md5 that DVC has for a file is that file's name everywhere.
+"""
+
+import configparser
+import hashlib
+import json
+import os
+import platform
+import subprocess
+from functools import cache
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, NamedTuple
+
+import yaml
+
+DATA, GIT, ENVIRONMENT = "data.", "git.", "env."
+_CHUNK = 1 << 20
+
+
+def content_md5(path: Path) -> str:
+    """The md5 that DVC has for a file or, ending in `.dir`, for a folder. An unchanged file is read once."""
+    if not path.is_dir():
+        status = path.stat()
+        return _file_md5(path.resolve(), status.st_mtime_ns, status.st_size)
+    # DVC's object for a folder is the list of its files as JSON
+    entries = [
+        {"md5": content_md5(file), "relpath": file.relative_to(path).as_posix()}
+        for file in sorted(path.rglob("*"), key=lambda file: file.relative_to(path).parts)
+        if file.is_file()
+    ]
+    return (
+        hashlib.md5(json.dumps(entries, sort_keys=True).encode(), usedforsecurity=False).hexdigest() + ".dir"
+    )
+
+
+@cache
+def _file_md5(path: Path, modified: int, size: int) -> str:
+    digest = hashlib.md5(usedforsecurity=False)
+    with path.open("rb") as file:
+        while chunk := file.read(_CHUNK):
+            digest.update(chunk)
+    return digest.hexdigest()
+
+
+class Code(NamedTuple):
+    """The state of the source: tags, and the text of what is not committed (empty when all is)."""
+
+    tags: dict[str, str]
+    diff: str
+
+
+def describe_code(project: Path) -> Code:
+    """Commit, branch and uncommitted changes, new files among them; not dvc.lock, which runs write.
+
+    Outside a git repository, or before its first commit, a tag says so instead.
+    """
+    try:
+        commit = _git(project, "rev-parse", "--verify", "HEAD").strip()
+    except (OSError, subprocess.CalledProcessError):
+        inside = (project / ".git").exists()
+        return Code({GIT + "commit": "none: no commit yet" if inside else "none: not a git repository"}, "")
+    diff = _uncommitted(project)
+    tags = {
+        "commit": commit,
+        "branch": _git(project, "rev-parse", "--abbrev-ref", "HEAD").strip(),
+        "dirty": str(bool(diff)).lower(),
+    }
+    return Code({GIT + name: value for name, value in tags.items()}, diff)
+
+
+def _uncommitted(project: Path) -> str:
+    with TemporaryDirectory() as folder:
+        # In an index of its own: new files show in the diff, and the user's index stays as it is.
+        environment = os.environ | {"GIT_INDEX_FILE": str(Path(folder) / "index")}
+        _git(project, "read-tree", "HEAD", environment=environment)
+        _git(project, "add", "--intent-to-add", "--all", ".", environment=environment)
+        changes = ("diff", "--binary", "HEAD", "--", ".", ":(exclude)dvc.lock")
+        return _git(project, *changes, environment=environment)
+
+
+def _git(project: Path, *arguments: str, environment: dict[str, str] | None = None) -> str:
+    command = ["git", "-C", str(project), *arguments]
+    return subprocess.run(command, check=True, capture_output=True, text=True, env=environment).stdout
+
+
+def describe_environment(lock: Path) -> dict[str, str]:
+    """Tags for the interpreter, the platform and the lock file."""
+    return {
+        ENVIRONMENT + "python": platform.python_version(),
+        ENVIRONMENT + "platform": platform.platform(),
+        ENVIRONMENT + "lock": content_md5(lock) if lock.exists() else f"none: no {lock.name}",
+    }
+
+
+def ancestors(made: dict[str, str], project: Path) -> dict[str, str]:
+    """What `dvc repro` made some files from, back to the raw data: md5 by path, out of dvc.lock.
+
+    Only stages whose recorded output has just these bytes count: a file made otherwise claims nothing.
+
+    Args:
+        made: md5 by path, relative to the project.
+        project: the project's folder.
+    """
+    lock = project / "dvc.lock"
+    stages = (yaml.safe_load(lock.read_text()) or {}).get("stages", {}) if lock.exists() else {}
+    found: dict[str, str] = {}
+    waiting = dict(made)
+    while waiting:
+        path, md5 = waiting.popitem()
+        for stage in stages.values():
+            if any(out["path"] == path and out.get("md5") == md5 for out in stage.get("outs", [])):
+                new = {d["path"]: d["md5"] for d in stage.get("deps", []) if d["path"].startswith("data/")}
+                waiting |= {key: value for key, value in new.items() if key not in found}
+                found |= new
+    return found
+
+
+def remote_address(path: str, md5: str, project: Path) -> str:
+    """Where DVC keeps, or would keep, these bytes: in the file's own remote, else in the default one."""
+    config = configparser.ConfigParser()
+    config.read([project / ".dvc" / "config", project / ".dvc" / "config.local"])
+    pointer = project / f"{path}.dvc"
+    outs: list[dict[str, Any]] = yaml.safe_load(pointer.read_text())["outs"] if pointer.exists() else [{}]
+    name = outs[0].get("remote") or config.get("core", "remote", fallback="")
+    url = config.get(f"'remote \"{name}\"'", "url", fallback="")
+    if url and "://" not in url:
+        url = (project / ".dvc" / url).resolve().as_uri()
+    return f"{url}/files/md5/{md5[:2]}/{md5[2:]}" if url else (project / path).as_uri()

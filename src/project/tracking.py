@@ -1,0 +1,165 @@
+"""kedro-mlflow's hook, with what a run needs to be found again: its data, code and environment by content."""
+
+import logging
+import os
+import socket
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import mlflow
+import psutil
+from kedro.framework.context import KedroContext
+from kedro.framework.hooks import hook_impl
+from kedro.io import CatalogProtocol
+from kedro.pipeline import Pipeline
+from kedro.pipeline.node import Node
+from kedro_mlflow.framework.hooks.mlflow_hook import MlflowHook
+from kedro_mlflow.framework.hooks.utils import _flatten_dict
+from mlflow.data.dataset_source_registry import resolve_dataset_source
+from mlflow.data.meta_dataset import MetaDataset
+from mlflow.entities import RunStatus
+from mlflow.tracking import MlflowClient
+
+from . import lineage
+from .catalog import Catalog
+
+logger = logging.getLogger(__name__)
+
+MODEL = "model"  # the dataset whose content tells which run a later stage continues
+_PROCESS = "process"
+
+
+class RunTracking(MlflowHook):
+    """One MLflow run for one model, from whatever processes its stages run in.
+
+    Differs from kedro-mlflow's hook in that it
+    - logs the parameters of a run at its start, in one transaction and not one for each node and parameter;
+    - continues, in a run that is handed a trained model, the run that trained it;
+    - closes runs of this machine whose process was killed;
+    - tags the run with the md5 of each file read and written, the code and the environment, and logs the
+      tables as its dataset inputs.
+    """
+
+    @hook_impl
+    def after_context_created(self, context: KedroContext) -> None:
+        """Set MLflow up, and close what killed processes have left open."""
+        super().after_context_created(context)
+        self._project = Path(context.project_path)
+        close_killed_runs(self._experiment_id)
+
+    @hook_impl
+    def after_catalog_created(
+        self,
+        catalog: CatalogProtocol,
+        conf_catalog: dict[str, Any],
+        conf_creds: dict[str, Any],
+        parameters: dict[str, Any],
+        save_version: str,
+        load_versions: dict[str, str],
+    ) -> None:
+        """Learn where datasets live."""
+        super().after_catalog_created(
+            catalog, conf_catalog, conf_creds, parameters, save_version, load_versions
+        )
+        self._catalog = Catalog(conf_catalog)
+        self._names = {self._path(name): name for name in conf_catalog}
+
+    @hook_impl
+    def before_pipeline_run(
+        self, run_params: dict[str, Any], pipeline: Pipeline, catalog: CatalogProtocol
+    ) -> None:
+        """Start a run, or continue the one of the model at hand, and log what it starts from."""
+        taken = sorted(name for name in pipeline.inputs() if name.startswith("params:"))
+        values = _flatten_dict({name.removeprefix("params:"): catalog.load(name) for name in taken})
+        parameters = {self.sanitize_param_name(name): value for name, value in values.items()}
+        inputs = self._md5s(pipeline.inputs())
+        if MODEL in inputs:
+            self.mlflow_config.tracking.run.id = self._run_to_continue(inputs[MODEL], parameters)
+        super().before_pipeline_run(run_params, pipeline, catalog)
+        if self._is_mlflow_enabled:
+            mlflow.log_params(parameters)
+            code = lineage.describe_code(self._project)
+            lock = self._project / "requirements.lock"
+            mlflow.set_tags(code.tags | lineage.describe_environment(lock) | {_PROCESS: _this_process()})
+            if code.diff:
+                mlflow.log_text(code.diff, "uncommitted.diff")
+            paths = {str(self._path(name)): md5 for name, md5 in inputs.items()}
+            earlier = lineage.ancestors(paths, self._project)
+            self._log_data({self._names.get(path, path): md5 for path, md5 in earlier.items()} | inputs)
+
+    @hook_impl
+    def before_node_run(
+        self, node: Node, catalog: CatalogProtocol, inputs: dict[str, Any], is_async: bool
+    ) -> None:
+        """Resume the run in a thread that does not have it yet."""
+        if mlflow.active_run() is None:
+            super().before_node_run(node, catalog, inputs, is_async)
+
+    @hook_impl
+    def after_dataset_saved(self, dataset_name: str) -> None:
+        """Log the content of a file that the run wrote."""
+        if self._is_mlflow_enabled:
+            self._log_data(self._md5s([dataset_name]))
+
+    def _log_param(self, name: str, value: Any) -> None:
+        """Nothing: it is logged since the start of the run."""
+
+    @property
+    def _experiment_id(self) -> str:
+        return str(self.mlflow_config.tracking.experiment._experiment.experiment_id)
+
+    def _run_to_continue(self, model_md5: str, parameters: dict[str, Any]) -> str | None:
+        """The newest run with this model, unless it has other values of these parameters, which can't change."""
+        tag = f"tags.`{lineage.DATA}{MODEL}` = '{model_md5}'"
+        newest = ["attributes.start_time DESC"]
+        for run in MlflowClient().search_runs([self._experiment_id], tag, order_by=newest, max_results=1):
+            known = run.data.params
+            if all(known.get(name, str(value)) == str(value) for name, value in parameters.items()):
+                return str(run.info.run_id)
+        return None
+
+    def _path(self, name: str) -> str | None:
+        """The path of a dataset relative to the project; None for one without or outside."""
+        path = self._catalog.path(name)
+        inside = path is not None and Path(path).is_relative_to(self._project)
+        return Path(str(path)).relative_to(self._project).as_posix() if inside else None
+
+    def _md5s(self, names: Iterable[str]) -> dict[str, str]:
+        paths = {name: self._path(name) for name in names}
+        files = {name: self._project / path for name, path in paths.items() if path}
+        return {name: lineage.content_md5(file) for name, file in files.items() if file.exists()}
+
+    def _log_data(self, md5s: dict[str, str]) -> None:
+        if not md5s:
+            return
+        mlflow.set_tags({lineage.DATA + name: md5 for name, md5 in md5s.items()})
+        tables = [name for name in sorted(md5s) if self._catalog.is_table(name)]
+        for name in tables:
+            address = lineage.remote_address(str(self._path(name)), md5s[name], self._project)
+            source = resolve_dataset_source(address)
+            dataset = MetaDataset(source, name=name, digest=md5s[name])  # type: ignore[abstract]
+            mlflow.log_input(dataset, context=name)
+
+
+def close_killed_runs(experiment_id: str) -> None:
+    """End, as KILLED, the runs of this machine that say they run but whose process is gone."""
+    client = MlflowClient()
+    running = f"attributes.status = 'RUNNING' and tags.{_PROCESS} LIKE '{socket.gethostname()} %'"
+    for run in client.search_runs([experiment_id], running):
+        _, pid, started = run.data.tags[_PROCESS].rsplit(" ", 2)
+        if not _is_alive(int(pid), float(started)):
+            client.set_terminated(run.info.run_id, RunStatus.to_string(RunStatus.KILLED))
+            logger.warning("run %s was killed before its end and is closed", run.info.run_id)
+
+
+def _this_process() -> str:
+    # A process id is given away again later; with the time of its start it names one process for good.
+    return f"{socket.gethostname()} {os.getpid()} {psutil.Process().create_time()}"
+
+
+def _is_alive(pid: int, started: float) -> bool:
+    try:
+        return abs(psutil.Process(pid).create_time() - started) < 1
+    except psutil.NoSuchProcess:
+        return False
