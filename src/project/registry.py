@@ -1,5 +1,6 @@
 """The model registry: versions of the packaged model in MLflow, and which of them is champion."""
 
+import hashlib
 import json
 import logging
 from dataclasses import dataclass
@@ -15,11 +16,13 @@ from mlflow.models import ModelSignature
 from mlflow.pyfunc import PyFuncModel
 from mlflow.tracking import MlflowClient
 
+from . import lineage
 from .model import PackagedModel
 
 logger = logging.getLogger(__name__)
 
 CHAMPION = "champion"
+FINGERPRINT = "fingerprint"
 
 # What MLflow runs to build the model when it loads a version. Written out, because a file inside the package
 # would be run on its own, where relative imports don't work and the package's name is not known.
@@ -66,11 +69,11 @@ class RegisteredModelDataset(AbstractDataset[Package, PyFuncModel]):
     def save(self, data: Package) -> None:
         """Log the model to the active run, register it, and make it champion if it may and there is none."""
         mlflow.log_artifact(self._environment)
-        version = register(data, self._artifacts)
+        version = find_version(data, self._artifacts) or register(data, self._artifacts)
         name = f"{data.name} version {version}"
         if data.objections:
             logger.warning("%s is registered, but unfit to be champion", name)
-        elif champion_version(data.name) is None:
+        elif champion_version(data.name) in (None, version):
             MlflowClient().set_registered_model_alias(data.name, CHAMPION, version)
             logger.info("%s is registered and is champion", name)
         else:
@@ -106,10 +109,41 @@ def register(package: Package, artifacts: dict[str, str]) -> str:
     except MlflowException as error:
         if error.error_code != "RESOURCE_ALREADY_EXISTS":
             raise
+    origin = (lineage.DATA, lineage.GIT, lineage.ENVIRONMENT)
+    tags = client.get_run(logged.run_id).data.tags
     version = client.create_model_version(
-        package.name, source=logged.model_uri, run_id=logged.run_id, model_id=logged.model_id
+        package.name,
+        source=logged.model_uri,
+        run_id=logged.run_id,
+        model_id=logged.model_id,
+        tags={name: value for name, value in tags.items() if name.startswith(origin)}
+        | {FINGERPRINT: fingerprint(package, artifacts)},
     )
     return str(version.version)
+
+
+def find_version(package: Package, artifacts: dict[str, str]) -> str | None:
+    """The version that the active run has registered of this very model, before it was interrupted, if any."""
+    run = mlflow.active_run()
+    made_by = f"name = '{package.name}' and run_id = '{run.info.run_id if run else None}'"
+    known = fingerprint(package, artifacts)
+    for version in MlflowClient().search_model_versions(made_by):
+        if version.tags.get(FINGERPRINT) == known:
+            return str(version.version)
+    return None
+
+
+def fingerprint(package: Package, artifacts: dict[str, str]) -> str:
+    """An md5 over all that makes a version: stored objects, contract, requirements and the package's code."""
+    stored = {name: lineage.content_md5(Path(path)) for name, path in artifacts.items()}
+    package_folder = Path(__file__).parent
+    code = {
+        path.relative_to(package_folder).as_posix(): lineage.content_md5(path)
+        for path in sorted(package_folder.rglob("*"))
+        if path.is_file() and "__pycache__" not in path.parts
+    }
+    parts = [stored, package.contract, package.requirements, code]
+    return hashlib.md5(json.dumps(parts, sort_keys=True).encode(), usedforsecurity=False).hexdigest()
 
 
 def champion_version(name: str) -> str | None:

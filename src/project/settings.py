@@ -28,4 +28,8 @@ logging.getLogger("kedro_mlflow").setLevel(logging.WARNING)  # it sets INFO for 
 
 HOOKS = (ParametersInConfig(), RunTracking(), RunReport())
 DISABLE_HOOKS_FOR_PLUGINS = ("kedro_mlflow",)  # RunTracking is its hook, changed
-CONFIG_LOADER_ARGS = {"base_env": "base", "default_run_env": "local"}
+CONFIG_LOADER_ARGS = {
+    "base_env": "base",
+    "default_run_env": "local",
+    "config_patterns": {"mlflow": ["mlflow*"]},
+}

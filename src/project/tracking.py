@@ -23,6 +23,7 @@ from mlflow.tracking import MlflowClient
 
 from . import lineage
 from .catalog import Catalog
+from .pipeline_registry import requested
 
 logger = logging.getLogger(__name__)
 
@@ -37,6 +38,7 @@ class RunTracking(MlflowHook):
     - logs the parameters of a run at its start, in one transaction and not one for each node and parameter;
     - continues, in a run that is handed a trained model, the run that trained it;
     - closes runs of this machine whose process was killed;
+    - starts neither MLflow nor a run for pipelines whose tracking is disabled, such as those that make data;
     - tags the run with the md5 of each file read and written, the code and the environment, and logs the
       tables as its dataset inputs.
     """
@@ -44,24 +46,20 @@ class RunTracking(MlflowHook):
     @hook_impl
     def after_context_created(self, context: KedroContext) -> None:
         """Set MLflow up, and close what killed processes have left open."""
-        super().after_context_created(context)
         self._project = Path(context.project_path)
-        close_killed_runs(self._experiment_id)
+        disabled = context.config_loader["mlflow"]["tracking"]["disable_tracking"]["pipelines"]
+        self._idle = bool(requested(disabled))
+        if not self._idle:
+            super().after_context_created(context)
+            close_killed_runs(self._experiment_id)
 
     @hook_impl
-    def after_catalog_created(
-        self,
-        catalog: CatalogProtocol,
-        conf_catalog: dict[str, Any],
-        conf_creds: dict[str, Any],
-        parameters: dict[str, Any],
-        save_version: str,
-        load_versions: dict[str, str],
-    ) -> None:
-        """Learn where datasets live."""
-        super().after_catalog_created(
-            catalog, conf_catalog, conf_creds, parameters, save_version, load_versions
-        )
+    def after_catalog_created(self, conf_catalog: dict[str, Any]) -> None:
+        """Learn where datasets live.
+
+        Unlike kedro-mlflow's hook, it does not build every dataset to give metrics the dataset's name as a
+        prefix: that imports the libraries of all stages into each.
+        """
         self._catalog = Catalog(conf_catalog)
         self._names = {self._path(name): name for name in conf_catalog}
 
@@ -70,6 +68,9 @@ class RunTracking(MlflowHook):
         self, run_params: dict[str, Any], pipeline: Pipeline, catalog: CatalogProtocol
     ) -> None:
         """Start a run, or continue the one of the model at hand, and log what it starts from."""
+        if self._idle:
+            self._is_mlflow_enabled = False
+            return
         taken = sorted(name for name in pipeline.inputs() if name.startswith("params:"))
         values = _flatten_dict({name.removeprefix("params:"): catalog.load(name) for name in taken})
         parameters = {self.sanitize_param_name(name): value for name, value in values.items()}
@@ -93,7 +94,7 @@ class RunTracking(MlflowHook):
         self, node: Node, catalog: CatalogProtocol, inputs: dict[str, Any], is_async: bool
     ) -> None:
         """Resume the run in a thread that does not have it yet."""
-        if mlflow.active_run() is None:
+        if not self._idle and mlflow.active_run() is None:
             super().before_node_run(node, catalog, inputs, is_async)
 
     @hook_impl
@@ -101,6 +102,22 @@ class RunTracking(MlflowHook):
         """Log the content of a file that the run wrote."""
         if self._is_mlflow_enabled:
             self._log_data(self._md5s([dataset_name]))
+
+    @hook_impl
+    def after_pipeline_run(
+        self, run_params: dict[str, Any], pipeline: Pipeline, catalog: CatalogProtocol
+    ) -> None:
+        """End the run."""
+        if not self._idle:
+            super().after_pipeline_run(run_params, pipeline, catalog)
+
+    @hook_impl
+    def on_pipeline_error(
+        self, error: Exception, run_params: dict[str, Any], pipeline: Pipeline, catalog: CatalogProtocol
+    ) -> None:
+        """End the run as FAILED."""
+        if not self._idle:
+            super().on_pipeline_error(error, run_params, pipeline, catalog)
 
     def _log_param(self, name: str, value: Any) -> None:
         """Nothing: it is logged since the start of the run."""
@@ -110,7 +127,7 @@ class RunTracking(MlflowHook):
         return str(self.mlflow_config.tracking.experiment._experiment.experiment_id)
 
     def _run_to_continue(self, model_md5: str, parameters: dict[str, Any]) -> str | None:
-        """The newest run with this model, unless it has other values of these parameters, which can't change."""
+        """The newest run with this model, unless it has other values of parameters: they can never change."""
         tag = f"tags.`{lineage.DATA}{MODEL}` = '{model_md5}'"
         newest = ["attributes.start_time DESC"]
         for run in MlflowClient().search_runs([self._experiment_id], tag, order_by=newest, max_results=1):

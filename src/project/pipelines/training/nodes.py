@@ -8,7 +8,7 @@ import pandas as pd
 from pydantic import Field
 from sklearn.base import BaseEstimator, is_classifier, is_regressor
 from sklearn.impute import SimpleImputer
-from sklearn.pipeline import make_pipeline
+from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils import get_tags
 
@@ -38,7 +38,17 @@ def train_estimator(
     read = Contract.from_parameters(contract)
     built = build_estimator(Estimator.read("estimator", estimator), read, seed)
     # A plain array: without feature names to compare, the estimator answers single rows faster.
-    return built.fit(train_features.to_numpy(), train_table[read.target].to_numpy())
+    fitted = built.fit(train_features.to_numpy(), train_table[read.target].to_numpy())
+    _forget_threads(fitted)
+    return fitted
+
+
+def _forget_threads(fitted: BaseEstimator) -> None:
+    """Drop the number of threads of this machine, the one thing in a boosted model that is not its own."""
+    for part in fitted if isinstance(fitted, Pipeline) else [fitted]:
+        mapper = getattr(part, "_bin_mapper", None)
+        if mapper is not None:
+            mapper.n_threads = 1
 
 
 def build_estimator(settings: Estimator, contract: Contract, seed: int) -> BaseEstimator:
