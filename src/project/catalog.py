@@ -30,6 +30,10 @@ class Catalog:
         """Whether the dataset is a table on disk."""
         return any(str(inner["type"]).startswith("pandas.") for inner in self._layers(name))
 
+    def is_data(self, name: str) -> bool:
+        """Whether the dataset counts in the lineage: not if its entry says `metadata: {lineage: false}`."""
+        return all(inner.get("metadata", {}).get("lineage", True) for inner in self._layers(name))
+
     def classes(self, name: str) -> Iterator[str]:
         """Import paths of the classes that load, save and validate the dataset."""
         for inner in self._layers(name):

@@ -16,6 +16,7 @@ from omegaconf.errors import OmegaConfBaseException
 from pandas.errors import MergeError
 from yaml import YAMLError
 
+from .cli_lineage import lineage, reproduce
 from .dvc_stages import write_stages
 from .hooks import offer_parameters
 from .parameters import ParameterError
@@ -116,6 +117,8 @@ def _current_stages(metadata: ProjectMetadata) -> str:
     return write_stages(stages, loader["catalog"], metadata.project_path)
 
 
+cli.add_command(lineage)
+cli.add_command(reproduce)
 assert kedro_run.callback is not None
 cli.add_command(
     click.Command("run", params=kedro_run.params, callback=_plainly(kedro_run.callback), help=kedro_run.help)

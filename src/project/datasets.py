@@ -58,10 +58,12 @@ class FileVersionsDataset(AbstractDataset[Any, dict[str, str]]):
 
     Args:
         filepath: the folder.
+        metadata: anything; Kedro ignores it.
     """
 
-    def __init__(self, filepath: str) -> None:
+    def __init__(self, filepath: str, metadata: dict[str, Any] | None = None) -> None:
         self._folder = Path(filepath)
+        self.metadata = metadata
 
     def load(self) -> dict[str, str]:
         """File name to md5, in alphabetical order, leaving out DVC's pointers and hidden files."""

@@ -118,14 +118,23 @@ def ancestors(made: dict[str, str], project: Path) -> dict[str, str]:
     return found
 
 
-def remote_address(path: str, md5: str, project: Path) -> str:
-    """Where DVC keeps, or would keep, these bytes: in the file's own remote, else in the default one."""
-    config = configparser.ConfigParser()
-    config.read([project / ".dvc" / "config", project / ".dvc" / "config.local"])
+def remote_name(path: str, project: Path) -> str | None:
+    """The DVC remote that a file names as its own, else the default one, if there is any."""
     pointer = project / f"{path}.dvc"
     outs: list[dict[str, Any]] = yaml.safe_load(pointer.read_text())["outs"] if pointer.exists() else [{}]
-    name = outs[0].get("remote") or config.get("core", "remote", fallback="")
-    url = config.get(f"'remote \"{name}\"'", "url", fallback="")
+    return outs[0].get("remote") or _dvc_config(project).get("core", "remote", fallback=None)
+
+
+def remote_address(path: str, md5: str, project: Path) -> str:
+    """Where DVC keeps, or would keep, these bytes: in the remote of the file."""
+    section = f"'remote \"{remote_name(path, project)}\"'"
+    url = _dvc_config(project).get(section, "url", fallback="")
     if url and "://" not in url:
         url = (project / ".dvc" / url).resolve().as_uri()
     return f"{url}/files/md5/{md5[:2]}/{md5[2:]}" if url else (project / path).as_uri()
+
+
+def _dvc_config(project: Path) -> configparser.ConfigParser:
+    config = configparser.ConfigParser()
+    config.read([project / ".dvc" / "config", project / ".dvc" / "config.local"])
+    return config

@@ -123,7 +123,7 @@ def register(package: Package, artifacts: dict[str, str]) -> str:
 
 
 def find_version(package: Package, artifacts: dict[str, str]) -> str | None:
-    """The version that the active run has registered of this very model, before it was interrupted, if any."""
+    """The version that the active run has already registered of this very model, if it was interrupted."""
     run = mlflow.active_run()
     made_by = f"name = '{package.name}' and run_id = '{run.info.run_id if run else None}'"
     known = fingerprint(package, artifacts)

@@ -28,6 +28,8 @@ from .pipeline_registry import requested
 logger = logging.getLogger(__name__)
 
 MODEL = "model"  # the dataset whose content tells which run a later stage continues
+PARAMETERS = "parameters.json"  # the artifact that holds the parameters with their types
+UNCOMMITTED = "uncommitted.diff"  # the artifact that holds what was not committed
 _PROCESS = "process"
 
 
@@ -80,11 +82,12 @@ class RunTracking(MlflowHook):
         super().before_pipeline_run(run_params, pipeline, catalog)
         if self._is_mlflow_enabled:
             mlflow.log_params(parameters)
+            mlflow.log_dict({name.removeprefix("params:"): catalog.load(name) for name in taken}, PARAMETERS)
             code = lineage.describe_code(self._project)
             lock = self._project / "requirements.lock"
             mlflow.set_tags(code.tags | lineage.describe_environment(lock) | {_PROCESS: _this_process()})
             if code.diff:
-                mlflow.log_text(code.diff, "uncommitted.diff")
+                mlflow.log_text(code.diff, UNCOMMITTED)
             paths = {str(self._path(name)): md5 for name, md5 in inputs.items()}
             earlier = lineage.ancestors(paths, self._project)
             self._log_data({self._names.get(path, path): md5 for path, md5 in earlier.items()} | inputs)
@@ -143,7 +146,7 @@ class RunTracking(MlflowHook):
         return Path(str(path)).relative_to(self._project).as_posix() if inside else None
 
     def _md5s(self, names: Iterable[str]) -> dict[str, str]:
-        paths = {name: self._path(name) for name in names}
+        paths = {name: self._path(name) for name in names if self._catalog.is_data(name)}
         files = {name: self._project / path for name, path in paths.items() if path}
         return {name: lineage.content_md5(file) for name, file in files.items() if file.exists()}
 
