@@ -112,7 +112,9 @@ def _restore_parameters(origin: Origin, copy: Path) -> None:
     local.mkdir(parents=True, exist_ok=True)
     (local / "mlflow.yml").write_text(yaml.safe_dump(_SCRATCH_STORE))
     recorded = download_artifacts(run_id=origin.run, artifact_path=PARAMETERS)
-    (local / "parameters.yml").write_text(yaml.safe_dump(json.loads(Path(recorded).read_text())))
+    (local / "parameters.yml").write_text(
+        yaml.safe_dump(json.loads(Path(recorded).read_text()), sort_keys=False)
+    )
 
 
 def _environment(origin: Origin, copy: Path, install: bool) -> Verdict:

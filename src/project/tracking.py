@@ -1,5 +1,6 @@
 """kedro-mlflow's hook, with what a run needs to be found again: its data, code and environment by content."""
 
+import json
 import logging
 import os
 import socket
@@ -82,7 +83,9 @@ class RunTracking(MlflowHook):
         super().before_pipeline_run(run_params, pipeline, catalog)
         if self._is_mlflow_enabled:
             mlflow.log_params(parameters)
-            mlflow.log_dict({name.removeprefix("params:"): catalog.load(name) for name in taken}, PARAMETERS)
+            # not log_dict, which sorts keys: the order of the columns is the order of the features
+            typed = {name.removeprefix("params:"): catalog.load(name) for name in taken}
+            mlflow.log_text(json.dumps(typed, indent=2), PARAMETERS)
             code = lineage.describe_code(self._project)
             lock = self._project / "requirements.lock"
             mlflow.set_tags(code.tags | lineage.describe_environment(lock) | {_PROCESS: _this_process()})
