@@ -95,8 +95,15 @@ def describe_environment(lock: Path) -> dict[str, str]:
     }
 
 
-def ancestors(made: dict[str, str], project: Path) -> dict[str, str]:
-    """What `dvc repro` made some files from, back to the raw data: md5 by path, out of dvc.lock.
+class Ancestry(NamedTuple):
+    """What some files were made from: md5 by path, and the parameters of the stages by key."""
+
+    files: dict[str, str]
+    parameters: dict[str, Any]
+
+
+def ancestors(made: dict[str, str], project: Path) -> Ancestry:
+    """What `dvc repro` made some files from, back to the raw data, out of dvc.lock.
 
     Only stages whose recorded output has just these bytes count: a file made otherwise claims nothing.
 
@@ -106,15 +113,17 @@ def ancestors(made: dict[str, str], project: Path) -> dict[str, str]:
     """
     lock = project / "dvc.lock"
     stages = (yaml.safe_load(lock.read_text()) or {}).get("stages", {}) if lock.exists() else {}
-    found: dict[str, str] = {}
+    found = Ancestry({}, {})
     waiting = dict(made)
     while waiting:
         path, md5 = waiting.popitem()
         for stage in stages.values():
             if any(out["path"] == path and out.get("md5") == md5 for out in stage.get("outs", [])):
-                new = {d["path"]: d["md5"] for d in stage.get("deps", []) if d["path"].startswith("data/")}
-                waiting |= {key: value for key, value in new.items() if key not in found}
-                found |= new
+                new = {dep["path"]: dep["md5"] for dep in stage.get("deps", [])}
+                waiting |= {key: value for key, value in new.items() if key not in found.files}
+                found.files.update(new)
+                for parameters in stage.get("params", {}).values():
+                    found.parameters.update(parameters)
     return found
 
 

@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 import yaml
 from mlflow.artifacts import download_artifacts, list_artifacts
+from omegaconf import OmegaConf
 
 from . import lineage
 from .origin import Origin, Reader
@@ -112,9 +113,10 @@ def _restore_parameters(origin: Origin, copy: Path) -> None:
     local.mkdir(parents=True, exist_ok=True)
     (local / "mlflow.yml").write_text(yaml.safe_dump(_SCRATCH_STORE))
     recorded = download_artifacts(run_id=origin.run, artifact_path=PARAMETERS)
-    (local / "parameters.yml").write_text(
-        yaml.safe_dump(json.loads(Path(recorded).read_text()), sort_keys=False)
-    )
+    parameters = OmegaConf.create()
+    for key, value in json.loads(Path(recorded).read_text()).items():
+        OmegaConf.update(parameters, key, value)
+    OmegaConf.save(parameters, local / "parameters.yml")
 
 
 def _environment(origin: Origin, copy: Path, install: bool) -> Verdict:

@@ -64,7 +64,8 @@ class RunTracking(MlflowHook):
         prefix: that imports the libraries of all stages into each.
         """
         self._catalog = Catalog(conf_catalog)
-        self._names = {self._path(name): name for name in conf_catalog}
+        data = [name for name in conf_catalog if self._catalog.is_data(name)]
+        self._names = {self._path(name): name for name in data}
 
     @hook_impl
     def before_pipeline_run(
@@ -74,26 +75,26 @@ class RunTracking(MlflowHook):
         if self._idle:
             self._is_mlflow_enabled = False
             return
-        taken = sorted(name for name in pipeline.inputs() if name.startswith("params:"))
-        values = _flatten_dict({name.removeprefix("params:"): catalog.load(name) for name in taken})
-        parameters = {self.sanitize_param_name(name): value for name, value in values.items()}
         inputs = self._md5s(pipeline.inputs())
+        paths = {str(self._path(name)): md5 for name, md5 in inputs.items()}
+        earlier = lineage.ancestors(paths, self._project)
+        taken = sorted(name for name in pipeline.inputs() if name.startswith("params:"))
+        values = earlier.parameters | {name.removeprefix("params:"): catalog.load(name) for name in taken}
+        parameters = {self.sanitize_param_name(name): value for name, value in _flatten_dict(values).items()}
         if MODEL in inputs:
             self.mlflow_config.tracking.run.id = self._run_to_continue(inputs[MODEL], parameters)
         super().before_pipeline_run(run_params, pipeline, catalog)
         if self._is_mlflow_enabled:
             mlflow.log_params(parameters)
             # not log_dict, which sorts keys: the order of the columns is the order of the features
-            typed = {name.removeprefix("params:"): catalog.load(name) for name in taken}
-            mlflow.log_text(json.dumps(typed, indent=2), PARAMETERS)
+            mlflow.log_text(json.dumps(values, indent=2), PARAMETERS)
             code = lineage.describe_code(self._project)
             lock = self._project / "requirements.lock"
             mlflow.set_tags(code.tags | lineage.describe_environment(lock) | {_PROCESS: _this_process()})
             if code.diff:
                 mlflow.log_text(code.diff, UNCOMMITTED)
-            paths = {str(self._path(name)): md5 for name, md5 in inputs.items()}
-            earlier = lineage.ancestors(paths, self._project)
-            self._log_data({self._names.get(path, path): md5 for path, md5 in earlier.items()} | inputs)
+            known = {self._names[path]: md5 for path, md5 in earlier.files.items() if path in self._names}
+            self._log_data(known | inputs)
 
     @hook_impl
     def before_node_run(
