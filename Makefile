@@ -15,6 +15,7 @@ help: ## Show this list
 
 install: $(INSTALLED) ## Create .venv from requirements.lock
 
+# Everything in the lock, extras included, so that one environment serves all of the project.
 # Reinstalls only when the lock or pyproject.toml has changed.
 $(INSTALLED): requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \

@@ -58,7 +58,7 @@ def reproduce(metadata: ProjectMetadata, reference: str, install: bool) -> None:
     for verdict in verdicts:
         said = "identical" if verdict.identical else "different"
         table.add_row(verdict.item, verdict.recorded, verdict.reproduced, said)
-    Console().print(table)
+    _console().print(table)
     different = [v.item for v in verdicts if not v.identical and v.item != "environment"]
     if different:
         raise click.ClickException(f"not reproduced: {', '.join(different)}")
@@ -83,7 +83,7 @@ def _read(reader: "Reader", reference: str) -> "Origin":
 
 
 def _show(origin: "Origin") -> None:
-    console = Console()
+    console = _console()
     head: dict[str, Any] = {
         "version": origin.version or "none",
         "aliases": ", ".join(origin.aliases) or "none",
@@ -106,6 +106,10 @@ def _show(origin: "Origin") -> None:
         console.print(table)
     if origin.users:
         console.print(f"runs that read or wrote it: {', '.join(origin.users)}", highlight=False)
+
+
+def _console() -> Console:
+    return Console(width=max(Console().width, 150))  # an md5 cut off to fit a narrow terminal is of no use
 
 
 def _table(title: str, *columns: str) -> Table:

@@ -1,0 +1,205 @@
+"""`dvc repro` on a real repository: stages as processes, one MLflow run, reproducible bytes."""
+
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import yaml
+from mlflow.tracking import MlflowClient
+
+from .conftest import ROOT, run_kedro
+from .test_lineage import commit, git
+
+
+@pytest.fixture(scope="module")
+def repository(tmp_path_factory, copy_project):
+    """A repository with a sample of the flights and a quick estimator, in which `dvc repro` has run once."""
+    folder = copy_project(tmp_path_factory.mktemp("repository"))
+    for name in ("dvc.yaml", ".gitignore", ".dvcignore"):
+        shutil.copy(ROOT / name, folder)
+    (folder / ".dvc").mkdir()
+    for name in ("config", ".gitignore"):
+        shutil.copy(ROOT / ".dvc" / name, folder / ".dvc")
+    set_parameter(folder, "training", "max_iter", 20)
+    set_parameter(folder, "evaluation", "importance_rows", 200)
+    git(folder, "init", "--quiet")
+    raw = sorted(str(path.relative_to(folder)) for path in folder.glob("data/01_raw/*.parquet"))
+    dvc(folder, "add", "--quiet", *raw)
+    commit(folder)
+    dvc(folder, "repro", "--quiet")
+    commit(folder)
+    return folder
+
+
+@pytest.fixture
+def client(repository):
+    return MlflowClient(f"sqlite:///{repository}/mlflow.db")
+
+
+def environment(folder, **more):
+    binaries = Path(sys.executable).parent
+    paths = {"PATH": f"{binaries}{os.pathsep}{os.environ['PATH']}", "PYTHONPATH": str(folder / "src")}
+    return os.environ | paths | more
+
+
+def dvc(folder, *arguments, **more):
+    command = [Path(sys.executable).with_name("dvc"), *arguments]
+    done = subprocess.run(
+        command, cwd=folder, env=environment(folder, **more), capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def set_parameter(folder, pipeline, key, value):
+    path = folder / "conf" / "base" / f"parameters_{pipeline}.yml"
+    path.write_text(re.sub(rf"(?m)^( *{key}:) .*", rf"\1 {value}", path.read_text()))
+
+
+def stages_run(folder, **more):
+    return re.findall(r"Running stage '(\w+)'", dvc(folder, "repro", **more))
+
+
+def runs(client):
+    return client.search_runs([e.experiment_id for e in client.search_experiments()])
+
+
+def test_dvc_yaml_is_in_step_and_check_says_what_differs(repository):
+    assert run_kedro(ROOT, "dvc", "check").returncode == 0
+    path = repository / "conf" / "base" / "catalog.yml"
+    kept = path.read_text()
+    path.write_text(kept.replace("data/06_models/model.skops", "data/06_models/moved.skops", 1))
+    checked = run_kedro(repository, "dvc", "check")
+    path.write_text(kept)
+    assert checked.returncode != 0
+    assert "kedro dvc sync" in checked.stderr
+    assert "+    - data/06_models/moved.skops" in checked.stderr
+
+
+def test_stages_name_the_code_and_the_parameters_they_use():
+    stages = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
+    assert "src/project/transformers.py" in stages["evaluation"]["deps"]  # through the packaged model
+    assert "src/project/registry.py" not in stages["training"]["deps"]
+    assert {"conf/base/parameters_training.yml": ["estimator"]} in stages["training"]["params"]
+    assert stages["evaluation"]["metrics"] == ["data/08_reporting/metrics.json"]
+    assert "data/08_reporting/plots" in stages["evaluation"]["plots"]
+
+
+def test_one_repro_is_one_run_and_one_version_with_all_that_made_it(repository, client):
+    first = min(runs(client), key=lambda run: run.info.start_time)
+    version = client.get_model_version("flight_delay", "1")
+    assert version.run_id == first.info.run_id
+    assert first.info.status == "FINISHED"
+    assert "roc_auc" in first.data.metrics
+    for name in ("late_after_minutes", "split.train", "estimator.kwargs.max_iter", "packaging.example_rows"):
+        assert name in first.data.params
+    pointer = yaml.safe_load((repository / "data/01_raw/flights.parquet.dvc").read_text())
+    for tags in (first.data.tags, version.tags):
+        assert tags["data.flights"] == pointer["outs"][0]["md5"]
+        assert tags["git.dirty"] == "false"
+    tables = {used.dataset.name: used.dataset.digest for used in first.inputs.dataset_inputs}
+    assert tables["flights"] == pointer["outs"][0]["md5"]
+    assert {"train_table", "test_table"} <= set(tables)
+
+
+def test_nothing_runs_twice_and_bytes_do_not_depend_on_threads(repository, client):
+    before = len(runs(client))
+    assert stages_run(repository) == []
+    assert len(runs(client)) == before
+    dvc(repository, "repro", "--force", OMP_NUM_THREADS="1")
+    assert (
+        subprocess.run(["git", "-C", repository, "diff", "--quiet", "dvc.lock"], check=False).returncode == 0
+    )
+
+
+def test_a_change_runs_its_stage_and_the_later_ones_and_continues_the_run_of_the_model(repository, client):
+    metrics = repository / "src/project/pipelines/evaluation/metrics.py"
+    metrics.write_text(metrics.read_text() + "\n# changed\n")
+    before = len(runs(client))
+    assert stages_run(repository) == ["evaluation"]  # the same metrics again: packaging has nothing to do
+    assert len(runs(client)) == before
+    set_parameter(repository, "training", "max_iter", 25)
+    assert stages_run(repository) == ["training", "evaluation", "packaging"]
+    assert len(runs(client)) == before + 1
+    git(repository, "checkout", ".")
+    assert dvc(repository, "checkout", "--quiet") == ""
+
+
+def test_a_killed_stage_leaves_no_run_open_and_no_version_twice(repository, client):
+    set_parameter(repository, "training", "max_iter", 2000)
+    command = [Path(sys.executable).with_name("kedro"), "run", "--pipelines=training"]
+    process = subprocess.Popen(
+        command,
+        cwd=repository,
+        env=environment(repository),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    known = {run.info.run_id for run in runs(client)}
+    started = None
+    while started is None and process.poll() is None:
+        time.sleep(0.1)
+        started = next(
+            (run for run in runs(client) if "process" in run.data.tags and run.info.run_id not in known), None
+        )
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    assert started is not None
+    assert client.get_run(started.info.run_id).info.status == "RUNNING"
+    git(repository, "checkout", ".")
+    versions = len(client.search_model_versions("name = 'flight_delay'"))
+
+    done = [run_kedro(repository, "run", "--pipelines=packaging") for _ in range(2)]
+
+    assert [process.returncode for process in done] == [0, 0], done[0].stderr
+    assert client.get_run(started.info.run_id).info.status == "KILLED"
+    assert len(client.search_model_versions("name = 'flight_delay'")) - versions <= 1
+    dvc(repository, "checkout", "--quiet", "--force")
+
+
+def test_lineage_tells_and_verifies_and_names_what_is_lost(repository, client):
+    told = run_kedro(repository, "lineage", "1", "--verify")
+    assert told.returncode == 0, told.stderr
+    pointer = yaml.safe_load((repository / "data/01_raw/planes.parquet.dvc").read_text())
+    md5 = pointer["outs"][0]["md5"]
+    assert md5 in told.stdout
+    by_file = run_kedro(repository, "lineage", "data/01_raw/planes.parquet", "--json")
+    assert client.get_model_version("flight_delay", "1").run_id in by_file.stdout
+    assert run_kedro(repository, "lineage", "no-such-thing").returncode != 0
+
+    cached = repository / ".dvc" / "cache" / "files" / "md5" / md5[:2] / md5[2:]
+    for path in (cached, repository / "data/01_raw/planes.parquet"):
+        path.rename(f"{path}.kept")
+    lost = run_kedro(repository, "lineage", "1", "--verify")
+    for path in (cached, repository / "data/01_raw/planes.parquet"):
+        Path(f"{path}.kept").rename(path)
+    assert lost.returncode != 0
+    assert "data/01_raw/planes.parquet" in lost.stderr
+
+
+def test_a_version_trained_with_uncommitted_changes_and_other_parameters_is_reproduced(repository, client):
+    nodes = repository / "src/project/pipelines/training/nodes.py"
+    nodes.write_text(nodes.read_text() + "\n# not committed\n")
+    trained = run_kedro(repository, "run", "--pipeline=train", "--params", "estimator.kwargs.max_iter=15")
+    assert trained.returncode == 0, trained.stderr
+    git(repository, "checkout", ".")
+    newest = max(int(v.version) for v in client.search_model_versions("name = 'flight_delay'"))
+    before = len(runs(client))
+
+    again = run_kedro(repository, "reproduce", str(newest))
+
+    assert again.returncode == 0, again.stdout + again.stderr
+    assert "reproduced: identical model, metrics and predictions" in again.stdout
+    assert len(runs(client)) == before
+    assert (
+        subprocess.run(
+            ["git", "-C", repository, "worktree", "list"], capture_output=True, check=True
+        ).stdout.count(b"\n")
+        == 1
+    )

@@ -1,0 +1,110 @@
+import subprocess
+
+import pytest
+import yaml
+
+from project import lineage
+
+from .conftest import ROOT
+
+
+@pytest.fixture
+def repository(tmp_path):
+    git(tmp_path, "init", "--quiet", "--initial-branch=main")
+    return tmp_path
+
+
+def git(folder, *arguments):
+    identity = ["-c", "user.name=Test", "-c", "user.email=test@example.com"]
+    subprocess.run(["git", "-C", folder, *identity, *arguments], check=True, capture_output=True)
+
+
+def commit(folder):
+    git(folder, "add", "--all")
+    git(folder, "commit", "--quiet", "--message", "Change")
+
+
+def test_a_file_and_a_folder_have_the_md5_that_dvc_has_for_them():
+    lock = yaml.safe_load((ROOT / "dvc.lock").read_text())
+    code = [
+        dep for stage in lock["stages"].values() for dep in stage["deps"] if dep["path"].startswith("src/")
+    ]
+    assert any(dep["md5"].endswith(".dir") for dep in code)
+    stale = [dep["path"] for dep in code if lineage.content_md5(ROOT / dep["path"]) != dep["md5"]]
+    assert not stale, "run `dvc repro` and commit dvc.lock"
+
+
+def test_a_changed_file_is_read_again(tmp_path):
+    path = tmp_path / "file"
+    path.write_text("one")
+    before = lineage.content_md5(path)
+    path.write_text("three")
+    assert lineage.content_md5(path) != before
+
+
+def test_code_outside_git_or_before_the_first_commit_says_so(tmp_path):
+    assert lineage.describe_code(tmp_path).tags == {"git.commit": "none: not a git repository"}
+    git(tmp_path, "init", "--quiet")
+    assert lineage.describe_code(tmp_path).tags == {"git.commit": "none: no commit yet"}
+
+
+def test_committed_code_is_clean_and_a_new_dvc_lock_does_not_count(repository):
+    (repository / "a.py").write_text("a = 1\n")
+    commit(repository)
+    (repository / "dvc.lock").write_text("stages: {}\n")
+    code = lineage.describe_code(repository)
+    assert code.diff == ""
+    assert code.tags["git.dirty"] == "false"
+    assert code.tags["git.branch"] == "main"
+    assert len(code.tags["git.commit"]) == 40
+
+
+def test_the_diff_takes_a_clone_to_the_same_state_new_and_deleted_files_included(
+    repository, tmp_path_factory
+):
+    (repository / "a.py").write_text("a = 1\n")
+    (repository / "gone.py").write_text("")
+    commit(repository)
+    clone = tmp_path_factory.mktemp("clone")
+    subprocess.run(["git", "clone", "--quiet", repository, clone], check=True)
+    (repository / "a.py").write_text("a = 2\n")
+    (repository / "new.py").write_text("b = 3\n")
+    (repository / "gone.py").unlink()
+    before = subprocess.run(
+        ["git", "-C", repository, "status", "--short"], capture_output=True, check=True
+    ).stdout
+
+    code = lineage.describe_code(repository)
+
+    assert code.tags["git.dirty"] == "true"
+    subprocess.run(["git", "-C", clone, "apply"], input=code.diff, text=True, check=True)
+    assert (clone / "a.py").read_text() == "a = 2\n"
+    assert (clone / "new.py").read_text() == "b = 3\n"
+    assert not (clone / "gone.py").exists()
+    after = subprocess.run(
+        ["git", "-C", repository, "status", "--short"], capture_output=True, check=True
+    ).stdout
+    assert after == before
+
+
+def test_ancestors_are_those_of_just_these_bytes(tmp_path):
+    stages = {
+        "one": {
+            "deps": [{"path": "raw", "md5": "r"}],
+            "outs": [{"path": "table", "md5": "t"}],
+            "params": {"conf/a.yml": {"limit": 15}},
+        },
+        "two": {"deps": [{"path": "table", "md5": "t"}], "outs": [{"path": "features", "md5": "f"}]},
+    }
+    (tmp_path / "dvc.lock").write_text(yaml.safe_dump({"stages": stages}))
+    found = lineage.ancestors({"features": "f"}, tmp_path)
+    assert found == ({"table": "t", "raw": "r"}, {"limit": 15})
+    assert lineage.ancestors({"features": "other"}, tmp_path) == ({}, {})
+    assert lineage.ancestors({"features": "f"}, tmp_path / "nowhere") == ({}, {})
+
+
+def test_a_file_is_kept_in_its_own_remote_or_in_the_default_one():
+    assert lineage.remote_name("data/01_raw/flights.parquet", ROOT) == "sample"
+    assert lineage.remote_name("data/02_intermediate/table.parquet", ROOT) == "storage"
+    address = lineage.remote_address("data/01_raw/flights.parquet", "abcdef", ROOT)
+    assert address == (ROOT / ".dvc/sample/files/md5/ab/cdef").as_uri()

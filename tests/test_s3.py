@@ -1,0 +1,105 @@
+"""DVC's storage and MLflow's artifacts in S3: a real server on loopback that speaks its protocol."""
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import boto3
+import mlflow
+import pandas as pd
+import pytest
+from botocore.exceptions import ClientError, EndpointConnectionError
+
+from .conftest import ROOT, run_kedro
+from .test_lineage import git
+
+BUCKET = "models"
+
+
+@pytest.fixture(scope="module")
+def endpoint(tmp_path_factory):
+    """Address of the server, with the bucket and the credentials in the environment."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    address = f"http://127.0.0.1:{port}"
+    server = subprocess.Popen(
+        [Path(sys.executable).with_name("moto_server"), "-H", "127.0.0.1", "-p", str(port)],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    settings = {
+        "AWS_ACCESS_KEY_ID": "key",
+        "AWS_SECRET_ACCESS_KEY": "secret",
+        "AWS_DEFAULT_REGION": "us-east-1",
+        "MLFLOW_S3_ENDPOINT_URL": address,
+    }
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in settings.items():
+            patch.setenv(name, value)
+        client = boto3.client("s3", endpoint_url=address)
+        for _ in range(100):
+            try:
+                client.create_bucket(Bucket=BUCKET)
+                break
+            except (EndpointConnectionError, ClientError):
+                time.sleep(0.1)
+        yield address
+    server.terminate()
+    server.wait()
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory, copy_project, endpoint):
+    """A repository whose storage and artifacts are in the bucket, by the lines that the README gives."""
+    folder = copy_project(tmp_path_factory.mktemp("project"))
+    (folder / ".dvc").mkdir()
+    shutil.copy(ROOT / ".dvc" / "config", folder / ".dvc")
+    git(folder, "init", "--quiet")
+    for pointer in folder.glob("data/01_raw/*.dvc"):
+        pointer.unlink()
+    dvc(folder, "remote", "modify", "storage", "url", f"s3://{BUCKET}/dvc")
+    dvc(folder, "remote", "modify", "storage", "endpointurl", endpoint)
+    path = folder / "conf" / "base" / "mlflow.yml"
+    path.write_text(path.read_text().replace("mlartifacts", f"s3://{BUCKET}/mlflow"))
+    return folder
+
+
+def dvc(folder, *arguments):
+    command = [Path(sys.executable).with_name("dvc"), *arguments]
+    done = subprocess.run(command, cwd=folder, env=os.environ, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def keys(endpoint, prefix):
+    listed = boto3.client("s3", endpoint_url=endpoint).list_objects_v2(Bucket=BUCKET, Prefix=prefix)
+    return [item["Key"] for item in listed.get("Contents", [])]
+
+
+def test_data_comes_back_from_the_bucket(project, endpoint):
+    path = project / "data" / "01_raw" / "planes.parquet"
+    content = path.read_bytes()
+    dvc(project, "add", "data/01_raw/planes.parquet")
+    dvc(project, "push")
+    assert keys(endpoint, "dvc/files/md5")
+    path.unlink()
+    shutil.rmtree(project / ".dvc" / "cache")
+    dvc(project, "pull")
+    assert path.read_bytes() == content
+
+
+def test_a_model_is_trained_into_the_bucket_and_loaded_from_it(project, endpoint):
+    settings = "evaluation.importance_rows=200,estimator.kwargs.max_iter=10"
+    trained = run_kedro(project, "run", "--pipeline=train", "--params", settings)
+    assert trained.returncode == 0, trained.stdout + trained.stderr
+    assert any(key.endswith("model.skops") for key in keys(endpoint, "mlflow/"))
+    assert not (project / "mlartifacts").exists()
+    mlflow.set_tracking_uri(f"sqlite:///{project}/mlflow.db")
+    model = mlflow.pyfunc.load_model("models:/flight_delay@champion")
+    rows = pd.read_parquet(project / "data/03_primary/test.parquet").head(3)
+    expected = pd.read_parquet(project / "data/07_model_output/test_predictions.parquet").head(3)
+    assert (model.predict(rows)["probability_1"] == expected["probability_1"]).all()
