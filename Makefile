@@ -47,8 +47,8 @@ check: $(INSTALLED) ## Lint and check types
 	@$(BIN)/ruff format --check --quiet . || { echo "formatting differs: run $(BIN)/ruff format ."; exit 1; }
 	@$(BIN)/mypy --no-error-summary
 
-bench: data ## Compare a training run with a plain script that does the same
-	@$(BIN)/python benchmarks/train.py
+bench: data ## Compare speed and memory with what does the same by hand
+	@$(BIN)/python benchmarks/run.py
 
 ui: $(INSTALLED) ## Show runs and models in the browser
 	@MLFLOW_DISABLE_TELEMETRY=true $(BIN)/mlflow ui --backend-store-uri sqlite:///mlflow.db

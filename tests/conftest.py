@@ -89,6 +89,7 @@ def copy_project() -> Callable[[Path], Path]:
             shutil.copy(path, raw)
         flights = pd.read_parquet(raw / "flights.parquet")
         flights.iloc[::40].to_parquet(raw / "flights.parquet", index=False)
+        (raw / "flights.parquet.dvc").unlink()  # it names the whole
         return folder
 
     return copy

@@ -9,6 +9,7 @@ import sys
 import time
 from pathlib import Path
 
+import pandas as pd
 import pytest
 import yaml
 from mlflow.tracking import MlflowClient
@@ -173,14 +174,33 @@ def test_lineage_tells_and_verifies_and_names_what_is_lost(repository, client):
     assert client.get_model_version("flight_delay", "1").run_id in by_file.stdout
     assert run_kedro(repository, "lineage", "no-such-thing").returncode != 0
 
+    planes = repository / "data/01_raw/planes.parquet"
     cached = repository / ".dvc" / "cache" / "files" / "md5" / md5[:2] / md5[2:]
-    for path in (cached, repository / "data/01_raw/planes.parquet"):
+    for path in (cached, planes):
         path.rename(f"{path}.kept")
     lost = run_kedro(repository, "lineage", "1", "--verify")
-    for path in (cached, repository / "data/01_raw/planes.parquet"):
+    for path in (cached, planes):
         Path(f"{path}.kept").rename(path)
     assert lost.returncode != 0
     assert "data/01_raw/planes.parquet" in lost.stderr
+
+    content = cached.read_bytes()
+    cached.chmod(0o644)
+    cached.write_bytes(content[:-1])
+    corrupted = run_kedro(repository, "lineage", "1", "--verify")
+    cached.write_bytes(content)
+    assert corrupted.returncode != 0
+    assert "cache: data/01_raw/planes.parquet" in corrupted.stderr
+
+
+def test_a_raw_file_changed_behind_dvcs_back_is_named(repository):
+    planes = repository / "data/01_raw/planes.parquet"
+    kept = planes.read_bytes()
+    pd.read_parquet(planes).iloc[1:].to_parquet(planes)
+    run = run_kedro(repository, "run", "--pipelines=ingestion")
+    planes.write_bytes(kept)
+    dvc(repository, "checkout", "--quiet", "--force")
+    assert "data/01_raw/planes.parquet is not the file that DVC knows" in " ".join(run.stdout.split())
 
 
 def test_a_version_trained_with_uncommitted_changes_and_other_parameters_is_reproduced(repository, client):

@@ -127,11 +127,16 @@ def ancestors(made: dict[str, str], project: Path) -> Ancestry:
     return found
 
 
+def pointer(path: str, project: Path) -> dict[str, Any]:
+    """What a file's `.dvc` pointer says of it, its md5 and remote among others; nothing without one."""
+    file = project / f"{path}.dvc"
+    return yaml.safe_load(file.read_text())["outs"][0] if file.exists() else {}
+
+
 def remote_name(path: str, project: Path) -> str | None:
     """The DVC remote that a file names as its own, else the default one, if there is any."""
-    pointer = project / f"{path}.dvc"
-    outs: list[dict[str, Any]] = yaml.safe_load(pointer.read_text())["outs"] if pointer.exists() else [{}]
-    return outs[0].get("remote") or _dvc_config(project).get("core", "remote", fallback=None)
+    default = _dvc_config(project).get("core", "remote", fallback=None)
+    return pointer(path, project).get("remote") or default
 
 
 def remote_address(path: str, md5: str, project: Path) -> str:

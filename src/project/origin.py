@@ -99,6 +99,8 @@ class Reader:
         if not self._has_commit(commit):
             yield f"code: commit {commit} is not in this repository"
         for file in origin.data:
+            if not file.cache and self._dvc and self._dvc.cache.local.exists(file.md5):
+                yield f"cache: {file.path} ({file.md5}) is corrupted, get it again with dvc fetch"
             if not (file.workspace or file.cache or file.remote):
                 yield f"data: {file.path} ({file.md5}) is in neither workspace nor cache nor remote"
         lock = self._archived(origin.run, "requirements.lock")

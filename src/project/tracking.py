@@ -72,11 +72,12 @@ class RunTracking(MlflowHook):
         self, run_params: dict[str, Any], pipeline: Pipeline, catalog: CatalogProtocol
     ) -> None:
         """Start a run, or continue the one of the model at hand, and log what it starts from."""
+        inputs = self._md5s(pipeline.inputs())
+        paths = {str(self._path(name)): md5 for name, md5 in inputs.items()}
+        self._warn_of_unversioned(paths)
         if self._idle:
             self._is_mlflow_enabled = False
             return
-        inputs = self._md5s(pipeline.inputs())
-        paths = {str(self._path(name)): md5 for name, md5 in inputs.items()}
         earlier = lineage.ancestors(paths, self._project)
         taken = sorted(name for name in pipeline.inputs() if name.startswith("params:"))
         values = earlier.parameters | {name.removeprefix("params:"): catalog.load(name) for name in taken}
@@ -142,6 +143,14 @@ class RunTracking(MlflowHook):
             if all(known.get(name, str(value)) == str(value) for name, value in parameters.items()):
                 return str(run.info.run_id)
         return None
+
+    def _warn_of_unversioned(self, paths: dict[str, str]) -> None:
+        for path, md5 in paths.items():
+            if lineage.pointer(path, self._project).get("md5", md5) != md5:
+                keep, undo = f"dvc add {path}", f"dvc checkout {path}.dvc"
+                logger.warning(
+                    "%s is not the file that DVC knows. Keep it: %s, undo it: %s", path, keep, undo
+                )
 
     def _path(self, name: str) -> str | None:
         """The path of a dataset relative to the project; None for one without or outside."""
