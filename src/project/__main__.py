@@ -1,4 +1,4 @@
-"""Run the project as `python -m <package>`, for when it is installed as a package."""
+"""`python -m <package>` is `kedro run` without the commands of plugins, whose import takes seconds."""
 
 from pathlib import Path
 

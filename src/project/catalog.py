@@ -1,9 +1,12 @@
 """The catalog as configuration: where datasets live, without building them."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from pathlib import Path
 from typing import Any
 
 from kedro.io.catalog_config_resolver import CatalogConfigResolver
+
+from . import lineage
 
 
 class Catalog:
@@ -18,6 +21,19 @@ class Catalog:
         return next(
             (inner[key] for inner in self._layers(name) for key in ("filepath", "path") if key in inner), None
         )
+
+    def path_in(self, project: Path, name: str) -> str | None:
+        """The path relative to the project's folder; None for a dataset without one, or outside."""
+        path = self.path(name)
+        if path is None or not (project / path).is_relative_to(project):
+            return None
+        return (project / path).relative_to(project).as_posix()
+
+    def contents(self, project: Path, names: Iterable[str]) -> dict[str, str]:
+        """The md5 of each dataset that counts in the lineage and is a file or folder in the project now."""
+        paths = {name: self.path_in(project, name) for name in names if self.is_data(name)}
+        files = {name: project / path for name, path in paths.items() if path}
+        return {name: lineage.content_md5(file) for name, file in files.items() if file.exists()}
 
     def kind(self, name: str) -> str:
         """How DVC treats the output: `outs`, or what the entry's `metadata: {dvc: …}` says."""

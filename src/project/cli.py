@@ -120,6 +120,7 @@ def _current_stages(metadata: ProjectMetadata) -> str:
 cli.add_command(lineage)
 cli.add_command(reproduce)
 assert kedro_run.callback is not None
-cli.add_command(
-    click.Command("run", params=kedro_run.params, callback=_plainly(kedro_run.callback), help=kedro_run.help)
+run = click.Command(
+    "run", params=kedro_run.params, callback=_plainly(kedro_run.callback), help=kedro_run.help
 )
+cli.add_command(run)

@@ -60,7 +60,7 @@ def _stage(
     read = [path for path in map(files.path, inputs) if path]
     classes = [path for dataset in inputs | outputs for path in files.classes(dataset)]
     stage: dict[str, Any] = {
-        "cmd": f"kedro run --pipelines={name}",
+        "cmd": f"python -m {_PACKAGE.name} --pipelines={name}",  # `kedro run` that starts faster
         "deps": sorted({*read, *_code(name, classes, project_path)}),
         "params": _params(pipeline, keys),
     }

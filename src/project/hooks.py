@@ -1,7 +1,8 @@
-"""Kedro hooks of the project: parameters inside the catalog, and what a run tells its user."""
+"""Kedro hooks of the project: parameters inside the catalog, tracking, and what a run tells its user."""
 
 import logging
 import time
+from pathlib import Path
 from typing import Any
 
 from kedro.framework.context import KedroContext
@@ -12,6 +13,10 @@ from kedro.pipeline.node import Node
 from omegaconf import OmegaConf
 from rich.console import Console
 from rich.table import Table
+
+from . import lineage
+from .catalog import Catalog
+from .pipeline_registry import requested
 
 logger = logging.getLogger(__name__)
 
@@ -31,6 +36,54 @@ class ParametersInConfig:
     def after_context_created(self, context: KedroContext) -> None:
         """Register the resolver before kedro-mlflow or the catalog read their files."""
         offer_parameters(context.params)
+
+
+class Tracking:
+    """Brings MLflow in where a run is tracked, and leaves it out where it is not: importing it costs seconds.
+
+    A run of pipelines whose tracking conf/base/mlflow.yml disables, such as those that make data, needs none.
+    """
+
+    # pluggy loads no plugin of a name that is taken: kedro-mlflow's own hook, which would import MLflow in
+    # every run, stays out. RunTracking is that hook, changed.
+    __name__ = "mlflow_hook"
+
+    @hook_impl
+    def after_context_created(self, context: KedroContext) -> None:
+        """Register the hook that tracks the run, unless its tracking is disabled."""
+        disabled = context.config_loader["mlflow"]["tracking"]["disable_tracking"]["pipelines"]
+        if requested(disabled):
+            return
+        from .tracking import RunTracking
+
+        tracking = RunTracking()
+        context._hook_manager.register(tracking)
+        tracking.after_context_created(context)
+
+
+class VersionCheck:
+    """Warns of inputs that were changed behind DVC's back."""
+
+    @hook_impl
+    def after_context_created(self, context: KedroContext) -> None:
+        """Learn where the project is."""
+        self._project = Path(context.project_path)
+
+    @hook_impl
+    def after_catalog_created(self, conf_catalog: dict[str, Any]) -> None:
+        """Learn where datasets live."""
+        self._catalog = Catalog(conf_catalog)
+
+    @hook_impl
+    def before_pipeline_run(self, pipeline: Pipeline) -> None:
+        """Compare each file that DVC tracks by a pointer with what the pointer says."""
+        for name, md5 in self._catalog.contents(self._project, pipeline.inputs()).items():
+            path = str(self._catalog.path_in(self._project, name))
+            if lineage.pointer(path, self._project).get("md5", md5) != md5:
+                keep, undo = f"dvc add {path}", f"dvc checkout {path}.dvc"
+                logger.warning(
+                    "%s is not the file that DVC knows. Keep it: %s, undo it: %s", path, keep, undo
+                )
 
 
 class RunReport:

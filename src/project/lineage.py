@@ -112,7 +112,10 @@ def ancestors(made: dict[str, str], project: Path) -> Ancestry:
         project: the project's folder.
     """
     lock = project / "dvc.lock"
-    stages = (yaml.safe_load(lock.read_text()) or {}).get("stages", {}) if lock.exists() else {}
+    # The parser in C, where PyYAML has it: the lock is long, and every stage waits for it.
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    recorded = yaml.load(lock.read_text(), loader) if lock.exists() else None
+    stages = (recorded or {}).get("stages", {})
     found = Ancestry({}, {})
     waiting = dict(made)
     while waiting:

@@ -21,13 +21,9 @@ logging.getLogger("py.warnings").addFilter(
     lambda record: not any(noise in record.getMessage() for noise in _NOISE)
 )
 
-from .hooks import ParametersInConfig, RunReport  # noqa: E402
-from .tracking import RunTracking  # noqa: E402
+from .hooks import ParametersInConfig, RunReport, Tracking, VersionCheck  # noqa: E402
 
-logging.getLogger("kedro_mlflow").setLevel(logging.WARNING)  # it sets INFO for itself when imported
-
-HOOKS = (ParametersInConfig(), RunTracking(), RunReport())
-DISABLE_HOOKS_FOR_PLUGINS = ("kedro_mlflow",)  # RunTracking is its hook, changed
+HOOKS = (ParametersInConfig(), Tracking(), VersionCheck(), RunReport())
 CONFIG_LOADER_ARGS = {
     "base_env": "base",
     "default_run_env": "local",

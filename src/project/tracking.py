@@ -4,7 +4,6 @@ import json
 import logging
 import os
 import socket
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -24,9 +23,9 @@ from mlflow.tracking import MlflowClient
 
 from . import lineage
 from .catalog import Catalog
-from .pipeline_registry import requested
 
 logger = logging.getLogger(__name__)
+logging.getLogger("kedro_mlflow").setLevel(logging.WARNING)  # it sets INFO for itself when imported
 
 MODEL = "model"  # the dataset whose content tells which run a later stage continues
 PARAMETERS = "parameters.json"  # the artifact that holds the parameters with their types
@@ -41,7 +40,6 @@ class RunTracking(MlflowHook):
     - logs the parameters of a run at its start, in one transaction and not one for each node and parameter;
     - continues, in a run that is handed a trained model, the run that trained it;
     - closes runs of this machine whose process was killed;
-    - starts neither MLflow nor a run for pipelines whose tracking is disabled, such as those that make data;
     - tags the run with the md5 of each file read and written, the code and the environment, and logs the
       tables as its dataset inputs.
     """
@@ -50,11 +48,8 @@ class RunTracking(MlflowHook):
     def after_context_created(self, context: KedroContext) -> None:
         """Set MLflow up, and close what killed processes have left open."""
         self._project = Path(context.project_path)
-        disabled = context.config_loader["mlflow"]["tracking"]["disable_tracking"]["pipelines"]
-        self._idle = bool(requested(disabled))
-        if not self._idle:
-            super().after_context_created(context)
-            close_killed_runs(self._experiment_id)
+        super().after_context_created(context)
+        close_killed_runs(self._experiment_id)
 
     @hook_impl
     def after_catalog_created(self, conf_catalog: dict[str, Any]) -> None:
@@ -72,12 +67,8 @@ class RunTracking(MlflowHook):
         self, run_params: dict[str, Any], pipeline: Pipeline, catalog: CatalogProtocol
     ) -> None:
         """Start a run, or continue the one of the model at hand, and log what it starts from."""
-        inputs = self._md5s(pipeline.inputs())
+        inputs = self._catalog.contents(self._project, pipeline.inputs())
         paths = {str(self._path(name)): md5 for name, md5 in inputs.items()}
-        self._warn_of_unversioned(paths)
-        if self._idle:
-            self._is_mlflow_enabled = False
-            return
         earlier = lineage.ancestors(paths, self._project)
         taken = sorted(name for name in pipeline.inputs() if name.startswith("params:"))
         values = earlier.parameters | {name.removeprefix("params:"): catalog.load(name) for name in taken}
@@ -102,30 +93,14 @@ class RunTracking(MlflowHook):
         self, node: Node, catalog: CatalogProtocol, inputs: dict[str, Any], is_async: bool
     ) -> None:
         """Resume the run in a thread that does not have it yet."""
-        if not self._idle and mlflow.active_run() is None:
+        if mlflow.active_run() is None:
             super().before_node_run(node, catalog, inputs, is_async)
 
     @hook_impl
     def after_dataset_saved(self, dataset_name: str) -> None:
         """Log the content of a file that the run wrote."""
         if self._is_mlflow_enabled:
-            self._log_data(self._md5s([dataset_name]))
-
-    @hook_impl
-    def after_pipeline_run(
-        self, run_params: dict[str, Any], pipeline: Pipeline, catalog: CatalogProtocol
-    ) -> None:
-        """End the run."""
-        if not self._idle:
-            super().after_pipeline_run(run_params, pipeline, catalog)
-
-    @hook_impl
-    def on_pipeline_error(
-        self, error: Exception, run_params: dict[str, Any], pipeline: Pipeline, catalog: CatalogProtocol
-    ) -> None:
-        """End the run as FAILED."""
-        if not self._idle:
-            super().on_pipeline_error(error, run_params, pipeline, catalog)
+            self._log_data(self._catalog.contents(self._project, [dataset_name]))
 
     def _log_param(self, name: str, value: Any) -> None:
         """Nothing: it is logged since the start of the run."""
@@ -144,24 +119,8 @@ class RunTracking(MlflowHook):
                 return str(run.info.run_id)
         return None
 
-    def _warn_of_unversioned(self, paths: dict[str, str]) -> None:
-        for path, md5 in paths.items():
-            if lineage.pointer(path, self._project).get("md5", md5) != md5:
-                keep, undo = f"dvc add {path}", f"dvc checkout {path}.dvc"
-                logger.warning(
-                    "%s is not the file that DVC knows. Keep it: %s, undo it: %s", path, keep, undo
-                )
-
     def _path(self, name: str) -> str | None:
-        """The path of a dataset relative to the project; None for one without or outside."""
-        path = self._catalog.path(name)
-        inside = path is not None and Path(path).is_relative_to(self._project)
-        return Path(str(path)).relative_to(self._project).as_posix() if inside else None
-
-    def _md5s(self, names: Iterable[str]) -> dict[str, str]:
-        paths = {name: self._path(name) for name in names if self._catalog.is_data(name)}
-        files = {name: self._project / path for name, path in paths.items() if path}
-        return {name: lineage.content_md5(file) for name, file in files.items() if file.exists()}
+        return self._catalog.path_in(self._project, name)
 
     def _log_data(self, md5s: dict[str, str]) -> None:
         if not md5s:
