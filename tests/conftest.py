@@ -17,6 +17,9 @@ from project.contract import Contract
 
 ROOT = Path(__file__).parents[1]
 
+# Tests run side by side, one on each core: threads of their own would only wait for each other.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 
 @pytest.fixture(scope="session")
 def parameters() -> dict[str, Any]:
@@ -83,6 +86,7 @@ def copy_project() -> Callable[[Path], Path]:
         for name in ("pyproject.toml", "requirements.lock", ".telemetry"):
             shutil.copy(ROOT / name, folder)
         (folder / "conf" / "local").mkdir()  # without what this machine keeps in it
+        (folder / "conf" / "local" / ".gitkeep").touch()
         raw = folder / "data" / "01_raw"
         raw.mkdir(parents=True)
         for path in (ROOT / "data" / "01_raw").glob("*.parquet*"):

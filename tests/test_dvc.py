@@ -29,6 +29,8 @@ def repository(tmp_path_factory, copy_project):
         shutil.copy(ROOT / ".dvc" / name, folder / ".dvc")
     set_parameter(folder, "training", "max_iter", 20)
     set_parameter(folder, "evaluation", "importance_rows", 200)
+    for pointer in folder.glob("data/01_raw/*.dvc"):
+        pointer.unlink()  # it names the remote of the sample
     git(folder, "init", "--quiet")
     raw = sorted(str(path.relative_to(folder)) for path in folder.glob("data/01_raw/*.parquet"))
     dvc(folder, "add", "--quiet", *raw)
@@ -113,7 +115,7 @@ def test_nothing_runs_twice_and_bytes_do_not_depend_on_threads(repository, clien
     before = len(runs(client))
     assert stages_run(repository) == []
     assert len(runs(client)) == before
-    dvc(repository, "repro", "--force", OMP_NUM_THREADS="1")
+    dvc(repository, "repro", "--force", OMP_NUM_THREADS="2")  # not as before
     assert (
         subprocess.run(["git", "-C", repository, "diff", "--quiet", "dvc.lock"], check=False).returncode == 0
     )
@@ -203,23 +205,30 @@ def test_a_raw_file_changed_behind_dvcs_back_is_named(repository):
     assert "data/01_raw/planes.parquet is not the file that DVC knows" in " ".join(run.stdout.split())
 
 
-def test_a_version_trained_with_uncommitted_changes_and_other_parameters_is_reproduced(repository, client):
+def test_a_version_trained_with_uncommitted_changes_and_other_parameters_is_reproduced_in_a_clone(
+    repository, client, tmp_path
+):
     nodes = repository / "src/project/pipelines/training/nodes.py"
     nodes.write_text(nodes.read_text() + "\n# not committed\n")
     trained = run_kedro(repository, "run", "--pipeline=train", "--params", "estimator.kwargs.max_iter=15")
     assert trained.returncode == 0, trained.stderr
     git(repository, "checkout", ".")
     newest = max(int(v.version) for v in client.search_model_versions("name = 'flight_delay'"))
-    before = len(runs(client))
+    dvc(repository, "push", "--quiet")
+    clone = tmp_path / "clone"
+    subprocess.run(["git", "clone", "--quiet", repository, clone], check=True)
+    dvc(clone, "remote", "modify", "--local", "storage", "url", str(repository / ".dvc" / "storage"))
+    shutil.copy(repository / "mlflow.db", clone)
+    artifacts = repository / "mlartifacts"
+    shutil.copytree(artifacts, clone / "mlartifacts")
+    artifacts.rename(repository / "moved")  # the copy must not reach back to where it came from
 
-    again = run_kedro(repository, "reproduce", str(newest))
+    again = run_kedro(clone, "reproduce", str(newest))
 
+    (repository / "moved").rename(artifacts)
     assert again.returncode == 0, again.stdout + again.stderr
     assert "reproduced: identical model, metrics and predictions" in again.stdout
-    assert len(runs(client)) == before
-    assert (
-        subprocess.run(
-            ["git", "-C", repository, "worktree", "list"], capture_output=True, check=True
-        ).stdout.count(b"\n")
-        == 1
-    )
+    assert len(runs(MlflowClient(f"sqlite:///{clone}/mlflow.db"))) == len(runs(client))
+    listed = subprocess.run(["git", "-C", clone, "worktree", "list"], capture_output=True, check=True)
+    assert listed.stdout.count(b"\n") == 1
+    assert not (clone / "data/01_raw/flights.parquet").exists()

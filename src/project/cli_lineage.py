@@ -10,6 +10,8 @@ from kedro.framework.startup import ProjectMetadata
 from rich.console import Console
 from rich.table import Table
 
+from .errors import plainly
+
 if TYPE_CHECKING:
     from .origin import Origin, Reader
 
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
 @click.option("--json", "as_json", is_flag=True, help="Print JSON instead of tables.")
 @click.option("--verify", is_flag=True, help="Check that code, data and model can still be had as recorded.")
 @click.pass_obj
+@plainly
 def lineage(metadata: ProjectMetadata, reference: str, as_json: bool, verify: bool) -> None:
     """Show where a model or a file comes from.
 
@@ -40,6 +43,7 @@ def lineage(metadata: ProjectMetadata, reference: str, as_json: bool, verify: bo
 @click.argument("reference", metavar="REF")
 @click.option("--install", is_flag=True, help="Build the environment from the recorded lock file first.")
 @click.pass_obj
+@plainly
 def reproduce(metadata: ProjectMetadata, reference: str, install: bool) -> None:
     """Train a version again from its recorded code, data and parameters, and compare.
 
@@ -72,7 +76,9 @@ def _reader(metadata: ProjectMetadata) -> "Reader":
     with KedroSession.create(metadata.project_path) as session:
         context = session.load_context()  # type: ignore[attr-defined]  # sets MLflow up as conf/ says
         catalog = Catalog(context.config_loader["catalog"])
-        return Reader(Path(metadata.project_path), catalog, context.params["table"]["name"])
+        return Reader(
+            Path(metadata.project_path), catalog, context.config_loader["parameters"]["table"]["name"]
+        )
 
 
 def _read(reader: "Reader", reference: str) -> "Origin":

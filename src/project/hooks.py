@@ -35,7 +35,7 @@ class ParametersInConfig:
     @hook_impl(tryfirst=True)
     def after_context_created(self, context: KedroContext) -> None:
         """Register the resolver before kedro-mlflow or the catalog read their files."""
-        offer_parameters(context.params)
+        offer_parameters(context.config_loader["parameters"])
 
 
 class Tracking:

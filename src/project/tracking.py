@@ -23,6 +23,7 @@ from mlflow.tracking import MlflowClient
 
 from . import lineage
 from .catalog import Catalog
+from .relocation import follow_artifacts
 
 logger = logging.getLogger(__name__)
 logging.getLogger("kedro_mlflow").setLevel(logging.WARNING)  # it sets INFO for itself when imported
@@ -48,6 +49,11 @@ class RunTracking(MlflowHook):
     def after_context_created(self, context: KedroContext) -> None:
         """Set MLflow up, and close what killed processes have left open."""
         self._project = Path(context.project_path)
+        settings = context.config_loader["mlflow"]
+        created = settings["tracking"]["experiment"].get("create_experiment_kwargs", {})
+        follow_artifacts(
+            self._project, settings["server"]["mlflow_tracking_uri"], created.get("artifact_location")
+        )
         super().after_context_created(context)
         close_killed_runs(self._experiment_id)
 

@@ -1,0 +1,64 @@
+import shutil
+
+import mlflow
+import pytest
+from mlflow.tracking import MlflowClient
+
+from project.relocation import follow_artifacts
+
+STORE = "sqlite:///mlflow.db"
+ECHO = """
+from mlflow.models import set_model
+from mlflow.pyfunc import PythonModel
+
+class Echo(PythonModel):
+    def predict(self, model_input, params=None):
+        return model_input
+
+set_model(Echo())
+"""
+
+
+@pytest.fixture
+def moved(tmp_path):
+    """A project with a registered model, moved to another folder after it was made."""
+    before, after = tmp_path / "before", tmp_path / "after"
+    before.mkdir()
+    mlflow.set_tracking_uri(f"sqlite:///{before}/mlflow.db")
+    client = MlflowClient()
+    experiment = client.create_experiment("test", artifact_location=(before / "mlartifacts").as_uri())
+    with mlflow.start_run(experiment_id=experiment):
+        mlflow.log_text("kept", "note.txt")
+        code = tmp_path / "echo.py"
+        code.write_text(ECHO)
+        mlflow.pyfunc.log_model(
+            name="model", python_model=str(code), pip_requirements=["mlflow"], registered_model_name="m"
+        )
+    shutil.move(before, after)
+    mlflow.set_tracking_uri(f"sqlite:///{after}/mlflow.db")
+    return after
+
+
+def test_models_and_artifacts_are_found_where_the_project_is_now(moved):
+    follow_artifacts(moved, STORE, "mlartifacts")
+    client = MlflowClient()
+    (experiment,) = client.search_experiments(filter_string="name = 'test'")
+    assert experiment.artifact_location == (moved / "mlartifacts").as_uri()
+    (run,) = client.search_runs([experiment.experiment_id])
+    assert mlflow.artifacts.load_text(f"{run.info.artifact_uri}/note.txt") == "kept"
+    assert mlflow.pyfunc.load_model("models:/m/1").predict(["x"]) == ["x"]
+
+
+@pytest.mark.parametrize(
+    ("store", "location"),
+    [
+        ("http://127.0.0.1:5000", "mlartifacts"),  # a server's addresses are its own
+        (STORE, "s3://bucket/mlflow"),
+        (STORE, None),
+        (STORE, "no_such_folder"),  # the artifacts did not come along: the old address is the better guess
+    ],
+)
+def test_other_addresses_stay_as_they_are(moved, store, location):
+    before = MlflowClient().search_experiments(filter_string="name = 'test'")[0].artifact_location
+    follow_artifacts(moved, store, location)
+    assert MlflowClient().search_experiments(filter_string="name = 'test'")[0].artifact_location == before
