@@ -9,10 +9,16 @@ import sys
 import time
 from pathlib import Path
 
+import mlflow
 import pandas as pd
 import pytest
 import yaml
 from mlflow.tracking import MlflowClient
+from omegaconf import OmegaConf
+
+from project.catalog import Catalog
+from project.origin import Reader
+from project.verification import find_faults
 
 from .conftest import ROOT, run_kedro
 from .test_lineage import commit, git
@@ -65,6 +71,18 @@ def set_parameter(folder, pipeline, key, value):
     path.write_text(re.sub(rf"(?m)^( *{key}:) .*", rf"\1 {value}", path.read_text()))
 
 
+def pointer_md5(folder, table):
+    pointer = yaml.safe_load((folder / f"data/01_raw/{table}.parquet.dvc").read_text())
+    return pointer["outs"][0]["md5"]
+
+
+def make_clone(repository, folder):
+    clone = folder / "clone"
+    subprocess.run(["git", "clone", "--quiet", repository, clone], check=True)
+    dvc(clone, "remote", "modify", "--local", "storage", "url", str(repository / ".dvc" / "storage"))
+    return clone
+
+
 def stages_run(folder, **more):
     return re.findall(r"Running stage '(\w+)'", dvc(folder, "repro", **more))
 
@@ -102,23 +120,33 @@ def test_one_repro_is_one_run_and_one_version_with_all_that_made_it(repository, 
     assert "roc_auc" in first.data.metrics
     for name in ("late_after_minutes", "split.train", "estimator.kwargs.max_iter", "packaging.example_rows"):
         assert name in first.data.params
-    pointer = yaml.safe_load((repository / "data/01_raw/flights.parquet.dvc").read_text())
+    flights = pointer_md5(repository, "flights")
     for tags in (first.data.tags, version.tags):
-        assert tags["data.flights"] == pointer["outs"][0]["md5"]
+        assert tags["data.flights"] == flights
         assert tags["git.dirty"] == "false"
     tables = {used.dataset.name: used.dataset.digest for used in first.inputs.dataset_inputs}
-    assert tables["flights"] == pointer["outs"][0]["md5"]
+    assert tables["flights"] == flights
     assert {"train_table", "test_table"} <= set(tables)
 
 
-def test_nothing_runs_twice_and_bytes_do_not_depend_on_threads(repository, client):
+def test_nothing_runs_twice(repository, client):
     before = len(runs(client))
     assert stages_run(repository) == []
     assert len(runs(client)) == before
-    dvc(repository, "repro", "--force", OMP_NUM_THREADS="2")  # not as before
-    assert (
-        subprocess.run(["git", "-C", repository, "diff", "--quiet", "dvc.lock"], check=False).returncode == 0
-    )
+
+
+def test_a_clone_makes_the_same_bytes_with_other_threads_and_registers_its_model(repository, tmp_path):
+    dvc(repository, "push", "--quiet")
+    clone = make_clone(repository, tmp_path)
+    dvc(clone, "pull", "--quiet", *[str(path) for path in clone.glob("data/01_raw/*.dvc")])
+
+    assert len(stages_run(clone, OMP_NUM_THREADS="2")) == 6  # the fixture's ran with one thread
+
+    changed = subprocess.run(["git", "-C", clone, "status", "--porcelain"], capture_output=True, check=True)
+    assert changed.stdout == b""
+    client = MlflowClient(f"sqlite:///{clone}/mlflow.db")
+    assert [run.info.status for run in runs(client)] == ["FINISHED"]
+    assert client.get_model_version_by_alias("flight_delay", "champion").run_id == runs(client)[0].info.run_id
 
 
 def test_a_change_runs_its_stage_and_the_later_ones_and_continues_the_run_of_the_model(repository, client):
@@ -166,33 +194,61 @@ def test_a_killed_stage_leaves_no_run_open_and_no_version_twice(repository, clie
     dvc(repository, "checkout", "--quiet", "--force")
 
 
-def test_lineage_tells_and_verifies_and_names_what_is_lost(repository, client):
+def test_lineage_tells_and_verifies(repository, client):
     told = run_kedro(repository, "lineage", "1", "--verify")
     assert told.returncode == 0, told.stderr
-    pointer = yaml.safe_load((repository / "data/01_raw/planes.parquet.dvc").read_text())
-    md5 = pointer["outs"][0]["md5"]
-    assert md5 in told.stdout
+    assert pointer_md5(repository, "planes") in told.stdout
     by_file = run_kedro(repository, "lineage", "data/01_raw/planes.parquet", "--json")
     assert client.get_model_version("flight_delay", "1").run_id in by_file.stdout
-    assert run_kedro(repository, "lineage", "no-such-thing").returncode != 0
+    unknown = run_kedro(repository, "lineage", "no-such-thing")
+    assert unknown.returncode != 0
+    assert "no-such-thing" in unknown.stderr
 
-    planes = repository / "data/01_raw/planes.parquet"
+
+@pytest.fixture
+def faults(repository):
+    """What is wrong with version 1, as `kedro lineage 1 --verify` finds it."""
+    mlflow.set_tracking_uri(f"sqlite:///{repository}/mlflow.db")
+    entries = OmegaConf.load(repository / "conf/base/catalog.yml")
+    paths = {
+        name: {"type": entry["type"], "filepath": entry["filepath"]}
+        for name, entry in entries.items()
+        if "filepath" in entry
+    }
+    reader = Reader(repository, Catalog(paths), "flight_delay")
+    return lambda: list(find_faults(reader.read("1"), repository, "flight_delay"))
+
+
+def test_a_raw_file_that_is_lost_or_corrupted_is_named(repository, faults):
+    assert faults() == []
+    md5 = pointer_md5(repository, "planes")
+    path = repository / "data/01_raw/planes.parquet"
     cached = repository / ".dvc" / "cache" / "files" / "md5" / md5[:2] / md5[2:]
-    for path in (cached, planes):
-        path.rename(f"{path}.kept")
-    lost = run_kedro(repository, "lineage", "1", "--verify")
-    for path in (cached, planes):
-        Path(f"{path}.kept").rename(path)
-    assert lost.returncode != 0
-    assert "data/01_raw/planes.parquet" in lost.stderr
-
     content = cached.read_bytes()
-    cached.chmod(0o644)
+    path.unlink()
+    cached.unlink()
+    assert [fault for fault in faults() if f"data: data/01_raw/planes.parquet ({md5})" in fault]
     cached.write_bytes(content[:-1])
-    corrupted = run_kedro(repository, "lineage", "1", "--verify")
+    assert [fault for fault in faults() if "cache: data/01_raw/planes.parquet" in fault]
     cached.write_bytes(content)
-    assert corrupted.returncode != 0
-    assert "cache: data/01_raw/planes.parquet" in corrupted.stderr
+    dvc(repository, "checkout", "--quiet", "--force")
+    assert faults() == []
+
+
+@pytest.mark.parametrize("name", ["model.skops", "requirements.lock"])
+def test_an_archived_file_with_other_bytes_is_named(repository, client, faults, name):
+    version = client.get_model_version("flight_delay", "1")
+    (archived,) = (
+        path
+        for path in (repository / "mlartifacts").rglob(name)
+        if version.run_id in path.parts or version.model_id in path.parts
+    )
+    content = archived.read_bytes()
+    archived.write_bytes(content[:-1])
+    assert [fault for fault in faults() if name in fault]
+    archived.unlink()
+    assert [fault for fault in faults() if name in fault]
+    archived.write_bytes(content)
 
 
 def test_a_raw_file_changed_behind_dvcs_back_is_named(repository):
@@ -215,9 +271,7 @@ def test_a_version_trained_with_uncommitted_changes_and_other_parameters_is_repr
     git(repository, "checkout", ".")
     newest = max(int(v.version) for v in client.search_model_versions("name = 'flight_delay'"))
     dvc(repository, "push", "--quiet")
-    clone = tmp_path / "clone"
-    subprocess.run(["git", "clone", "--quiet", repository, clone], check=True)
-    dvc(clone, "remote", "modify", "--local", "storage", "url", str(repository / ".dvc" / "storage"))
+    clone = make_clone(repository, tmp_path)
     shutil.copy(repository / "mlflow.db", clone)
     artifacts = repository / "mlartifacts"
     shutil.copytree(artifacts, clone / "mlartifacts")

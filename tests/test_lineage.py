@@ -53,7 +53,7 @@ def test_committed_code_is_clean_and_a_new_dvc_lock_does_not_count(repository):
     commit(repository)
     (repository / "dvc.lock").write_text("stages: {}\n")
     code = lineage.describe_code(repository)
-    assert code.diff == ""
+    assert code.diff == b""
     assert code.tags["git.dirty"] == "false"
     assert code.tags["git.branch"] == "main"
     assert len(code.tags["git.commit"]) == 40
@@ -69,6 +69,7 @@ def test_the_diff_takes_a_clone_to_the_same_state_new_and_deleted_files_included
     subprocess.run(["git", "clone", "--quiet", repository, clone], check=True)
     (repository / "a.py").write_text("a = 2\n")
     (repository / "new.py").write_text("b = 3\n")
+    (repository / "windows.csv").write_bytes("naïve;1\r\n".encode("latin-1"))
     (repository / "gone.py").unlink()
     before = subprocess.run(
         ["git", "-C", repository, "status", "--short"], capture_output=True, check=True
@@ -77,9 +78,10 @@ def test_the_diff_takes_a_clone_to_the_same_state_new_and_deleted_files_included
     code = lineage.describe_code(repository)
 
     assert code.tags["git.dirty"] == "true"
-    subprocess.run(["git", "-C", clone, "apply"], input=code.diff, text=True, check=True)
+    subprocess.run(["git", "-C", clone, "apply"], input=code.diff, check=True)
     assert (clone / "a.py").read_text() == "a = 2\n"
     assert (clone / "new.py").read_text() == "b = 3\n"
+    assert (clone / "windows.csv").read_bytes() == (repository / "windows.csv").read_bytes()
     assert not (clone / "gone.py").exists()
     after = subprocess.run(
         ["git", "-C", repository, "status", "--short"], capture_output=True, check=True

@@ -1,8 +1,11 @@
+import json
+
 import mlflow
 import pytest
 from mlflow.tracking import MlflowClient
 
 from project import serialization
+from project.lineage import content_md5
 from project.registry import Package, RegisteredModelDataset, champion_version
 
 from .conftest import make_contract, make_table
@@ -23,7 +26,8 @@ def registry(tmp_path, monkeypatch):
     serialization.dump(model.estimator, tmp_path / "model.skops", TREES)
     (tmp_path / "requirements.lock").write_text("pinned")
     stored = {name: str(tmp_path / f"{name}.skops") for name in ("preprocessor", "model")}
-    yield RegisteredModelDataset(stored, str(tmp_path / "requirements.lock"), "small"), model
+    lock, receipt = str(tmp_path / "requirements.lock"), str(tmp_path / "registered.json")
+    yield RegisteredModelDataset(receipt, stored, lock, "small"), model
     mlflow.end_run()
 
 
@@ -45,6 +49,19 @@ def test_the_first_version_without_objections_is_champion_and_stays_it(registry)
             dataset.save(package(model, objections))
     assert champion_version("small") == "2"
     assert len(MlflowClient().search_model_versions("name = 'small'")) == 3
+
+
+def test_what_is_written_of_a_registration_is_the_same_for_the_same_model(registry, tmp_path):
+    dataset, model = registry
+    receipt = tmp_path / "registered.json"
+    written = []
+    for _ in range(2):
+        with mlflow.start_run():
+            dataset.save(package(model))
+        written.append(receipt.read_bytes())
+        receipt.unlink()
+    assert written[0] == written[1]
+    assert json.loads(written[0])["artifacts"]["model"] == content_md5(tmp_path / "model.skops")
 
 
 def test_there_is_no_champion_of_an_unknown_model_or_of_one_without(registry):

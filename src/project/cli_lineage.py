@@ -34,7 +34,9 @@ def lineage(metadata: ProjectMetadata, reference: str, as_json: bool, verify: bo
     else:
         _show(origin)
     if verify:
-        for fault in reader.faults(origin):
+        from .verification import find_faults
+
+        for fault in find_faults(origin, metadata.project_path, reader.model):
             raise click.ClickException(f"not as recorded: {fault}")
         click.echo("verified: code, data, environment and model are all to be had as recorded", err=as_json)
 

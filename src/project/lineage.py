@@ -46,10 +46,10 @@ def _file_md5(path: Path, modified: int, size: int) -> str:
 
 
 class Code(NamedTuple):
-    """The state of the source: tags, and the text of what is not committed (empty when all is)."""
+    """The state of the source: tags, and the diff of what is not committed (empty when all is)."""
 
     tags: dict[str, str]
-    diff: str
+    diff: bytes  # lines may end in any way and be in any encoding
 
 
 def describe_code(project: Path) -> Code:
@@ -58,20 +58,21 @@ def describe_code(project: Path) -> Code:
     Outside a git repository, or before its first commit, a tag says so instead.
     """
     try:
-        commit = _git(project, "rev-parse", "--verify", "HEAD").strip()
+        commit = _git(project, "rev-parse", "--verify", "HEAD").decode().strip()
     except (OSError, subprocess.CalledProcessError):
         inside = (project / ".git").exists()
-        return Code({GIT + "commit": "none: no commit yet" if inside else "none: not a git repository"}, "")
+        return Code({GIT + "commit": "none: no commit yet" if inside else "none: not a git repository"}, b"")
     diff = _uncommitted(project)
     tags = {
         "commit": commit,
-        "branch": _git(project, "rev-parse", "--abbrev-ref", "HEAD").strip(),
+        "branch": _git(project, "rev-parse", "--abbrev-ref", "HEAD").decode().strip(),
         "dirty": str(bool(diff)).lower(),
     }
+    tags["diff"] = hashlib.md5(diff, usedforsecurity=False).hexdigest() if diff else "none"
     return Code({GIT + name: value for name, value in tags.items()}, diff)
 
 
-def _uncommitted(project: Path) -> str:
+def _uncommitted(project: Path) -> bytes:
     with TemporaryDirectory() as folder:
         # In an index of its own: new files show in the diff, and the user's index stays as it is.
         environment = os.environ | {"GIT_INDEX_FILE": str(Path(folder) / "index")}
@@ -81,9 +82,9 @@ def _uncommitted(project: Path) -> str:
         return _git(project, *changes, environment=environment)
 
 
-def _git(project: Path, *arguments: str, environment: dict[str, str] | None = None) -> str:
+def _git(project: Path, *arguments: str, environment: dict[str, str] | None = None) -> bytes:
     command = ["git", "-C", str(project), *arguments]
-    return subprocess.run(command, check=True, capture_output=True, text=True, env=environment).stdout
+    return subprocess.run(command, check=True, capture_output=True, env=environment).stdout
 
 
 def describe_environment(lock: Path) -> dict[str, str]:

@@ -1,6 +1,5 @@
 """Where a registered version or a file comes from, read back from what the runs recorded."""
 
-import subprocess
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -8,7 +7,6 @@ from typing import Any
 
 from dvc.exceptions import DvcException
 from dvc.repo import Repo
-from mlflow.artifacts import download_artifacts
 from mlflow.entities import Run
 from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException
@@ -16,6 +14,7 @@ from mlflow.tracking import MlflowClient
 
 from . import lineage
 from .catalog import Catalog
+from .tracking import UNCOMMITTED
 
 
 class UnknownReferenceError(LookupError):
@@ -33,6 +32,7 @@ class File:
     workspace: bool
     cache: bool
     remote: bool
+    corrupted: bool  # the cache has a file of this name, but with other bytes
 
 
 @dataclass(frozen=True)
@@ -49,6 +49,12 @@ class Origin:
     environment: dict[str, str]
     metrics: dict[str, float]
     users: list[str]
+
+    @property
+    def uncommitted(self) -> str | None:
+        """The run's artifact that holds what was not committed; None if all was."""
+        diff = self.code.get("diff", "none")
+        return None if diff == "none" else UNCOMMITTED.format(diff)
 
     def as_dict(self) -> dict[str, Any]:
         """The same as plain values, for JSON."""
@@ -67,7 +73,7 @@ class Reader:
     def __init__(self, project: Path, catalog: Catalog, model: str) -> None:
         self._project = project
         self._catalog = catalog
-        self._model = model
+        self.model = model
         self._client = MlflowClient()
         self._dvc = Repo(str(project)) if (project / ".dvc").exists() else None
 
@@ -78,7 +84,8 @@ class Reader:
             UnknownReferenceError: nothing answers to the reference.
         """
         version, run, users = self._resolve(reference)
-        tags = run.data.tags
+        # A later stage may have continued the run since the version was registered.
+        tags = run.data.tags | (version.tags if version else {})
         registered = version or self._version_of(run)
         return Origin(
             run=run.info.run_id,
@@ -92,27 +99,6 @@ class Reader:
             metrics=dict(sorted(run.data.metrics.items())),
             users=users,
         )
-
-    def faults(self, origin: Origin) -> Iterator[str]:
-        """What of an origin can't be had any more, or is not what was recorded; nothing if all is well."""
-        commit = origin.code.get("commit", "")
-        if not self._has_commit(commit):
-            yield f"code: commit {commit} is not in this repository"
-        for file in origin.data:
-            if not file.cache and self._dvc and self._dvc.cache.local.exists(file.md5):
-                yield f"cache: {file.path} ({file.md5}) is corrupted, get it again with dvc fetch"
-            if not (file.workspace or file.cache or file.remote):
-                yield f"data: {file.path} ({file.md5}) is in neither workspace nor cache nor remote"
-        lock = self._archived(origin.run, "requirements.lock")
-        if lock is None or lineage.content_md5(lock) != origin.environment.get("lock"):
-            yield "environment: the lock file archived with the run is missing or is not the one recorded"
-        if origin.version is None:
-            return
-        stored = download_artifacts(f"models:/{self._model}/{origin.version}")
-        recorded = {file.dataset: file.md5 for file in origin.data}
-        for path in sorted((Path(stored) / "artifacts").glob("*.skops")):
-            if lineage.content_md5(path) != recorded.get(path.stem):
-                yield f"model: {path.name} of version {origin.version} is not the file recorded"
 
     def fetch(self, file: File, target: Path) -> None:
         """Copy the bytes of a file from the workspace, the cache or the remote.
@@ -154,15 +140,15 @@ class Reader:
     def _find_version(self, reference: str) -> ModelVersion | None:
         try:
             if reference.isdigit():
-                return self._client.get_model_version(self._model, reference)
-            return self._client.get_model_version_by_alias(self._model, reference)
+                return self._client.get_model_version(self.model, reference)
+            return self._client.get_model_version_by_alias(self.model, reference)
         except MlflowException:
             return None
 
     def _version_of(self, run: Run) -> ModelVersion | None:
-        found = self._client.search_model_versions(f"name = '{self._model}' and run_id = '{run.info.run_id}'")
+        found = self._client.search_model_versions(f"name = '{self.model}' and run_id = '{run.info.run_id}'")
         newest = max(found, key=lambda version: int(version.version), default=None)
-        return self._client.get_model_version(self._model, newest.version) if newest else None
+        return self._client.get_model_version(self.model, newest.version) if newest else None
 
     def _runs(self) -> Iterator[Run]:
         token, experiments = (
@@ -178,9 +164,14 @@ class Reader:
         path = self._catalog.path(dataset) or dataset
         here = self._project / path
         same = here.exists() and lineage.content_md5(here) == md5
-        cache = self._dvc.cache.local if self._dvc else None
-        size = here.stat().st_size if same and here.is_file() else None
-        return File(dataset, path, md5, size, same, _holds(cache, md5), _holds(self._remote(path), md5))
+        local, remote = (self._dvc.cache.local if self._dvc else None), self._remote(path)
+        cached, kept = _holds(local, md5), _holds(remote, md5)
+        corrupted = local is not None and not cached and local.exists(md5)
+        size = None  # of a folder, DVC keeps the list of its files
+        if not md5.endswith(".dir"):
+            odb = local if cached else remote if kept else None
+            size = here.stat().st_size if same else odb.fs.size(odb.oid_to_path(md5)) if odb else None
+        return File(dataset, path, md5, size, same, cached, kept, corrupted)
 
     def _remote(self, path: str) -> Any:
         if self._dvc is None:
@@ -189,16 +180,6 @@ class Reader:
             return self._dvc.cloud.get_remote_odb(lineage.remote_name(path, self._project))
         except DvcException:  # no remote of this name
             return None
-
-    def _archived(self, run: str, artifact: str) -> Path | None:
-        try:
-            return Path(download_artifacts(run_id=run, artifact_path=artifact))
-        except (MlflowException, OSError):
-            return None
-
-    def _has_commit(self, commit: str) -> bool:
-        command = ["git", "-C", str(self._project), "cat-file", "-e", f"{commit}^{{commit}}"]
-        return subprocess.run(command, capture_output=True, check=False).returncode == 0
 
 
 def _holds(odb: Any, md5: str) -> bool:

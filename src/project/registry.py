@@ -54,13 +54,25 @@ class RegisteredModelDataset(AbstractDataset[Package, PyFuncModel]):
     """Saving registers a new version of a model; loading gives the version of an alias.
 
     Args:
+        filepath: where to write, as JSON and when all else is done, what the version was made of. Nothing in
+            it varies from run to run, so that it can stand for the registration as an output of `dvc repro`.
         artifacts: files of the stored objects by name, copied into the version as they are.
         environment: the lock file of the environment, archived with the run.
         name: the registered model to load; saving takes the package's.
         alias: the alias to load.
     """
 
-    def __init__(self, artifacts: dict[str, str], environment: str, name: str, alias: str = CHAMPION) -> None:
+    def __init__(
+        self,
+        filepath: str,
+        artifacts: dict[str, str],
+        environment: str,
+        name: str,
+        alias: str = CHAMPION,
+        metadata: dict[str, Any] | None = None,
+    ) -> None:
+        self._filepath = Path(filepath)
+        self.metadata = metadata
         self._artifacts = artifacts
         self._environment = environment
         self._name = name
@@ -78,13 +90,22 @@ class RegisteredModelDataset(AbstractDataset[Package, PyFuncModel]):
             logger.info("%s is registered and is champion", name)
         else:
             logger.info("%s is registered; champion stays version %s", name, champion_version(data.name))
+        made_of = {
+            "artifacts": md5s(self._artifacts),
+            "contract": data.contract,
+            "objections": data.objections,
+        }
+        self._filepath.parent.mkdir(parents=True, exist_ok=True)
+        partial = self._filepath.with_name(self._filepath.name + ".partial")
+        partial.write_text(json.dumps(made_of, indent=2))
+        partial.replace(self._filepath)
 
     def load(self) -> PyFuncModel:
         """The model of the alias, ready to predict."""
         return mlflow.pyfunc.load_model(f"models:/{self._name}@{self._alias}")
 
     def _describe(self) -> dict[str, Any]:
-        return {"name": self._name, "alias": self._alias}
+        return {"filepath": self._filepath, "name": self._name, "alias": self._alias}
 
 
 def register(package: Package, artifacts: dict[str, str]) -> str:
@@ -135,15 +156,19 @@ def find_version(package: Package, artifacts: dict[str, str]) -> str | None:
 
 def fingerprint(package: Package, artifacts: dict[str, str]) -> str:
     """An md5 over all that makes a version: stored objects, contract, requirements and the package's code."""
-    stored = {name: lineage.content_md5(Path(path)) for name, path in artifacts.items()}
     package_folder = Path(__file__).parent
     code = {
         path.relative_to(package_folder).as_posix(): lineage.content_md5(path)
         for path in sorted(package_folder.rglob("*"))
         if path.is_file() and "__pycache__" not in path.parts
     }
-    parts = [stored, package.contract, package.requirements, code]
+    parts = [md5s(artifacts), package.contract, package.requirements, code]
     return hashlib.md5(json.dumps(parts, sort_keys=True).encode(), usedforsecurity=False).hexdigest()
+
+
+def md5s(files: dict[str, str]) -> dict[str, str]:
+    """The md5 of each file by its name."""
+    return {name: lineage.content_md5(Path(path)) for name, path in files.items()}
 
 
 def champion_version(name: str) -> str | None:

@@ -11,12 +11,12 @@ from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
 import yaml
-from mlflow.artifacts import download_artifacts, list_artifacts
+from mlflow.artifacts import download_artifacts
 from omegaconf import OmegaConf
 
 from . import lineage
 from .origin import Origin, Reader
-from .tracking import PARAMETERS, UNCOMMITTED
+from .tracking import PARAMETERS
 
 _SCRATCH_STORE = {
     "server": {"mlflow_tracking_uri": "sqlite:///scratch.db"},
@@ -77,28 +77,20 @@ def reproduce(origin: Origin, reader: Reader, project: Path, install: bool) -> l
 @contextmanager
 def _worktree(origin: Origin, project: Path) -> Iterator[Path]:
     """The code of a run: its commit with its uncommitted changes, in a git worktree that is removed again."""
+    commit = origin.code.get("commit", "none")
+    if commit.startswith("none"):
+        raise ReproductionError(f"the code of run {origin.run} is not on record ({commit})")
+    git = ["git", "-C", str(project), "worktree"]
     with TemporaryDirectory() as folder:
         copy = Path(folder) / "project"
-        _call(
-            [
-                "git",
-                "-C",
-                str(project),
-                "worktree",
-                "add",
-                "--detach",
-                str(copy),
-                origin.code.get("commit", ""),
-            ]
-        )
+        _call([*git, "add", "--detach", str(copy), commit])
         try:
-            names = [file.path for file in list_artifacts(run_id=origin.run)]
-            if UNCOMMITTED in names:
-                changes = download_artifacts(run_id=origin.run, artifact_path=UNCOMMITTED)
+            if origin.uncommitted:
+                changes = download_artifacts(run_id=origin.run, artifact_path=origin.uncommitted)
                 _call(["git", "-C", str(copy), "apply", "--binary", changes])
             yield copy
         finally:
-            _call(["git", "-C", str(project), "worktree", "remove", "--force", str(copy)])
+            _call([*git, "remove", "--force", str(copy)])
 
 
 def _restore_data(origin: Origin, reader: Reader, copy: Path) -> None:

@@ -5,6 +5,7 @@ import logging
 import os
 import socket
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import mlflow
@@ -30,7 +31,7 @@ logging.getLogger("kedro_mlflow").setLevel(logging.WARNING)  # it sets INFO for 
 
 MODEL = "model"  # the dataset whose content tells which run a later stage continues
 PARAMETERS = "parameters.json"  # the artifact that holds the parameters with their types
-UNCOMMITTED = "uncommitted.diff"  # the artifact that holds what was not committed
+UNCOMMITTED = "uncommitted/{}.diff"  # the artifact that holds what was not committed, by its md5
 _PROCESS = "process"
 
 
@@ -90,7 +91,7 @@ class RunTracking(MlflowHook):
             lock = self._project / "requirements.lock"
             mlflow.set_tags(code.tags | lineage.describe_environment(lock) | {_PROCESS: _this_process()})
             if code.diff:
-                mlflow.log_text(code.diff, UNCOMMITTED)
+                _log_bytes(code.diff, UNCOMMITTED.format(code.tags[lineage.GIT + "diff"]))
             known = {self._names[path]: md5 for path, md5 in earlier.files.items() if path in self._names}
             self._log_data(known | inputs)
 
@@ -138,6 +139,14 @@ class RunTracking(MlflowHook):
             source = resolve_dataset_source(address)
             dataset = MetaDataset(source, name=name, digest=md5s[name])  # type: ignore[abstract]
             mlflow.log_input(dataset, context=name)
+
+
+def _log_bytes(content: bytes, artifact: str) -> None:
+    place = Path(artifact)
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / place.name
+        path.write_bytes(content)
+        mlflow.log_artifact(str(path), str(place.parent))
 
 
 def close_killed_runs(experiment_id: str) -> None:
