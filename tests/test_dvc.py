@@ -223,10 +223,13 @@ def test_a_raw_file_that_is_lost_or_corrupted_is_named(repository, faults):
     assert faults() == []
     md5 = pointer_md5(repository, "planes")
     path = repository / "data/01_raw/planes.parquet"
-    cached = repository / ".dvc" / "cache" / "files" / "md5" / md5[:2] / md5[2:]
+    cached, pushed = (
+        repository / ".dvc" / place / "files" / "md5" / md5[:2] / md5[2:] for place in ("cache", "storage")
+    )
     content = cached.read_bytes()
-    path.unlink()
-    cached.unlink()
+    for copy in (path, cached):
+        copy.unlink()
+    pushed.unlink(missing_ok=True)
     assert [fault for fault in faults() if f"data: data/01_raw/planes.parquet ({md5})" in fault]
     cached.write_bytes(content[:-1])
     assert [fault for fault in faults() if "cache: data/01_raw/planes.parquet" in fault]
@@ -241,7 +244,7 @@ def test_an_archived_file_with_other_bytes_is_named(repository, client, faults, 
     (archived,) = (
         path
         for path in (repository / "mlartifacts").rglob(name)
-        if version.run_id in path.parts or version.model_id in path.parts
+        if {version.run_id, version.source.removeprefix("models:/")} & set(path.parts)
     )
     content = archived.read_bytes()
     archived.write_bytes(content[:-1])
