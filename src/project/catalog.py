@@ -36,7 +36,7 @@ class Catalog:
         return {name: lineage.content_md5(file) for name, file in files.items() if file.exists()}
 
     def kind(self, name: str) -> str:
-        """How DVC treats the output: `outs`, or what the entry's `metadata: {dvc: …}` says."""
+        """How DVC treats the output: `outs`, or metrics, plots or ignored as `metadata: {dvc: …}` says."""
         return next(
             (inner["metadata"]["dvc"] for inner in self._layers(name) if "dvc" in inner.get("metadata", {})),
             "outs",

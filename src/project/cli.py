@@ -9,6 +9,7 @@ from kedro.framework.cli.project import run as kedro_run
 from kedro.framework.startup import ProjectMetadata
 
 from .cli_lineage import lineage, reproduce
+from .cli_models import models, promote, rollback
 from .dvc_stages import write_stages
 from .errors import plainly
 from .hooks import offer_parameters
@@ -65,5 +66,5 @@ def _current_stages(metadata: ProjectMetadata) -> str:
 
 assert kedro_run.callback is not None
 run = click.Command("run", params=kedro_run.params, callback=plainly(kedro_run.callback), help=kedro_run.help)
-for command in (run, lineage, reproduce):
+for command in (run, lineage, reproduce, models, promote, rollback):
     cli.add_command(command)

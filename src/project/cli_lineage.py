@@ -7,10 +7,9 @@ from typing import TYPE_CHECKING, Any
 import click
 from kedro.framework.session import KedroSession
 from kedro.framework.startup import ProjectMetadata
-from rich.console import Console
-from rich.table import Table
 
 from .errors import plainly
+from .terminal import make_console, make_table
 
 if TYPE_CHECKING:
     from .origin import Origin, Reader
@@ -60,11 +59,11 @@ def reproduce(metadata: ProjectMetadata, reference: str, install: bool) -> None:
         verdicts = run_again(origin, reader, metadata.project_path, install)
     except (ReproductionError, LookupError) as error:
         raise click.ClickException(str(error)) from error
-    table = _table("Reproduction", "Item", "Recorded", "Reproduced", "Verdict")
+    table = make_table("Reproduction", "Item", "Recorded", "Reproduced", "Verdict")
     for verdict in verdicts:
         said = "identical" if verdict.identical else "different"
         table.add_row(verdict.item, verdict.recorded, verdict.reproduced, said)
-    _console().print(table)
+    make_console().print(table)
     different = [v.item for v in verdicts if not v.identical and v.item != "environment"]
     if different:
         raise click.ClickException(f"not reproduced: {', '.join(different)}")
@@ -91,7 +90,7 @@ def _read(reader: "Reader", reference: str) -> "Origin":
 
 
 def _show(origin: "Origin") -> None:
-    console = _console()
+    console = make_console()
     head: dict[str, Any] = {
         "version": origin.version or "none",
         "aliases": ", ".join(origin.aliases) or "none",
@@ -101,29 +100,16 @@ def _show(origin: "Origin") -> None:
     head |= {f"environment {name}": value for name, value in origin.environment.items()}
     for name, value in head.items():
         console.print(f"{name:22} {value}", highlight=False)
-    files = _table("Data", "Dataset", "Path", "md5", "Bytes", "Workspace", "Cache", "Remote")
+    files = make_table("Data", "Dataset", "Path", "md5", "Bytes", "Workspace", "Cache", "Remote")
     for file in origin.data:
         places = ["yes" if here else "no" for here in (file.workspace, file.cache, file.remote)]
         size = f"{file.size:,}" if file.size is not None else ""
         files.add_row(file.dataset, file.path, file.md5, size, *places)
     console.print(files)
     for title, values in (("Metrics", origin.metrics), ("Parameters", origin.parameters)):
-        table = _table(title, "Name", "Value")
+        table = make_table(title, "Name", "Value")
         for key, item in values.items():
             table.add_row(key, str(item))
         console.print(table)
     if origin.users:
         console.print(f"runs that read or wrote it: {', '.join(origin.users)}", highlight=False)
-
-
-def _console() -> Console:
-    return Console(width=max(Console().width, 150))  # an md5 cut off to fit a narrow terminal is of no use
-
-
-def _table(title: str, *columns: str) -> Table:
-    table = Table(title=title)
-    for column in columns:
-        table.add_column(
-            column, overflow="fold", no_wrap=column == "md5"
-        )  # what is shown can be copied whole
-    return table

@@ -1,10 +1,17 @@
 """Catalog datasets of the project's own."""
 
 import hashlib
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 from kedro.io import AbstractDataset, DatasetError
+
+from rich.progress import track
 
 from . import serialization
 
@@ -79,3 +86,78 @@ class FileVersionsDataset(AbstractDataset[Any, dict[str, str]]):
 
     def _describe(self) -> dict[str, Any]:
         return {"filepath": self._folder}
+
+
+class FileSizesDataset(AbstractDataset[Any, dict[str, int]]):
+    """How large some files are: loads as a mapping of file to bytes.
+
+    Args:
+        files: the files.
+        metadata: anything; Kedro ignores it.
+    """
+
+    def __init__(self, files: list[str], metadata: dict[str, Any] | None = None) -> None:
+        self._files = files
+        self.metadata = metadata
+
+    def load(self) -> dict[str, int]:
+        """Bytes by path."""
+        return {file: Path(file).stat().st_size for file in self._files}
+
+    def save(self, data: Any) -> None:
+        """Refuse: this dataset only reads."""
+        raise DatasetError("file sizes can only be read")
+
+    def _describe(self) -> dict[str, Any]:
+        return {"files": self._files}
+
+
+class ParquetChunksDataset(AbstractDataset[Iterable[pd.DataFrame], Iterator[pd.DataFrame]]):
+    """A Parquet file as a stream of tables, so that memory does not grow with its rows.
+
+    Args:
+        filepath: where the file is.
+        rows: how many rows a table has at most.
+        metadata: anything; Kedro ignores it.
+    """
+
+    def __init__(self, filepath: str, rows: int = 50_000, metadata: dict[str, Any] | None = None) -> None:
+        self._filepath, self._rows = Path(filepath), rows
+        self.metadata = metadata
+
+    def load(self) -> Iterator[pd.DataFrame]:
+        """The tables one after the other, with a bar that shows how far they are."""
+        file = pq.ParquetFile(self._filepath)  # now, and not with the first table: a missing file fails here
+        return self._read(file)
+
+    def _read(self, file: pq.ParquetFile) -> Iterator[pd.DataFrame]:
+        total = -(-file.metadata.num_rows // self._rows)
+        batches = file.iter_batches(self._rows)
+        for batch in track(batches, self._filepath.name, total=total, transient=True):
+            yield batch.to_pandas()
+
+    def save(self, data: Iterable[pd.DataFrame]) -> None:
+        """Write the tables as they come. Until the last one is there, an earlier file stays as it is."""
+        self._filepath.parent.mkdir(parents=True, exist_ok=True)
+        partial = self._filepath.with_name(self._filepath.name + ".partial")
+        writer = None
+        try:
+            for frame in data:
+                table = pa.Table.from_pandas(frame, schema=writer and writer.schema, preserve_index=False)
+                writer = writer or pq.ParquetWriter(partial, table.schema)
+                writer.write_table(table)
+            if writer is None:
+                raise DatasetError("there are no rows to write")
+            writer.close()
+            partial.replace(self._filepath)
+        finally:
+            if writer is not None and writer.is_open:
+                writer.close()
+            with suppress(FileNotFoundError):
+                partial.unlink()
+
+    def _exists(self) -> bool:
+        return self._filepath.is_file()
+
+    def _describe(self) -> dict[str, Any]:
+        return {"filepath": self._filepath, "rows": self._rows}

@@ -13,6 +13,7 @@ import yaml
 from kedro.pipeline import Pipeline
 
 from .catalog import Catalog
+from .modules import PACKAGE, closure
 from .parameters import ParameterError
 
 HEADER = """\
@@ -22,7 +23,6 @@ HEADER = """\
 #   dvc metrics diff     compare the metrics with those of the last commit
 #   dvc exp run -S conf/base/parameters_training.yml:estimator.kwargs.max_iter=100
 """
-_PACKAGE = Path(__file__).parent
 
 
 def write_stages(pipelines: dict[str, Pipeline], catalog: dict[str, Any], project_path: Path) -> str:
@@ -60,14 +60,14 @@ def _stage(
     read = [path for path in map(files.path, inputs) if path]
     classes = [path for dataset in inputs | outputs for path in files.classes(dataset)]
     stage: dict[str, Any] = {
-        "cmd": f"python -m {_PACKAGE.name} --pipelines={name}",  # `kedro run` that starts faster
+        "cmd": f"python -m {PACKAGE.name} --pipelines={name}",  # `kedro run` that starts faster
         "deps": sorted({*read, *_code(name, classes, project_path)}),
         "params": _params(pipeline, keys),
     }
     for dataset in sorted(outputs):
-        path = files.path(dataset)
-        if path:
-            stage.setdefault(files.kind(dataset), []).append(path)
+        path, kind = files.path(dataset), files.kind(dataset)
+        if path and kind != "ignored":
+            stage.setdefault(kind, []).append(path)
     return {key: value for key, value in stage.items() if value}
 
 
@@ -98,36 +98,21 @@ def _params(pipeline: Pipeline, keys: dict[str, str]) -> list[dict[str, list[str
 
 def _code(name: str, classes: Iterable[str], project_path: Path) -> Iterator[str]:
     """The pipeline's folder, and the shared modules that it or its datasets import, directly or not."""
-    folder = _PACKAGE / "pipelines" / name
+    folder = PACKAGE / "pipelines" / name
     waiting = list(folder.glob("*.py"))
-    own = _PACKAGE.name + "."
+    own = PACKAGE.name + "."
     waiting += [
-        _PACKAGE.joinpath(*path.split(".")[1:-1]).with_suffix(".py")
+        PACKAGE.joinpath(*path.split(".")[1:-1]).with_suffix(".py")
         for path in classes
         if path.startswith(own)
     ]
-    seen: set[Path] = set()
-    while waiting:
-        module = waiting.pop()
-        if module not in seen:
-            seen.add(module)
-            waiting += _imported(module)
+    seen = closure(waiting)
     for path in {folder, *(module for module in seen if folder not in module.parents)}:
         yield path.relative_to(project_path).as_posix()
 
 
-def _imported(module: Path) -> Iterator[Path]:
-    """Files of the package that a module imports. All such imports are relative (a test holds that)."""
-    for node in ast.walk(ast.parse(module.read_text())):
-        if isinstance(node, ast.ImportFrom) and node.level:
-            base = module.parents[node.level - 1].joinpath(*(node.module or "").split("."))
-            for path in (base, *(base / alias.name for alias in node.names)):
-                if path.with_suffix(".py").is_file():
-                    yield path.with_suffix(".py")
-
-
 def _summary(name: str) -> str:
-    module = ast.parse((_PACKAGE / "pipelines" / name / "pipeline.py").read_text())
+    module = ast.parse((PACKAGE / "pipelines" / name / "pipeline.py").read_text())
     functions = [node for node in module.body if isinstance(node, ast.FunctionDef)]
     described = next((ast.get_docstring(f) for f in functions if f.name == "create_pipeline"), None)
     return (described or name).splitlines()[0]

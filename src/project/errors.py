@@ -13,10 +13,12 @@ from omegaconf.errors import OmegaConfBaseException
 from pandas.errors import MergeError
 from yaml import YAMLError
 
+from .contract import ContractError
 from .parameters import ParameterError
 
 # What a user can put right in the data or in conf/. Anything else is a fault of the code, with its traceback.
 _USER_ERRORS = (
+    ContractError,
     DataValidationError,
     DatasetError,
     MergeError,
@@ -48,7 +50,7 @@ def explain(error: BaseException) -> str:
             path = Path(cause.filename or str(cause))
             shown = path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
             return f"{shown} is missing. {_how_to_get(shown)}"
-        if isinstance(cause, ParameterError):
+        if isinstance(cause, ContractError | ParameterError):
             return str(cause)
     return str(error)
 

@@ -5,6 +5,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+from filelock import BaseFileLock, FileLock, Timeout
 from kedro.framework.context import KedroContext
 from kedro.framework.hooks import hook_impl
 from kedro.io import CatalogProtocol
@@ -84,6 +85,53 @@ class VersionCheck:
                 logger.warning(
                     "%s is not the file that DVC knows. Keep it: %s, undo it: %s", path, keep, undo
                 )
+
+
+class OneWriter:
+    """Lets one run at a time write a dataset: a second one in the same folder waits for the first to end."""
+
+    def __init__(self) -> None:
+        self._locks: list[BaseFileLock] = []
+
+    @hook_impl
+    def after_context_created(self, context: KedroContext) -> None:
+        """Learn where the project is."""
+        self._project = Path(context.project_path)
+
+    @hook_impl
+    def after_catalog_created(self, conf_catalog: dict[str, Any]) -> None:
+        """Learn where datasets live."""
+        self._catalog = Catalog(conf_catalog)
+
+    @hook_impl(tryfirst=True)
+    def before_pipeline_run(self, pipeline: Pipeline) -> None:
+        """Take the lock of each file to be written, always in the same order. They go with the process."""
+        folder = self._project / "data" / ".locks"
+        written = sorted(n for n in pipeline.all_outputs() if self._catalog.path_in(self._project, n))
+        if written:
+            folder.mkdir(parents=True, exist_ok=True)
+        for name in written:
+            lock = FileLock(folder / name)
+            try:
+                lock.acquire(blocking=False)
+            except Timeout:
+                logger.info("another run is writing %s: waiting for it to end", name)
+                lock.acquire()
+            self._locks.append(lock)
+
+    @hook_impl
+    def after_pipeline_run(self) -> None:
+        """Let the next run write."""
+        self._release()
+
+    @hook_impl
+    def on_pipeline_error(self) -> None:
+        """Let the next run write."""
+        self._release()
+
+    def _release(self) -> None:
+        while self._locks:
+            self._locks.pop().release()
 
 
 class RunReport:

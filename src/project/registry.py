@@ -1,4 +1,4 @@
-"""The model registry: versions of the packaged model in MLflow, and which of them is champion."""
+"""The model registry: versions of the packaged model in MLflow, each with the gate's verdict."""
 
 import hashlib
 import json
@@ -10,19 +10,30 @@ from typing import Any
 
 import mlflow
 import pandas as pd
-from kedro.io import AbstractDataset
+from kedro.io import AbstractDataset, DatasetError
 from mlflow.exceptions import MlflowException
 from mlflow.models import ModelSignature
-from mlflow.pyfunc import PyFuncModel
 from mlflow.tracking import MlflowClient
 
 from . import lineage
+from .aliases import (
+    CHALLENGER,
+    CHAMPION,
+    GATE,
+    GATE_CHAMPION,
+    GATE_FAILED,
+    REFUSED,
+    ROLLED_BACK,
+    challenge,
+    holder,
+    promote,
+)
 from .model import PackagedModel
 
 logger = logging.getLogger(__name__)
 
-CHAMPION = "champion"
 FINGERPRINT = "fingerprint"
+_TOLD = 3  # failed rules that the registry names; gate.json and the report have all
 
 # What MLflow runs to build the model when it loads a version. Written out, because a file inside the package
 # would be run on its own, where relative imports don't work and the package's name is not known.
@@ -39,7 +50,7 @@ set_model({PackagedModel.__name__}())
 class Package:
     """What a registered version is made of, beside the stored objects.
 
-    `objections` are the reasons why the version may not be champion; none if it may.
+    `gate` is the verdict of the gate, as `judge` gives it.
     """
 
     name: str
@@ -47,19 +58,18 @@ class Package:
     input_example: pd.DataFrame
     contract: dict[str, Any]
     requirements: list[str]
-    objections: list[str]
+    gate: dict[str, Any]
 
 
-class RegisteredModelDataset(AbstractDataset[Package, PyFuncModel]):
-    """Saving registers a new version of a model; loading gives the version of an alias.
+class RegisteredModelDataset(AbstractDataset[Package, Any]):
+    """Saving registers a new version of a model, with its verdict, and deploys it if that allows.
 
     Args:
         filepath: where to write, as JSON and when all else is done, what the version was made of. Nothing in
             it varies from run to run, so that it can stand for the registration as an output of `dvc repro`.
         artifacts: files of the stored objects by name, copied into the version as they are.
         environment: the lock file of the environment, archived with the run.
-        name: the registered model to load; saving takes the package's.
-        alias: the alias to load.
+        metadata: anything; Kedro ignores it.
     """
 
     def __init__(
@@ -67,45 +77,58 @@ class RegisteredModelDataset(AbstractDataset[Package, PyFuncModel]):
         filepath: str,
         artifacts: dict[str, str],
         environment: str,
-        name: str,
-        alias: str = CHAMPION,
         metadata: dict[str, Any] | None = None,
     ) -> None:
         self._filepath = Path(filepath)
         self.metadata = metadata
         self._artifacts = artifacts
         self._environment = environment
-        self._name = name
-        self._alias = alias
 
     def save(self, data: Package) -> None:
-        """Log the model to the active run, register it, and make it champion if it may and there is none."""
+        """Log the model to the active run, register it and, last, move the aliases as the verdict says."""
         mlflow.log_artifact(self._environment)
         version = find_version(data, self._artifacts) or register(data, self._artifacts)
-        name = f"{data.name} version {version}"
-        if data.objections:
-            logger.warning("%s is registered, but unfit to be champion", name)
-        elif champion_version(data.name) in (None, version):
-            MlflowClient().set_registered_model_alias(data.name, CHAMPION, version)
-            logger.info("%s is registered and is champion", name)
-        else:
-            logger.info("%s is registered; champion stays version %s", name, champion_version(data.name))
-        made_of = {
-            "artifacts": md5s(self._artifacts),
-            "contract": data.contract,
-            "objections": data.objections,
-        }
+        deploy(data.name, version, data.gate)
+        made_of = {"artifacts": md5s(self._artifacts), "contract": data.contract}
         self._filepath.parent.mkdir(parents=True, exist_ok=True)
         partial = self._filepath.with_name(self._filepath.name + ".partial")
         partial.write_text(json.dumps(made_of, indent=2))
         partial.replace(self._filepath)
 
-    def load(self) -> PyFuncModel:
-        """The model of the alias, ready to predict."""
-        return mlflow.pyfunc.load_model(f"models:/{self._name}@{self._alias}")
+    def load(self) -> Any:
+        """Refuse: the dataset `champion` loads the version that is deployed."""
+        raise DatasetError("a version can only be registered here; the dataset `champion` loads it")
 
     def _describe(self) -> dict[str, Any]:
-        return {"filepath": self._filepath, "name": self._name, "alias": self._alias}
+        return {"filepath": self._filepath}
+
+
+def deploy(name: str, version: str, gate: dict[str, Any]) -> None:
+    """Tag a version with the gate's verdict, and let it take the place that the verdict gives it."""
+    client, shown = MlflowClient(), f"{name} version {version}"
+    champion = holder(name, CHAMPION)
+    if version == champion:
+        logger.info("%s is champion already", shown)
+        return
+    failed = [rule["rule"] for rule in gate["rules"] if not rule["passed"]]
+    told = ", ".join(failed[:_TOLD]) + (f" and {len(failed) - _TOLD} more" if len(failed) > _TOLD else "")
+    tags = {GATE: gate["verdict"], GATE_FAILED: told, GATE_CHAMPION: gate["champion"] or "none"}
+    for tag, value in tags.items():
+        client.set_model_version_tag(name, version, tag, value)
+    withdrawn = ROLLED_BACK + "at" in client.get_model_version(name, version).tags
+    if gate["verdict"] == REFUSED:
+        logger.warning("%s is refused by the gate: %s", shown, told)
+        if holder(name, CHALLENGER) == version:
+            client.delete_registered_model_alias(name, CHALLENGER)
+    elif gate["promote"] == "manual" or withdrawn or champion != gate["champion"]:
+        challenge(name, version)
+        reason = "it was rolled back" if withdrawn else "promote is manual"
+        if champion != gate["champion"]:
+            reason = f"the champion became version {champion} while this one was judged"
+        logger.info("%s passed the gate and is challenger (%s): kedro promote %s", shown, reason, version)
+    else:
+        promote(name, version, f"passed the gate against version {champion or 'none'}")
+        logger.info("%s passed the gate and is champion", shown)
 
 
 def register(package: Package, artifacts: dict[str, str]) -> str:
@@ -138,7 +161,7 @@ def register(package: Package, artifacts: dict[str, str]) -> str:
         run_id=logged.run_id,
         model_id=logged.model_id,
         tags={name: value for name, value in tags.items() if name.startswith(origin)}
-        | {FINGERPRINT: fingerprint(package, artifacts)},
+        | {FINGERPRINT: fingerprint(package, artifacts), GATE: package.gate["verdict"]},
     )
     return str(version.version)
 
@@ -169,14 +192,3 @@ def fingerprint(package: Package, artifacts: dict[str, str]) -> str:
 def md5s(files: dict[str, str]) -> dict[str, str]:
     """The md5 of each file by its name."""
     return {name: lineage.content_md5(Path(path)) for name, path in files.items()}
-
-
-def champion_version(name: str) -> str | None:
-    """The number of the champion; None where there is none."""
-    try:
-        return str(MlflowClient().get_model_version_by_alias(name, CHAMPION).version)
-    except MlflowException as error:
-        # What MLflow answers for a missing alias differs from what it answers for a missing model.
-        if error.error_code not in ("INVALID_PARAMETER_VALUE", "RESOURCE_DOES_NOT_EXIST"):
-            raise
-        return None

@@ -21,9 +21,9 @@ logging.getLogger("py.warnings").addFilter(
     lambda record: not any(noise in record.getMessage() for noise in _NOISE)
 )
 
-from .hooks import ParametersInConfig, RunReport, Tracking, VersionCheck  # noqa: E402
+from .hooks import OneWriter, ParametersInConfig, RunReport, Tracking, VersionCheck  # noqa: E402
 
-HOOKS = (ParametersInConfig(), Tracking(), VersionCheck(), RunReport())
+HOOKS = (ParametersInConfig(), OneWriter(), Tracking(), VersionCheck(), RunReport())
 CONFIG_LOADER_ARGS = {
     "base_env": "base",
     "default_run_env": "local",

@@ -20,6 +20,7 @@ from kedro_mlflow.framework.hooks.utils import _flatten_dict
 from mlflow.data.dataset_source_registry import resolve_dataset_source
 from mlflow.data.meta_dataset import MetaDataset
 from mlflow.entities import RunStatus
+from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
 
 from . import lineage
@@ -55,7 +56,12 @@ class RunTracking(MlflowHook):
         follow_artifacts(
             self._project, settings["server"]["mlflow_tracking_uri"], created.get("artifact_location")
         )
-        super().after_context_created(context)
+        try:
+            super().after_context_created(context)
+        except MlflowException as error:
+            if error.error_code != "RESOURCE_ALREADY_EXISTS":
+                raise
+            super().after_context_created(context)  # another run has just created the experiment
         close_killed_runs(self._experiment_id)
 
     @hook_impl

@@ -1,8 +1,7 @@
 """Evaluate the trained model on the test rows, which training has not seen."""
 
-from typing import Any, NamedTuple
+from typing import Any
 
-import numpy as np
 import pandas as pd
 from pydantic import Field
 from sklearn.base import BaseEstimator, TransformerMixin
@@ -10,11 +9,11 @@ from sklearn.dummy import DummyClassifier, DummyRegressor
 from sklearn.inspection import permutation_importance
 from sklearn.pipeline import make_pipeline
 
+from ... import plots
 from ...contract import Contract
+from ...metrics import Metrics, Scored, measure
 from ...model import predict_scores, scores_to_answers
 from ...parameters import Section
-from . import plots
-from .metrics import Metrics, classification_metrics, regression_metrics
 
 
 class Evaluation(Section):
@@ -23,14 +22,6 @@ class Evaluation(Section):
     calibration_bins: int = Field(ge=2)
     importance_rows: int = Field(ge=1)
     importance_repeats: int = Field(ge=1)
-
-
-class Judged(NamedTuple):
-    """Classes as text: the truth (n_rows,), the probabilities (n_rows, n_classes) and the classes' order."""
-
-    truth: np.ndarray
-    probabilities: np.ndarray
-    classes: np.ndarray
 
 
 def predict_test(
@@ -55,21 +46,15 @@ def measure_metrics(
         The metrics by name, the dummy's under `dummy_<name>`; and the same as MLflow takes them.
     """
     read = Contract.from_parameters(contract)
-    settings = Evaluation.read("evaluation", evaluation)
+    bins = Evaluation.read("evaluation", evaluation).calibration_bins
     train_target = train_table[read.target].to_numpy()
+    scored = Scored.from_predictions(test_predictions, read)
     if read.task == "regression":
-        truth = test_predictions[read.target].to_numpy()
-        guess = DummyRegressor().fit(train_target, train_target).predict(truth)
-        model = regression_metrics(truth, test_predictions["prediction"].to_numpy())
-        dummy = regression_metrics(truth, guess)
+        guesses = DummyRegressor().fit(train_target, train_target).predict(scored.truth)
     else:
-        judged = _judged(test_predictions, read)
-        guesses = (
-            DummyClassifier(strategy="prior").fit(train_target, train_target).predict_proba(judged.truth)
-        )
-        bins = settings.calibration_bins
-        model = classification_metrics(judged.truth, judged.probabilities, judged.classes, bins)
-        dummy = classification_metrics(judged.truth, guesses, judged.classes, bins)
+        knows_rates = DummyClassifier(strategy="prior").fit(train_target, train_target)
+        guesses = knows_rates.predict_proba(scored.truth)
+    model, dummy = measure(scored, bins), measure(scored._replace(scores=guesses), bins)
     metrics = model | {f"dummy_{name}": value for name, value in dummy.items()}
     return metrics, {name: {"value": value, "step": 0} for name, value in metrics.items()}
 
@@ -80,13 +65,10 @@ def plot_predictions(
     """The plots of the task as SVG text by name."""
     read = Contract.from_parameters(contract)
     settings = Evaluation.read("evaluation", evaluation)
-    if read.task == "regression":
-        truth, predicted = test_predictions[read.target], test_predictions["prediction"]
-        return plots.regression_plots(truth.to_numpy(), predicted.to_numpy())
-    judged = _judged(test_predictions, read)
-    return plots.classification_plots(
-        judged.truth, judged.probabilities, judged.classes, settings.calibration_bins
-    )
+    truth, scores, classes = Scored.from_predictions(test_predictions, read)
+    if classes is None:
+        return plots.regression_plots(truth, scores)
+    return plots.classification_plots(truth, scores, classes, settings.calibration_bins)
 
 
 def plot_importance(
@@ -123,13 +105,3 @@ def plot_importance(
         {"mean": measured.importances_mean, "std": measured.importances_std}, index=read.features
     )
     return plots.importance_plot(importance, score)
-
-
-def _judged(predictions: pd.DataFrame, contract: Contract) -> Judged:
-    prefix = "probability_"
-    columns = [name for name in predictions.columns if name.startswith(prefix)]
-    return Judged(
-        truth=predictions[contract.target].astype(str).to_numpy(dtype=object),
-        probabilities=predictions[columns].to_numpy(),
-        classes=np.array([name.removeprefix(prefix) for name in columns], dtype=object),
-    )

@@ -1,13 +1,12 @@
-"""Wiring of the evaluation: the model and the test rows to metrics, plots and the report."""
+"""Wiring of the evaluation: the model and the test rows to metrics and plots."""
 
 from kedro.pipeline import Pipeline, node
 
 from .nodes import measure_metrics, plot_importance, plot_predictions, predict_test
-from .report import write_report
 
 
 def create_pipeline() -> Pipeline:
-    """`model`, `preprocessor` and `test_table` in; metrics, plots and the report out."""
+    """`model`, `preprocessor` and `test_table` in; metrics and plots out."""
     return Pipeline(
         [
             node(
@@ -40,22 +39,6 @@ def create_pipeline() -> Pipeline:
                 ],
                 outputs="importance_plot",
                 name="plot_importance",
-            ),
-            node(
-                write_report,
-                inputs={
-                    "metrics": "metrics",
-                    "plots": "plots",
-                    "importance_plot": "importance_plot",
-                    "data_versions": "data_versions",
-                    "contract": "params:table",
-                    "split": "params:split",
-                    "features": "params:features",
-                    "estimator": "params:estimator",
-                    "seed": "params:seed",
-                },
-                outputs="report",
-                name="write_report",
             ),
         ]
     )

@@ -1,6 +1,7 @@
-"""Put the packaged model together, and decide whether it may be champion."""
+"""Put the packaged model together, and measure what it costs."""
 
-import logging
+import statistics
+import time
 from importlib import metadata
 from typing import Any
 
@@ -12,51 +13,45 @@ from ...contract import Contract
 from ...model import PackagedModel
 from ...parameters import ParameterError, Section
 from ...registry import Package
+from .gate import Cost
 
-logger = logging.getLogger(__name__)
-
-
-class Threshold(Section):
-    """The values that a metric may take."""
-
-    min: float = float("-inf")
-    max: float = float("inf")
+_TIMED_ROWS = 30
 
 
 class Packaging(Section):
-    """What goes with the model, and what its metrics must reach."""
+    """What goes with the model."""
 
     requirements: list[str]
     example_rows: int = Field(ge=1)
-    thresholds: dict[str, Threshold]
 
 
-def check_thresholds(metrics: dict[str, float], packaging: dict[str, Any]) -> list[str]:
-    """What speaks against the model: a line for each metric outside its threshold; empty if it passes.
+def measure_cost(
+    preprocessor: TransformerMixin,
+    model: BaseEstimator,
+    model_sizes: dict[str, int],
+    test_table: pd.DataFrame,
+    contract: dict[str, Any],
+) -> Cost:
+    """How long the packaged model takes for a single row, and how large its stored objects are.
 
-    Raises:
-        ParameterError: a threshold is for a metric that the evaluation does not have.
+    The time is the median over some rows, after one to warm up.
     """
-    thresholds = Packaging.read("packaging", packaging).thresholds
-    unknown = [f"packaging.thresholds.{name}" for name in thresholds if name not in metrics]
-    if unknown:
-        raise ParameterError(f"{', '.join(unknown)} in conf/: there are only the metrics {sorted(metrics)}")
-    objections = [
-        f"{name} is {metrics[name]:.4f}, outside {threshold.min:g} to {threshold.max:g}"
-        for name, threshold in thresholds.items()
-        # not the other way round: a metric that is NaN must not pass
-        if not threshold.min <= metrics[name] <= threshold.max
-    ]
-    for objection in objections:
-        logger.warning("threshold: %s", objection)
-    return objections
+    read = Contract.from_parameters(contract)
+    packaged = PackagedModel.from_parts(read, preprocessor, model)
+    seconds = []
+    for position in range(_TIMED_ROWS + 1):
+        row = test_table.iloc[[position % len(test_table)]]
+        started = time.perf_counter()
+        packaged.predict(row)
+        seconds.append(time.perf_counter() - started)
+    return Cost(statistics.median(seconds[1:]) * 1000, sum(model_sizes.values()) / 1e6)
 
 
 def package_model(
     preprocessor: TransformerMixin,
     model: BaseEstimator,
     test_table: pd.DataFrame,
-    objections: list[str],
+    gate: dict[str, Any],
     report: str,
     contract: dict[str, Any],
     packaging: dict[str, Any],
@@ -79,7 +74,7 @@ def package_model(
         input_example=example,
         contract={"table": contract, "trusted_types": trusted_types},
         requirements=pin([*settings.requirements, *libraries_of(model)]),
-        objections=objections,
+        gate=gate,
     )
 
 

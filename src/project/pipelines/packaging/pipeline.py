@@ -1,19 +1,57 @@
-"""Wiring of the packaging: fitted objects to a registered version."""
+"""Wiring of the packaging: fitted objects through the gate to a registered version."""
 
 from kedro.pipeline import Pipeline, node
 
-from .nodes import check_thresholds, package_model
+from .comparison import compare_models
+from .gate import judge
+from .nodes import measure_cost, package_model
+from .report import write_report
 
 
 def create_pipeline() -> Pipeline:
-    """`preprocessor`, `model`, `metrics` and `report` in; a registered version out."""
+    """`preprocessor`, `model` and their evaluation in; verdict, report and a registered version out."""
     return Pipeline(
         [
             node(
-                check_thresholds,
-                inputs=["metrics", "params:packaging"],
-                outputs="objections",
-                name="check_thresholds",
+                compare_models,
+                inputs=[
+                    "champion",
+                    "test_table",
+                    "test_predictions",
+                    "params:table",
+                    "params:gate",
+                    "params:evaluation.calibration_bins",
+                    "params:seed",
+                ],
+                outputs="comparison",
+                name="compare_models",
+            ),
+            node(
+                measure_cost,
+                inputs=["preprocessor", "model", "model_sizes", "test_table", "params:table"],
+                outputs="cost",
+                name="measure_cost",
+            ),
+            node(
+                judge, inputs=["metrics", "comparison", "cost", "params:gate"], outputs="gate", name="judge"
+            ),
+            node(
+                write_report,
+                inputs={
+                    "gate": "gate",
+                    "comparison": "comparison",
+                    "metrics": "metrics",
+                    "plots": "plots",
+                    "importance_plot": "importance_plot",
+                    "data_versions": "data_versions",
+                    "contract": "params:table",
+                    "split": "params:split",
+                    "features": "params:features",
+                    "estimator": "params:estimator",
+                    "seed": "params:seed",
+                },
+                outputs="report",
+                name="write_report",
             ),
             node(
                 package_model,
@@ -21,7 +59,7 @@ def create_pipeline() -> Pipeline:
                     "preprocessor",
                     "model",
                     "test_table",
-                    "objections",
+                    "gate",
                     "report",
                     "params:table",
                     "params:packaging",

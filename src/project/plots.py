@@ -10,6 +10,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from sklearn import metrics as sk
 
+from .metrics import bins_of
+
 _MODEL, _REFERENCE = "#1f5fa8", "#9a9a9a"
 _GRID = np.linspace(0, 1, 201)
 _MOST_CURVES = 8  # classes drawn one by one; of more, the most frequent ones
@@ -37,7 +39,7 @@ def classification_plots(
         return {
             "roc_curve": _roc(curves),
             "precision_recall_curve": _precision_recall(curves),
-            "calibration_curve": _calibration(curves, n_bins),
+            "calibration_curve": _calibration(curves, n_bins, "Class"),
             "confusion_matrix": _confusion(truth, classes.take(probabilities.argmax(axis=1)), classes),
         }
 
@@ -59,6 +61,17 @@ def regression_plots(truth: np.ndarray, predicted: np.ndarray) -> dict[str, str]
             "residuals": _svg(spread),
             "residual_distribution": _svg(distribution),
         }
+
+
+def calibration_overlay(curves: list[tuple[str, np.ndarray, np.ndarray]], n_bins: int) -> str:
+    """The calibration curves of several models in one plot.
+
+    Args:
+        curves: of each model its name, whether each row is of the class, and the probability that it is.
+        n_bins: bins of equal width.
+    """
+    with matplotlib.rc_context(_STYLE):
+        return _calibration(curves, n_bins, "Model")
 
 
 def importance_plot(importance: pd.DataFrame, score: str) -> str:
@@ -105,17 +118,17 @@ def _precision_recall(curves: list[tuple[str, np.ndarray, np.ndarray]]) -> str:
     return _svg(figure)
 
 
-def _calibration(curves: list[tuple[str, np.ndarray, np.ndarray]], n_bins: int) -> str:
+def _calibration(curves: list[tuple[str, np.ndarray, np.ndarray]], n_bins: int, title: str) -> str:
     figure, axes = _canvas("Mean predicted probability", "Observed frequency")
     axes.plot([0, 1], [0, 1], color=_REFERENCE, linestyle="--", label="perfect")
     for label, hits, probability in curves:
-        bins = np.minimum((probability * n_bins).astype(int), n_bins - 1)
+        bins = bins_of(probability, n_bins)
         rows = np.bincount(bins, minlength=n_bins)
         filled = rows > 0
         means = np.bincount(bins, weights=probability, minlength=n_bins)[filled] / rows[filled]
         frequency = np.bincount(bins, weights=hits, minlength=n_bins)[filled] / rows[filled]
         axes.plot(means, frequency, marker="o", markersize=4, label=label)
-    axes.legend(title="Class", loc="upper left", frameon=False)
+    axes.legend(title=title, loc="upper left", frameon=False)
     return _svg(figure)
 
 

@@ -1,9 +1,52 @@
 """Metrics by task, as plain functions of the truth and the scores."""
 
+from typing import NamedTuple
+
 import numpy as np
+import pandas as pd
 from sklearn import metrics as sk
 
+from .contract import Contract
+
 Metrics = dict[str, float]
+
+# Of these a smaller value is the better one.
+ERRORS = frozenset({"log_loss", "brier", "expected_calibration_error", "mae", "rmse"})
+
+
+class Scored(NamedTuple):
+    """Rows with their truth beside what a model says of them.
+
+    Of a classification, the classes as text in `truth` (n_rows,), the probabilities in `scores` (n_rows,
+    n_classes) and the classes in the order of the columns. Of a regression, numbers of shape (n_rows,) in
+    both, and no classes.
+    """
+
+    truth: np.ndarray
+    scores: np.ndarray
+    classes: np.ndarray | None
+
+    @classmethod
+    def from_predictions(cls, predictions: pd.DataFrame, contract: Contract) -> "Scored":
+        """Read the target, `prediction` and `probability_<class>` as the packaged model names them."""
+        truth = predictions[contract.target]
+        if contract.task == "regression":
+            return cls(truth.to_numpy(dtype=float), predictions["prediction"].to_numpy(dtype=float), None)
+        prefix = "probability_"
+        columns = [name for name in predictions.columns if name.startswith(prefix)]
+        classes = np.array([name.removeprefix(prefix) for name in columns], dtype=object)
+        return cls(truth.astype(str).to_numpy(dtype=object), predictions[columns].to_numpy(), classes)
+
+    def select(self, rows: np.ndarray) -> "Scored":
+        """Only these rows, given as a mask or as positions."""
+        return Scored(self.truth[rows], self.scores[rows], self.classes)
+
+
+def measure(scored: Scored, n_bins: int) -> Metrics:
+    """All metrics of the task by name."""
+    if scored.classes is None:
+        return regression_metrics(scored.truth, scored.scores)
+    return classification_metrics(scored.truth, scored.scores, scored.classes, n_bins)
 
 
 def classification_metrics(
@@ -52,12 +95,21 @@ def expected_calibration_error(is_class: np.ndarray, probabilities: np.ndarray, 
         probabilities: of the same shape.
         n_bins: number of bins between 0 and 1.
     """
+    confidence, hit = confidences(is_class, probabilities)
+    distance = np.bincount(bins_of(confidence, n_bins), weights=confidence - hit, minlength=n_bins)
+    return float(np.abs(distance).sum() / len(hit))
+
+
+def confidences(is_class: np.ndarray, probabilities: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The probability of the class that calibration is measured by, and whether a row is of it: (n_rows,)."""
     rows = np.arange(len(probabilities))
     chosen = np.ones(len(rows), dtype=int) if probabilities.shape[1] == 2 else probabilities.argmax(axis=1)
-    confidence, hit = probabilities[rows, chosen], is_class[rows, chosen]
-    bins = np.minimum((confidence * n_bins).astype(int), n_bins - 1)
-    distance = np.bincount(bins, weights=confidence - hit, minlength=n_bins)
-    return float(np.abs(distance).sum() / len(rows))
+    return probabilities[rows, chosen], is_class[rows, chosen]
+
+
+def bins_of(probability: np.ndarray, n_bins: int) -> np.ndarray:
+    """Which of the bins of equal width between 0 and 1 each probability is in."""
+    return np.minimum((probability * n_bins).astype(int), n_bins - 1)
 
 
 def regression_metrics(truth: np.ndarray, predicted: np.ndarray) -> Metrics:

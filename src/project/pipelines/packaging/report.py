@@ -1,4 +1,4 @@
-"""The evaluation report: one HTML file that needs no other."""
+"""The report of a trained model: one HTML file that needs no other."""
 
 import base64
 from collections.abc import Callable
@@ -8,12 +8,15 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader
 
 from ...contract import Contract
-from .metrics import Metrics
+from ...metrics import Metrics
+from .gate import Comparison
 
 _DUMMY = "dummy_"
 
 
 def write_report(
+    gate: dict[str, Any],
+    comparison: Comparison,
     metrics: Metrics,
     plots: dict[str, Callable[[], str]],
     importance_plot: str,
@@ -21,9 +24,11 @@ def write_report(
     contract: dict[str, Any],
     **parameters: Any,
 ) -> str:
-    """Metrics, plots, data versions and parameters as HTML. It holds no time stamp: same inputs, same bytes.
+    """The verdict, challenger beside champion, plots, data and parameters as HTML, without a time stamp.
 
     Args:
+        gate: the verdict, as `judge` gives it.
+        comparison: the numbers of both models.
         metrics: of the model, and of the dummy under `dummy_<name>`.
         plots: by name, what loads the SVG text (as Kedro hands out a partitioned dataset).
         importance_plot: SVG text.
@@ -35,18 +40,31 @@ def write_report(
     environment = Environment(
         loader=FileSystemLoader(Path(__file__).parent), autoescape=True, trim_blocks=True, lstrip_blocks=True
     )
+    environment.filters["fixed"] = lambda value: "" if value is None else f"{value:.4f}"
+    environment.filters["signed"] = lambda value: "" if value is None else f"{value:+.4f}"
     drawn = {name: load() for name, load in plots.items()} | {"permutation_importance": importance_plot}
     return environment.get_template("report.html.j2").render(
         contract=read,
-        metrics={
-            name: (value, metrics.get(_DUMMY + name))
-            for name, value in metrics.items()
-            if not name.startswith(_DUMMY)
+        gate=gate,
+        becomes=_becomes(gate),
+        comparison=comparison,
+        scored=comparison.champion is not None and comparison.problem is None,
+        slices=sorted(comparison.slices, key=lambda part: (part.gain or 0, part.challenger or 0)),
+        failed=[rule["rule"] for rule in gate["rules"] if not rule["passed"]],
+        calibration=_data_uri(comparison.calibration),
+        dummy={
+            name.removeprefix(_DUMMY): value for name, value in metrics.items() if name.startswith(_DUMMY)
         },
         plots={_title(name): _data_uri(svg) for name, svg in drawn.items()},
         data_versions=data_versions,
         parameters=_flatten(parameters),
     )
+
+
+def _becomes(gate: dict[str, Any]) -> str:
+    if gate["verdict"] == "refused":
+        return "It is registered, but not deployed."
+    return "It becomes champion." if gate["promote"] == "auto" else "It waits as challenger: kedro promote."
 
 
 def _title(name: str) -> str:

@@ -1,0 +1,178 @@
+"""The champion as it was registered: its stored objects, and the code that was archived with them."""
+
+import logging
+import subprocess
+import sys
+from collections.abc import Callable
+from contextlib import suppress
+from functools import cached_property
+from pathlib import Path
+from tempfile import TemporaryFile
+from typing import Any, NamedTuple
+
+import mlflow
+import pandas as pd
+import pyarrow as pa
+from kedro.io import AbstractDataset, DatasetError
+from mlflow.artifacts import download_artifacts
+from mlflow.entities import Run
+from mlflow.entities.model_registry import ModelVersion
+from mlflow.tracking import MlflowClient
+
+from . import lineage
+from .aliases import CHAMPION, holder
+from .contract import ContractError
+from .modules import PACKAGE, closure
+
+logger = logging.getLogger(__name__)
+
+
+class Change(NamedTuple):
+    """One thing in which two versions differ."""
+
+    kind: str  # data | parameters | code | environment
+    name: str
+    before: str
+    after: str
+
+
+class Champion:
+    """A registered version that answers rows just as it did when it was registered.
+
+    Where the package's code has changed since, it answers in a process of its own, with its archived code.
+    """
+
+    def __init__(self, version: ModelVersion, changes: list[Change]) -> None:
+        self.name = str(version.name)
+        self.version = str(version.version)
+        self.changes = changes
+        """What the active run differs in."""
+
+    @cached_property
+    def predict(self) -> Callable[[pd.DataFrame], pd.DataFrame]:
+        """Answers raw rows; the model is loaded when it is first asked for.
+
+        Raises:
+            ContractError: when called with rows that it can't answer as a whole.
+        """
+        folder = Path(download_artifacts(f"models:/{self.name}/{self.version}"))
+        if _code_is_current(folder):
+            model = mlflow.pyfunc.load_model(str(folder)).unwrap_python_model()
+            return model.predict
+        logger.info("version %s answers with the code that is archived with it", self.version)
+        return _Worker(folder).predict
+
+
+class ChampionDataset(AbstractDataset[Any, "Champion | None"]):
+    """Loads as the version of an alias; as None where there is none but what the active run made itself.
+
+    Args:
+        name: the registered model.
+        alias: the alias.
+        metadata: anything; Kedro ignores it.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        alias: str = CHAMPION,
+        metadata: dict[str, Any] | None = None,
+    ) -> None:
+        self._name, self._alias = name, alias
+        self.metadata = metadata
+
+    def load(self) -> Champion | None:
+        """Look the version up; its model is loaded only when it is asked."""
+        number, client, active = holder(self._name, self._alias), MlflowClient(), mlflow.active_run()
+        if number is None:
+            return None
+        version = client.get_model_version(self._name, number)
+        if active is None:
+            return Champion(version, [])
+        if version.run_id == active.info.run_id:
+            return None
+        current = client.get_run(active.info.run_id)
+        before = client.get_run(str(version.run_id))
+        return Champion(version, differences(before, current))
+
+    def save(self, data: Any) -> None:
+        """Refuse: the champion is moved by the gate, `kedro promote` and `kedro rollback`."""
+        raise DatasetError("the champion can only be read")
+
+    def _describe(self) -> dict[str, Any]:
+        return {"name": self._name, "alias": self._alias}
+
+
+def differences(before: Run, after: Run) -> list[Change]:
+    """What two runs recorded differently of data, parameters, code and environment."""
+    changes = []
+    for kind, prefix in (("data", lineage.DATA), ("code", lineage.GIT), ("environment", lineage.ENVIRONMENT)):
+        old, new = (
+            {n.removeprefix(prefix): v for n, v in run.data.tags.items() if n.startswith(prefix)}
+            for run in (before, after)
+        )
+        changes += _compare(kind, old, new)
+    return changes + _compare("parameters", before.data.params, after.data.params)
+
+
+def _compare(kind: str, before: dict[str, str], after: dict[str, str]) -> list[Change]:
+    return [
+        Change(kind, name, before.get(name, "none"), after.get(name, "none"))
+        for name in sorted(before | after)
+        if before.get(name) != after.get(name)
+    ]
+
+
+def _code_is_current(model: Path) -> bool:
+    """Whether the archived code that answers is, byte for byte, the code at hand."""
+    archived = model / "code" / PACKAGE.name
+    answering = closure([PACKAGE / "model.py"])
+    return all(
+        (archived / path.relative_to(PACKAGE)).is_file()
+        and (archived / path.relative_to(PACKAGE)).read_bytes() == path.read_bytes()
+        for path in answering
+    )
+
+
+class _Worker:
+    """The other side of worker.py."""
+
+    def __init__(self, model: Path) -> None:
+        script = PACKAGE / "worker.py"
+        self._complaints = TemporaryFile()  # noqa: SIM115  # not a pipe, which blocks when it is full
+        self._process = subprocess.Popen(
+            [sys.executable, "-P", str(script), str(model)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self._complaints,
+        )
+
+    def predict(self, rows: pd.DataFrame) -> pd.DataFrame:
+        """Answer rows. Raises ContractError with what the model said of them."""
+        assert self._process.stdin is not None and self._process.stdout is not None
+        table = pa.Table.from_pandas(rows)
+        sink = pa.BufferOutputStream()
+        with pa.ipc.new_stream(sink, table.schema) as writer:
+            writer.write_table(table)
+        question = bytes(sink.getvalue())
+        with suppress(BrokenPipeError):  # then there is no answer either
+            self._process.stdin.write(len(question).to_bytes(8) + question)
+            self._process.stdin.flush()
+        header = self._process.stdout.read(8)
+        if len(header) < 8:
+            self._complaints.seek(0)
+            said = self._complaints.read().decode(errors="replace").strip()
+            raise RuntimeError(f"the model's process ended: {said.rpartition(chr(10))[2]}")
+        answer = self._process.stdout.read(int.from_bytes(header))
+        if answer[:1] != b"\x00":
+            raise ContractError(answer[1:].decode())
+        answers = pa.ipc.open_stream(answer[1:]).read_pandas()
+        answers["reasons"] = pd.Series(map(list, answers["reasons"]), index=answers.index, dtype=object)
+        return answers
+
+    def __del__(self) -> None:
+        """End the process with the object."""
+        if self._process.stdin is not None:
+            with suppress(BrokenPipeError):
+                self._process.stdin.close()
+        self._process.wait()

@@ -1,0 +1,247 @@
+"""`kedro models`, `kedro promote` and `kedro rollback`: the registry at a glance, and what is deployed."""
+
+import json
+import subprocess
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+from kedro.framework.session import KedroSession
+from kedro.framework.startup import ProjectMetadata
+from rich.table import Table
+
+from .errors import plainly
+from .terminal import make_console, make_table
+
+if TYPE_CHECKING:
+    from .champion import Change
+    from .records import Record
+
+_SHORT = 8  # digits of a hash that are shown; a query takes them for the whole
+_MODEL = click.option("--model", metavar="NAME", help="A registered model; by default the one of conf/.")
+_JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON instead of text.")
+
+
+@click.group(invoke_without_command=True)
+@click.option("--diff", nargs=2, metavar="REF REF", help="Show what differs between two versions.")
+@_MODEL
+@_JSON
+@click.pass_context
+def models(context: click.Context, diff: tuple[str, str] | None, model: str | None, as_json: bool) -> None:
+    """List all registered models and their versions.
+
+    REF is a version number or an alias such as champion.
+    """
+    if context.invoked_subcommand is None:
+        show = _show_difference if diff else _show_all
+        show(context.obj, diff, model, as_json)
+
+
+@models.command()
+@click.argument("query")
+@_JSON
+@click.pass_obj
+@plainly
+def find(metadata: ProjectMetadata, query: str, as_json: bool) -> None:
+    """List the versions that a query holds for, over all registered models.
+
+    For example: kedro models find "metrics.roc_auc > 0.7 and data.table = 82046ff6 and gate = passed".
+    Fields are model, version, alias, gate, age (in days, or as 12h, 7d, 2w), created, run, status,
+    metrics.NAME, params.NAME, data.DATASET, git.commit, env.lock and any other tag. Join comparisons
+    (= != < <= > >= and ~ for contains) by and, or, not and brackets.
+    """
+    settings = _connect(metadata)
+    from .query import QueryError, select
+    from .records import read_records
+
+    records = read_records()
+    try:
+        chosen = select(query, [record.fields() for record in records])
+    except QueryError as error:
+        raise click.ClickException(str(error)) from error
+    _print([records[position] for position in chosen], settings, as_json)
+
+
+@click.command()
+@click.argument("reference", metavar="REF")
+@click.option("--force", is_flag=True, help="Promote a version that the gate did not pass; needs --reason.")
+@click.option("--reason", default="", help="Why; it is kept with the version.")
+@_MODEL
+@_JSON
+@click.pass_obj
+@plainly
+def promote(
+    metadata: ProjectMetadata, reference: str, force: bool, reason: str, model: str | None, as_json: bool
+) -> None:
+    """Make a version champion, if the gate passed it.
+
+    REF is a version number or an alias such as challenger.
+    """
+    name = model or _connect(metadata)["table"]["name"]
+    from . import aliases
+
+    record = _find(name, reference)
+    verdict = record.tags.get(aliases.GATE, "never judged")
+    if verdict != aliases.PASSED:
+        why = f"{verdict} by the gate" if verdict == aliases.REFUSED else verdict
+        failed = record.tags.get(aliases.GATE_FAILED)
+        if not force:
+            raise click.ClickException(
+                f"{name} version {record.version} was {why}{f' ({failed})' if failed else ''}. "
+                'To deploy it all the same: --force --reason "…"'
+            )
+        if not reason.strip():
+            raise click.ClickException('--force needs --reason "…": it is kept with the version')
+    _require_files(name, record.version)
+    move = aliases.promote(name, record.version, reason or "kedro promote")
+    said = "is champion already" if move.before == record.version else "is champion"
+    _tell(f"{name} version {record.version} {said}", name, move._asdict(), as_json)
+
+
+@click.command()
+@click.option("--reason", default="kedro rollback", help="Why; it is kept with the version that is left.")
+@_MODEL
+@_JSON
+@click.pass_obj
+@plainly
+def rollback(metadata: ProjectMetadata, reason: str, model: str | None, as_json: bool) -> None:
+    """Make the version that was champion before champion again."""
+    name = model or _connect(metadata)["table"]["name"]
+    from . import aliases
+
+    try:
+        previous = aliases.holder(name, aliases.PREVIOUS)
+        if previous not in (None, aliases.holder(name, aliases.CHAMPION)):
+            _require_files(name, str(previous))
+        move = aliases.rollback(name, reason)
+    except aliases.PromotionError as error:
+        raise click.ClickException(str(error)) from error
+    said = f"{name} version {move.champion} is champion again, in place of version {move.before}"
+    _tell(said, name, move._asdict(), as_json)
+
+
+def _connect(metadata: ProjectMetadata) -> dict[str, Any]:
+    """Set MLflow up as conf/ says, and give the parameters."""
+    with KedroSession.create(metadata.project_path) as session:
+        context = session.load_context()  # type: ignore[attr-defined]
+        return dict(context.config_loader["parameters"])
+
+
+@plainly
+def _show_all(metadata: ProjectMetadata, diff: None, model: str | None, as_json: bool) -> None:
+    settings = _connect(metadata)
+    from .records import read_records
+
+    _print(read_records(model), settings, as_json)
+
+
+@plainly
+def _show_difference(
+    metadata: ProjectMetadata, diff: tuple[str, str], model: str | None, as_json: bool
+) -> None:
+    name = model or _connect(metadata)["table"]["name"]
+    from .champion import differences
+
+    before, after = (_find(name, reference) for reference in diff)
+    if before.run is None or after.run is None:
+        raise click.ClickException("the run of one of them was deleted: nothing of it is known any more")
+    changes = differences(before.run, after.run)
+    files = _changed_files(Path(metadata.project_path), changes)
+    measured = {
+        metric: (before.metrics.get(metric), after.metrics.get(metric))
+        for metric in sorted(before.metrics | after.metrics)
+        if not metric.startswith("dummy_") and before.metrics.get(metric) != after.metrics.get(metric)
+    }
+    if as_json:
+        told = {"model": name, "before": before.version, "after": after.version}
+        listed = {"changes": [change._asdict() for change in changes], "files": files, "metrics": measured}
+        click.echo(json.dumps(told | listed, indent=2))
+        return
+    console, titles = make_console(), [f"Version {record.version}" for record in (before, after)]
+    for kind in ("code", "data", "parameters", "environment"):
+        of_kind = [change for change in changes if change.kind == kind]
+        table = make_table(kind.capitalize(), "Name", *titles)
+        for _, *cells in of_kind:
+            table.add_row(*cells)
+        console.print(table if of_kind else f"{kind}: the same", highlight=False)
+    for line in files:
+        console.print(f"  {line}", highlight=False)
+    table = make_table("Metrics", "Name", *titles, "Change")
+    for metric, (old, new) in measured.items():
+        change = "" if old is None or new is None else f"{new - old:+.4f}"
+        table.add_row(metric, *("none" if value is None else f"{value:.4f}" for value in (old, new)), change)
+    console.print(table if measured else "metrics: the same")
+
+
+def _changed_files(project: Path, changes: "list[Change]") -> list[str]:
+    """What git tells of the files that differ between two commits; nothing where it does not know them."""
+    for change in changes:
+        if (change.kind, change.name) == ("code", "commit"):
+            command = ["git", "-C", str(project), "diff", "--stat", change.before, change.after, "--"]
+            done = subprocess.run(command, capture_output=True, text=True, check=False)
+            return [line.strip() for line in done.stdout.splitlines()]
+    return []
+
+
+def _find(name: str, reference: str) -> "Record":
+    from .records import read_records
+
+    records = read_records(name)
+    for record in records:
+        if reference == record.version or reference in record.aliases:
+            return record
+    known = ", ".join(record.version for record in records) or "none"
+    raise click.ClickException(f"{name} has no version or alias {reference!r}; its versions are: {known}")
+
+
+def _require_files(name: str, version: str) -> None:
+    """Refuse to deploy what can't be loaded."""
+    from mlflow.exceptions import MlflowException
+    from mlflow.models import get_model_info
+
+    try:
+        get_model_info(f"models:/{name}/{version}")
+    except (MlflowException, OSError) as error:
+        raise click.ClickException(f"the files of {name} version {version} can't be read: {error}") from error
+
+
+def _print(records: "list[Record]", settings: dict[str, Any], as_json: bool) -> None:
+    if as_json:
+        click.echo(json.dumps([record.as_dict() for record in records], indent=2))
+        return
+    if not records:
+        click.echo("no version found")
+        return
+    gate = settings["gate"]
+    main = list(dict.fromkeys([gate["champion"]["metric"], *gate.get("metrics", {})]))
+    table = make_table("", "Model", "Version", "Aliases", "Gate", *main, "Table", "Commit", "Age")
+    for record in records:
+        _add_row(table, record, main)
+    make_console().print(table)
+
+
+def _add_row(table: Table, record: "Record", metrics: list[str]) -> None:
+    fields = record.fields()
+    commit = str(fields.get("git.commit", ""))[:_SHORT] + ("+" if fields.get("git.dirty") == "true" else "")
+    failed = fields.get("gate.failed")
+    table.add_row(
+        record.model,
+        record.version,
+        ", ".join(record.aliases),
+        f"{fields['gate']}{f': {failed}' if failed else ''}",
+        *(f"{record.metrics[name]:.4f}" if name in record.metrics else "" for name in metrics),
+        str(fields.get("data.table", ""))[:_SHORT],
+        commit,
+        _age(record.age),
+        style="bold" if "champion" in record.aliases else "",
+    )
+
+
+def _age(days: float) -> str:
+    if days >= 1:
+        return f"{days:.0f} d"
+    return f"{days * 24:.0f} h" if days * 24 >= 1 else f"{days * 1440:.0f} min"
+
+
+def _tell(said: str, name: str, move: dict[str, Any], as_json: bool) -> None:
+    click.echo(json.dumps({"model": name} | move) if as_json else said)
