@@ -150,8 +150,8 @@ def test_a_clone_makes_the_same_bytes_with_other_threads_and_registers_its_model
 
 
 def test_a_change_runs_its_stage_and_the_later_ones_and_continues_the_run_of_the_model(repository, client):
-    metrics = repository / "src/project/pipelines/evaluation/metrics.py"
-    metrics.write_text(metrics.read_text() + "\n# changed\n")
+    nodes = repository / "src/project/pipelines/evaluation/nodes.py"
+    nodes.write_text(nodes.read_text() + "\n# changed\n")
     before = len(runs(client))
     assert stages_run(repository) == ["evaluation"]  # the same metrics again: packaging has nothing to do
     assert len(runs(client)) == before

@@ -57,7 +57,7 @@ def test_the_run_holds_parameters_metrics_and_artifacts(client, project):
     assert run.data.metrics["roc_auc"] > 0.55
     assert run.data.metrics["dummy_roc_auc"] == 0.5
     logged = {file.path for file in client.list_artifacts(run.info.run_id)}
-    assert {"report.html", "metrics.json", "plots", "requirements.lock"} <= logged
+    assert {"report.html", "gate.json", "metrics.json", "plots", "requirements.lock"} <= logged
     plots = {file.path for file in client.list_artifacts(run.info.run_id, "plots")}
     assert {"plots/roc_curve.svg", "plots/permutation_importance.svg"} <= plots
 
@@ -67,7 +67,7 @@ def test_the_run_prints_progress_result_and_what_is_next_and_no_noise(project):
     for expected in (
         "train_estimator",
         "cancelled or diverted",
-        "version 1 is registered",
+        "version 1 passed the gate and is champion",
         "roc_auc",
         "report.html",
     ):
@@ -88,8 +88,13 @@ def test_the_champion_loads_outside_the_project_and_predicts_as_training_did(pro
     assert set(answers["source"]) == {"model"}
 
 
-def test_a_second_run_gives_the_same_bytes_and_metrics_and_the_champion_stays(project, client):
-    made = [path for path in sorted((project / "data").rglob("*")) if path.is_file()]
+def test_a_second_run_gives_the_same_bytes_and_metrics_and_is_not_worse(project, client):
+    against_the_champion = {"gate.json", "report.html"}
+    made = [
+        path
+        for path in sorted((project / "data").rglob("*"))
+        if path.is_file() and path.name not in against_the_champion
+    ]
     before = {path: digest(path) for path in made}
     process = run_kedro(project, "run", "--pipeline=train", "--params", FAST)
     assert process.returncode == 0, process.stderr
@@ -98,7 +103,8 @@ def test_a_second_run_gives_the_same_bytes_and_metrics_and_the_champion_stays(pr
         client.get_run(client.get_model_version("flight_delay", version).run_id) for version in ("1", "2")
     )
     assert first.data.metrics == second.data.metrics
-    assert str(client.get_model_version_by_alias("flight_delay", "champion").version) == "1"
+    for alias, version in {"champion": "2", "previous": "1"}.items():
+        assert str(client.get_model_version_by_alias("flight_delay", alias).version) == version
 
 
 @pytest.mark.parametrize(
@@ -114,7 +120,7 @@ def test_a_second_run_gives_the_same_bytes_and_metrics_and_the_champion_stays(pr
         ("range", FAST, ["seats is below 1 in", "for example [-1.0, -1.0, -1.0]"]),
         (None, "estimator.class=sklearn.ensemble.Nope", ["estimator.class in conf/"]),
         (None, "split.train=soon", ["split.train", "soon"]),
-        (None, f"{FAST},packaging.thresholds.nope.min=1", ["packaging.thresholds.nope in conf/"]),
+        (None, f"{FAST},gate.metrics.nope.min=1", ["gate.metrics.nope (nope) in conf/"]),
     ],
 )
 def test_bad_input_fails_by_name_and_registers_nothing(tmp_path, copy_project, spoil, parameters, expected):

@@ -15,12 +15,12 @@ ESTIMATORS = {
 }
 
 
-def fit_packaged(answer: str) -> PackagedModel:
+def fit_packaged(answer: str, max_iter: int = 10) -> PackagedModel:
     params = make_contract("regression" if answer == "number" else "classification")
     table = make_table(400, answer)
     features = {"max_codes": 20, "datetime_parts": ["hour", "weekday"]}
     preprocessor, train_features = fit_preprocessor(table, params, features, seed=0)
-    estimator = {"class": f"sklearn.ensemble.{ESTIMATORS[params['task']]}", "kwargs": {"max_iter": 10}}
+    estimator = {"class": f"sklearn.ensemble.{ESTIMATORS[params['task']]}", "kwargs": {"max_iter": max_iter}}
     model = train_estimator(train_features, table, params, estimator, seed=0)
     return PackagedModel.from_parts(Contract.from_parameters(params), preprocessor, model)
 
@@ -74,7 +74,7 @@ def test_a_bad_row_gets_no_prediction_and_leaves_its_neighbours_as_they_are(bina
     spoilt = live.astype({"size": object})
     spoilt.loc[4, "size"] = "big"
     answers = binary.predict(spoilt)
-    assert answers.loc[4, "reasons"] == ["wrong_type:size=big"]
+    assert answers.loc[4, "reasons"] == ("wrong_type:size=big",)
     assert pd.isna(answers.loc[4, ["prediction", "probability_0", "probability_1"]]).all()
     pd.testing.assert_frame_equal(answers.drop(index=4), expected.drop(index=4))
 

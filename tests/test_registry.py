@@ -1,12 +1,17 @@
 import json
+from pathlib import Path
 
 import mlflow
+import pandas as pd
 import pytest
 from mlflow.tracking import MlflowClient
 
 from project import serialization
+from project.aliases import PromotionError, holder, rollback
+from project.champion import ChampionDataset
+from project.contract import ContractError
 from project.lineage import content_md5
-from project.registry import Package, RegisteredModelDataset, champion_version
+from project.registry import Package, RegisteredModelDataset
 
 from .conftest import make_contract, make_table
 from .test_model import fit_packaged
@@ -27,28 +32,124 @@ def registry(tmp_path, monkeypatch):
     (tmp_path / "requirements.lock").write_text("pinned")
     stored = {name: str(tmp_path / f"{name}.skops") for name in ("preprocessor", "model")}
     lock, receipt = str(tmp_path / "requirements.lock"), str(tmp_path / "registered.json")
-    yield RegisteredModelDataset(receipt, stored, lock, "small"), model
+    yield RegisteredModelDataset(receipt, stored, lock), model
     mlflow.end_run()
 
 
-def package(model, objections=()):
+def verdict(champion=None, failed=(), promote="auto"):
+    rules = [{"rule": name, "passed": False} for name in failed]
+    said = "refused" if failed else "passed"
+    return {"verdict": said, "rules": rules, "champion": champion, "promote": promote}
+
+
+def package(model, gate=None):
     return Package(
         name="small",
         signature=model.signature(),
         input_example=make_table(3)[model.contract.features],
         contract={"table": make_contract(), "trusted_types": TREES + FOLDS},
         requirements=["scikit-learn"],
-        objections=list(objections),
+        gate=gate or verdict(),
     )
 
 
-def test_the_first_version_without_objections_is_champion_and_stays_it(registry):
+def register(registry, gate=None):
     dataset, model = registry
-    for objections in (["too bad"], [], []):
-        with mlflow.start_run():
-            dataset.save(package(model, objections))
-    assert champion_version("small") == "2"
-    assert len(MlflowClient().search_model_versions("name = 'small'")) == 3
+    with mlflow.start_run():
+        dataset.save(package(model, gate))
+
+
+def deployed():
+    return {alias: holder("small", alias) for alias in ("champion", "previous", "challenger")}
+
+
+def tags(version):
+    return MlflowClient().get_model_version("small", version).tags
+
+
+def test_a_version_takes_the_place_that_the_verdict_gives_it(registry):
+    register(registry, verdict(failed=["champion", "slice colour = red"]))
+    assert deployed() == {"champion": None, "previous": None, "challenger": None}
+    register(registry)
+    assert deployed() == {"champion": "2", "previous": None, "challenger": None}
+    register(registry, verdict("2"))
+    assert deployed() == {"champion": "3", "previous": "2", "challenger": None}
+    register(registry, verdict("3", promote="manual"))
+    assert deployed() == {"champion": "3", "previous": "2", "challenger": "4"}
+    register(registry, verdict("3", failed=["size in MB"]))
+    assert deployed() == {"champion": "3", "previous": "2", "challenger": "4"}
+    assert [tags(version)["gate"] for version in "12345"] == [
+        "refused",
+        "passed",
+        "passed",
+        "passed",
+        "refused",
+    ]
+    assert tags("1")["gate.failed"] == "champion, slice colour = red"
+    assert tags("3")["promoted.reason"] == "passed the gate against version 2"
+
+
+def test_a_version_judged_against_a_champion_that_has_changed_waits_as_challenger(registry):
+    register(registry)
+    register(registry, verdict(champion=None))  # as a run that started before there was a champion
+    assert deployed() == {"champion": "1", "previous": None, "challenger": "2"}
+
+
+def test_a_rollback_goes_back_once_and_the_version_left_is_not_promoted_by_itself(registry):
+    with pytest.raises(PromotionError, match="nothing to go back to"):
+        rollback("small", "none yet")
+    register(registry)
+    dataset, model = registry
+    with mlflow.start_run() as run:
+        dataset.save(package(model, verdict("1")))
+    assert rollback("small", "it was worse") == ("1", "2")
+    assert deployed() == {"champion": "1", "previous": None, "challenger": None}
+    assert tags("2")["rolled_back.reason"] == "it was worse"
+    assert tags("2")["rolled_back.by"]
+    with pytest.raises(PromotionError, match="nothing to go back to"):
+        rollback("small", "again")
+    with mlflow.start_run(run.info.run_id):
+        dataset.save(package(model, verdict("1")))
+    assert deployed() == {"champion": "1", "previous": None, "challenger": "2"}
+
+
+def test_many_failed_rules_are_counted(registry):
+    register(registry, verdict(failed=[f"slice town = {number}" for number in range(2000)]))
+    assert tags("1")["gate.failed"].endswith("slice town = 2 and 1997 more")
+
+
+def test_the_champion_dataset_gives_the_version_of_the_alias_and_none_of_the_run_itself(registry):
+    dataset, model = registry
+    champion = ChampionDataset("small")
+    assert champion.load() is None
+    with mlflow.start_run():
+        dataset.save(package(model))
+        assert champion.load() is None
+    with mlflow.start_run():
+        mlflow.log_param("max_iter", 2)
+        loaded = champion.load()
+    assert loaded.version == "1"
+    assert ("parameters", "max_iter", "none", "2") in loaded.changes
+    live = make_table(40, seed=1)[model.contract.features]
+    assert loaded.predict(live).equals(model.predict(live))
+
+
+def test_the_champion_answers_with_its_own_code_where_that_has_changed(registry):
+    _, model = registry
+    register(registry)
+    (archived,) = Path.cwd().rglob("code/project/model.py")
+    archived.write_text(
+        archived.read_text().replace('answers["source"] = ', 'answers["source"] = "of old"  # ')
+    )
+    live = make_table(40, seed=1)
+    live.loc[3, "size"] = -1.0
+    loaded = ChampionDataset("small").load()
+    answers = loaded.predict(live[model.contract.features])
+    assert set(answers["source"]) == {"of old"}
+    expected = model.predict(live)
+    pd.testing.assert_frame_equal(answers.drop(columns="source"), expected.drop(columns="source"))
+    with pytest.raises(ContractError, match="missing columns: size"):
+        loaded.predict(live.drop(columns="size"))
 
 
 def test_what_is_written_of_a_registration_is_the_same_for_the_same_model(registry, tmp_path):
@@ -64,20 +165,10 @@ def test_what_is_written_of_a_registration_is_the_same_for_the_same_model(regist
     assert json.loads(written[0])["artifacts"]["model"] == content_md5(tmp_path / "model.skops")
 
 
-def test_there_is_no_champion_of_an_unknown_model_or_of_one_without(registry):
-    dataset, model = registry
-    assert champion_version("small") is None
-    with mlflow.start_run():
-        dataset.save(package(model, ["too bad"]))
-    assert champion_version("small") is None
-
-
-def test_the_loaded_champion_answers_as_the_model_in_memory(registry):
+def test_the_run_keeps_the_environment(registry):
     dataset, model = registry
     with mlflow.start_run() as run:
         dataset.save(package(model))
-    live = make_table(40, seed=1)[model.contract.features]
-    assert dataset.load().predict(live).equals(model.predict(live))
     version = MlflowClient().get_model_version_by_alias("small", "champion")
     assert version.run_id == run.info.run_id
     assert "requirements.lock" in [file.path for file in MlflowClient().list_artifacts(run.info.run_id)]

@@ -13,13 +13,13 @@ SOUND = {"colour": "red", "town": None, "size": 3.0, "weight": None, "when": pd.
 
 
 def reasons_of(contract, **values):
-    return check_rows(contract, pd.DataFrame([SOUND | values], dtype=object))[1][0]
+    return list(check_rows(contract, pd.DataFrame([SOUND | values], dtype=object))[1].get(0, ()))
 
 
 def test_sound_rows_come_back_in_the_contracts_order_and_types(contract):
     table = make_table(50)
     rows, reasons = check_rows(contract, table[table.columns[::-1]])
-    assert not any(reasons)
+    assert reasons == {}
     pd.testing.assert_frame_equal(rows, table[contract.features], check_dtype=False)
 
 

@@ -167,7 +167,7 @@ class _Worker:
         if answer[:1] != b"\x00":
             raise ContractError(answer[1:].decode())
         answers = pa.ipc.open_stream(answer[1:]).read_pandas()
-        answers["reasons"] = pd.Series(map(list, answers["reasons"]), index=answers.index, dtype=object)
+        answers["reasons"] = pd.Series(map(tuple, answers["reasons"]), index=answers.index, dtype=object)
         return answers
 
     def __del__(self) -> None:

@@ -10,7 +10,6 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 from kedro.io import AbstractDataset, DatasetError
-
 from rich.progress import track
 
 from . import serialization
@@ -143,9 +142,9 @@ class ParquetChunksDataset(AbstractDataset[Iterable[pd.DataFrame], Iterator[pd.D
         writer = None
         try:
             for frame in data:
-                table = pa.Table.from_pandas(frame, schema=writer and writer.schema, preserve_index=False)
-                writer = writer or pq.ParquetWriter(partial, table.schema)
-                writer.write_table(table)
+                if writer is None:
+                    writer = pq.ParquetWriter(partial, _schema(frame))
+                writer.write_table(pa.Table.from_pandas(frame, writer.schema, preserve_index=False))
             if writer is None:
                 raise DatasetError("there are no rows to write")
             writer.close()
@@ -161,3 +160,12 @@ class ParquetChunksDataset(AbstractDataset[Iterable[pd.DataFrame], Iterator[pd.D
 
     def _describe(self) -> dict[str, Any]:
         return {"filepath": self._filepath, "rows": self._rows}
+
+
+def _schema(first: pd.DataFrame) -> pa.Schema:
+    """The types of the first table; what it has no value of to tell the type by is text."""
+    schema = pa.Schema.from_pandas(first, preserve_index=False)
+    unknown = {pa.null(): pa.string(), pa.list_(pa.null()): pa.list_(pa.string())}
+    return pa.schema(
+        [field.with_type(unknown.get(field.type, field.type)) for field in schema], schema.metadata
+    )

@@ -66,7 +66,7 @@ class PackagedModel(PythonModel):
 
     A row's answer never depends on the rows beside it. Answers have the rows' order and index, and beside
     the columns of `scores_to_answers`: `source`, which is "model", or "none" for a row that breaks the
-    contract and gets no prediction; and `reasons`, the list that `check_rows` gives.
+    contract and gets no prediction; and `reasons`, the tuple of codes that `check_rows` gives.
     """
 
     contract: Contract
@@ -105,14 +105,19 @@ class PackagedModel(PythonModel):
             ContractError: columns of the contract are missing from the input as a whole.
         """
         rows, reasons = check_rows(self.contract, model_input)
-        sound = np.fromiter((not why for why in reasons), dtype=bool, count=len(rows))
+        sound = np.ones(len(rows), dtype=bool)
+        sound[list(reasons)] = False
         scores = np.full((len(rows), 1 if self.classes is None else len(self.classes)), np.nan)
         if sound.any():
             answered = rows if sound.all() else rows[sound]
             scores[sound] = predict_scores(self.contract, self.preprocessor, self.estimator, answered)
         answers = scores_to_answers(scores, self.classes, rows.index)
         answers["source"] = np.where(sound, "model", "none").astype(object)
-        answers["reasons"] = pd.Series(reasons, index=rows.index, dtype=object)
+        why = np.empty(len(rows), dtype=object)
+        why.fill(())  # and not a list of its own for each row: so many objects take long to collect
+        for position, codes in reasons.items():
+            why[position] = codes
+        answers["reasons"] = why
         return answers
 
     def signature(self) -> ModelSignature:

@@ -7,19 +7,24 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from pandas.api.extensions import ExtensionArray
 
 from .contract import Column, ColumnType, Contract, ContractError
 
+Values = np.ndarray | ExtensionArray
 _LONGEST_VALUE = 60
 
 
-def check_rows(contract: Contract, frame: pd.DataFrame) -> tuple[pd.DataFrame, list[list[str]]]:
+Reasons = dict[int, tuple[str, ...]]
+
+
+def check_rows(contract: Contract, frame: pd.DataFrame) -> tuple[pd.DataFrame, Reasons]:
     """Bring rows into the contract's columns, order and types, and say what is wrong with each.
 
     Returns:
         The rows with the index of `frame`: numbers as float64, date-times as datetime64, categories as text;
-        a value of a wrong type becomes missing. And for each row its reasons, written `code:column=value`
-        with the codes `missing`, `wrong_type` and `out_of_range`; none for a sound row.
+        a value of a wrong type becomes missing. And by the position of each row that is not sound its
+        reasons, written `code:column=value` with the codes `missing`, `wrong_type` and `out_of_range`.
 
     Raises:
         ContractError: columns of the contract are missing from `frame`; the message names them.
@@ -29,19 +34,19 @@ def check_rows(contract: Contract, frame: pd.DataFrame) -> tuple[pd.DataFrame, l
         raise ContractError(
             f"missing columns: {', '.join(absent)}; expected are {', '.join(contract.columns)}"
         )
-    reasons: list[list[str]] = [[] for _ in range(len(frame))]
-    clean = {}
+    reasons: Reasons = {}
+    clean: dict[str, Values] = {}
     for name, column in contract.columns.items():
         raw = frame[name]
         clean[name] = _CONVERTERS[column.type](raw)
         for code, is_bad in _faults(column, raw, clean[name]):
             for position in np.flatnonzero(is_bad):
                 value = str(raw.iloc[position])[:_LONGEST_VALUE]
-                reasons[position].append(f"{code}:{name}={value}")
+                reasons[int(position)] = (*reasons.get(int(position), ()), f"{code}:{name}={value}")
     return pd.DataFrame(clean, index=frame.index, copy=False), reasons
 
 
-def _faults(column: Column, raw: pd.Series, values: np.ndarray) -> Iterator[tuple[str, np.ndarray]]:
+def _faults(column: Column, raw: pd.Series, values: Values) -> Iterator[tuple[str, np.ndarray]]:
     lost = pd.isna(values)
     if lost.any():
         given = raw.notna().to_numpy()
@@ -49,6 +54,7 @@ def _faults(column: Column, raw: pd.Series, values: np.ndarray) -> Iterator[tupl
         if not column.nullable:
             yield "missing", lost & ~given
     if column.type == "number":
+        assert isinstance(values, np.ndarray)  # that is what numbers are converted to
         low = -np.inf if column.min is None else column.min
         high = np.inf if column.max is None else column.max
         # NaN compares as False, so a missing value is never out of range
@@ -61,11 +67,10 @@ def _to_numbers(raw: pd.Series) -> np.ndarray:
     return np.array([float(v) if _is_number(v) else np.nan for v in raw], dtype=np.float64)
 
 
-def _to_text(raw: pd.Series) -> np.ndarray:
-    values = raw.to_numpy(dtype=object)
+def _to_text(raw: pd.Series) -> Values:
     if isinstance(raw.dtype, pd.StringDtype):
-        return values
-    return np.array([v if isinstance(v, str) else None for v in values], dtype=object)
+        return raw.array
+    return np.array([v if isinstance(v, str) else None for v in raw.to_numpy(dtype=object)], dtype=object)
 
 
 def _to_datetimes(raw: pd.Series) -> np.ndarray:
@@ -90,7 +95,7 @@ def _parse_datetime(value: Any) -> np.datetime64:
     return np.datetime64("NaT")
 
 
-_CONVERTERS: dict[ColumnType, Callable[[pd.Series], np.ndarray]] = {
+_CONVERTERS: dict[ColumnType, Callable[[pd.Series], Values]] = {
     "category": _to_text,
     "number": _to_numbers,
     "datetime": _to_datetimes,

@@ -6,7 +6,7 @@ from typing import Any, Protocol
 
 import pandas as pd
 
-from ...contract import Contract
+from ...contract import Contract, ContractError
 from ...parameters import ParameterError, Section
 
 
@@ -25,7 +25,7 @@ class Champion(Protocol):
 
 
 def score_chunks(
-    inference_table: Iterable[pd.DataFrame],
+    inference_table: Iterable[pd.DataFrame] | pd.DataFrame,
     champion: Champion | None,
     contract: dict[str, Any],
     inference: dict[str, Any],
@@ -53,8 +53,11 @@ def score_chunks(
             f"{name} has no champion: train one with `kedro run --pipeline=train`, or choose one of "
             "`kedro models` with `kedro promote VERSION`"
         )
-    chunks = iter(inference_table)
-    first = next(chunks)
+    # most datasets load it as a whole
+    chunks = iter([inference_table] if isinstance(inference_table, pd.DataFrame) else inference_table)
+    first = next(chunks, None)
+    if first is None:
+        raise ContractError("the table to score has no rows")
     missing = [name for name in keep if name not in first.columns]
     if missing:
         raise ParameterError(f"inference.keep in conf/: the table has no column {', '.join(missing)}")

@@ -13,6 +13,7 @@ from ...plots import calibration_overlay
 from ...resampling import bootstrap, prepare
 from .gate import Comparison, Gate, Slice, direction
 
+Known = dict[str, float | None]
 _SHOWN = {0: "challenger", 1: "champion"}
 
 
@@ -84,7 +85,7 @@ def _score(champion: Champion, test_table: pd.DataFrame, contract: Contract) -> 
     is_classifier = any(name.startswith("probability_") for name in answers.columns)
     if is_classifier != (contract.task == "classification"):
         raise ValueError(f"it is not a {contract.task}")
-    answers[contract.target] = test_table[contract.target].to_numpy()
+    answers = answers.assign(**{contract.target: test_table[contract.target].to_numpy()})
     return Scored.from_predictions(answers, contract), answered
 
 
@@ -105,21 +106,33 @@ def _align(models: list[Scored]) -> list[Scored]:
     ]
 
 
-def _metrics(models: list[Scored], gate: Gate, n_bins: int, seed: int) -> dict[str, dict[str, float]]:
+def _metrics(models: list[Scored], gate: Gate, n_bins: int, seed: int) -> dict[str, Known]:
     values = [measure(model, n_bins) for model in models]
     drawn = bootstrap(models, list(values[0]), gate.resamples, n_bins, seed)
-    tail = (1 - gate.confidence) / 2
-    found: dict[str, dict[str, float]] = {}
+    found: dict[str, Known] = {}
     for name, resampled in drawn.items():
-        low, high = np.nanquantile(resampled, [tail, 1 - tail], axis=1).tolist()
-        found[name] = {"challenger": values[0][name], "low": low[0], "high": high[0]}
+        ours = values[0][name]
+        found[name] = {"challenger": ours}
+        found[name] |= _interval("", resampled[0], gate.confidence)
         if len(models) > 1:
-            sign = direction(name)
-            gains = np.nanquantile((resampled[0] - resampled[1]) * sign, [tail, 1 - tail]).tolist()
-            found[name] |= {"champion": values[1][name], "champion_low": low[1], "champion_high": high[1]}
-            found[name] |= {"gain": (values[0][name] - values[1][name]) * sign}
-            found[name] |= {"gain_low": gains[0], "gain_high": gains[1]}
-    return found
+            theirs, sign = values[1][name], direction(name)
+            gains = (resampled[0] - resampled[1]) * sign
+            found[name] |= {"champion": theirs} | _interval("champion_", resampled[1], gate.confidence)
+            found[name] |= {"gain": (ours - theirs) * sign} | _interval("gain_", gains, gate.confidence)
+    return {name: {key: _known(value) for key, value in row.items()} for name, row in found.items()}
+
+
+def _interval(prefix: str, resampled: np.ndarray, confidence: float) -> Known:
+    defined = resampled[~np.isnan(resampled)]
+    if not len(defined):
+        return {prefix + "low": None, prefix + "high": None}
+    low, high = np.quantile(defined, [(1 - confidence) / 2, (1 + confidence) / 2]).tolist()
+    return {prefix + "low": low, prefix + "high": high}
+
+
+def _known(value: float | None) -> float | None:
+    """None for a metric that is not defined, such as the area under the curve of a single class."""
+    return None if value is None or np.isnan(value) else float(value)
 
 
 def _slices(models: list[Scored], table: pd.DataFrame, gate: Gate, n_bins: int) -> list[Slice]:
@@ -133,18 +146,10 @@ def _slices(models: list[Scored], table: pd.DataFrame, gate: Gate, n_bins: int) 
                     float(prepare(name, model.select(rows), n_bins)(once)[0])
                     for model in (models[0], models[-1])
                 )
-                undefined = np.isnan(ours)  # such as the area under the curve of a single class
-                known = not undefined and len(models) > 1
-                found.append(
-                    Slice(
-                        column,
-                        str(value),
-                        len(rows),
-                        None if undefined else ours,
-                        theirs if known else None,
-                        (ours - theirs) * direction(name) if known else None,
-                    )
-                )
+                theirs = theirs if len(models) > 1 else np.nan
+                gain = (ours - theirs) * direction(name)
+                measured = (_known(ours), _known(theirs), _known(gain))
+                found.append(Slice(column, str(value), len(rows), *measured))
     return found
 
 

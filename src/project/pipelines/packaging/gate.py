@@ -92,9 +92,9 @@ class Comparison(NamedTuple):
         champion: its version; None where there is none.
         problem: why the champion could not score the test rows; None if it could.
         unanswered: the test rows that the champion refuses; they are left out of the comparison.
-        metrics: by metric the values challenger, low, high and, of a champion that could score the rows,
-            champion, champion_low, champion_high, gain, gain_low, gain_high. A gain is positive where the
-            challenger is the better one.
+        metrics: by metric, None for what is not defined, the values challenger, low, high and, of a
+            champion that could score the rows, champion, champion_low, champion_high, gain, gain_low,
+            gain_high. A gain is positive where the challenger is the better one.
         slices: each part of the test rows that is large enough, with the metric that slices are judged by.
         calibration: an SVG of the calibration curves; empty for a regression.
         changes: what differs from the champion: kind, name, before, after.
@@ -103,7 +103,7 @@ class Comparison(NamedTuple):
     champion: str | None
     problem: str | None
     unanswered: int
-    metrics: dict[str, dict[str, float]]
+    metrics: dict[str, dict[str, float | None]]
     slices: list[Slice]
     calibration: str
     changes: list[tuple[str, str, str, str]]
@@ -141,7 +141,7 @@ def judge(metrics: Metrics, comparison: Comparison, cost: Cost, gate: dict[str, 
         "promote": settings.promote,
         "champion": comparison.champion,
         "problem": comparison.problem,
-        "rules": [rule._asdict() for rule in rules],
+        "rules": [rule._asdict() | {"value": _known(rule.value)} for rule in rules],
         "metrics": comparison.metrics,
         "slices": [part._asdict() for part in comparison.slices],
     }
@@ -164,7 +164,7 @@ def require_metrics(gate: Gate, metrics: Metrics) -> None:
 def check_metrics(metrics: Metrics, limits: dict[str, Limits]) -> Iterator[Rule]:
     """Each metric within its limits."""
     for name, limit in limits.items():
-        value, allowed = metrics[name], f"{limit.min:g} to {limit.max:g}"
+        value, allowed = metrics[name], _range(limit)
         passed = limit.min <= value <= limit.max  # a metric that is NaN does not pass
         why = f"{name} is {value:.4f}, {'within' if passed else 'outside'} {allowed}"
         yield Rule(f"metric {name}", passed, value, allowed, why)
@@ -193,6 +193,8 @@ def check_champion(comparison: Comparison, against: AgainstChampion) -> Rule:
         return Rule("champion", against.unscoreable == "pass", None, limit, why)
     found = comparison.metrics[against.metric]
     low = found["gain_low"]
+    if low is None:
+        return Rule("champion", False, None, limit, f"{against.metric} is not defined on the test rows")
     passed = low >= -against.tolerance if against.mode == "not_worse" else low > 0
     why = (
         f"{against.metric} is {found['challenger']:.4f}, that of the {name} {found['champion']:.4f} on the "
@@ -233,3 +235,13 @@ def check_maximum(name: str, value: float, maximum: float | None) -> Iterator[Ru
 def direction(metric: str) -> int:
     """1 for a metric of which more is better, -1 for an error."""
     return -1 if metric in ERRORS else 1
+
+
+def _range(limits: Limits) -> str:
+    if math.isinf(limits.max):
+        return f"{limits.min:g} or more"
+    return f"{limits.max:g} or less" if math.isinf(limits.min) else f"{limits.min:g} to {limits.max:g}"
+
+
+def _known(value: float | None) -> float | None:
+    return None if value is None or math.isnan(value) else value  # JSON has no NaN

@@ -1,0 +1,183 @@
+"""What is deployed, as commands see it: the gate, `kedro models`, promote, rollback and inference."""
+
+import json
+import signal
+import subprocess
+import sys
+
+import pandas as pd
+import pytest
+import yaml
+from mlflow.exceptions import MlflowException
+from mlflow.tracking import MlflowClient
+
+from .conftest import run_kedro
+from .test_dvc import environment
+
+FAST = "evaluation.importance_rows=200,gate.resamples=100,estimator.kwargs.max_iter="
+PREDICTIONS = "data/07_model_output/predictions.parquet"
+
+# Runs a pipeline, and is killed when it is about to move an alias.
+KILLED = """
+import os, signal
+from project import registry
+from project.__main__ import main
+registry.promote = lambda *arguments: os.kill(os.getpid(), signal.SIGKILL)
+main()
+"""
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory, copy_project):
+    """A copy of the project in which `train` has run once."""
+    folder = copy_project(tmp_path_factory.mktemp("project"))
+    assert train(folder, 20).returncode == 0
+    return folder
+
+
+def train(folder, max_iter, *more):
+    return run_kedro(folder, "run", "--pipeline=train", "--params", ",".join([f"{FAST}{max_iter}", *more]))
+
+
+def client(folder):
+    return MlflowClient(f"sqlite:///{folder}/mlflow.db")
+
+
+def holder(folder, alias):
+    try:
+        return str(client(folder).get_model_version_by_alias("flight_delay", alias).version)
+    except MlflowException:
+        return None
+
+
+def versions(folder):
+    return sorted(int(v.version) for v in client(folder).search_model_versions("name = 'flight_delay'"))
+
+
+def succeed(folder, *arguments):
+    done = run_kedro(folder, *arguments)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def fail(folder, *arguments):
+    done = run_kedro(folder, *arguments)
+    assert done.returncode != 0
+    assert "Traceback" not in done.stdout + done.stderr
+    return done.stderr
+
+
+def scored_by(folder):
+    succeed(folder, "run", "--pipeline=inference")
+    return set(pd.read_parquet(folder / PREDICTIONS)["model_version"])
+
+
+def test_a_worse_version_is_refused_and_found_and_deployed_only_by_force(project):
+    worse = train(project, 1)
+    assert worse.returncode == 0, worse.stderr
+    assert "flight_delay version 2 is refused by the gate: champion" in worse.stdout
+    assert holder(project, "champion") == "1"
+    assert "Refused by the gate" in (project / "data/08_reporting/report.html").read_text()
+    assert json.loads((project / "data/08_reporting/gate.json").read_text())["champion"] == "1"
+
+    listed = succeed(project, "models")
+    assert "refused: champion" in listed
+    query = "gate = refused and params.estimator.kwargs.max_iter < 5"
+    (found,) = json.loads(succeed(project, "models", "find", query, "--json"))
+    assert found["version"] == 2
+    differences = json.loads(succeed(project, "models", "--diff", "champion", "2", "--json"))
+    changed = {change["name"]: (change["before"], change["after"]) for change in differences["changes"]}
+    assert changed["estimator.kwargs.max_iter"] == ("20", "1")
+    assert "table" not in changed
+    assert "roc_auc" in differences["metrics"]
+
+    assert '--force --reason "…"' in fail(project, "promote", "2")
+    assert "needs --reason" in fail(project, "promote", "2", "--force")
+    assert "its versions are: 2, 1" in fail(project, "promote", "9")
+    assert holder(project, "champion") == "1"
+    succeed(project, "promote", "2", "--force", "--reason", "to see it fail")
+    assert holder(project, "champion") == "2"
+    tags = client(project).get_model_version("flight_delay", "2").tags
+    assert tags["promoted.reason"] == "to see it fail"
+    assert tags["promoted.by"]
+    assert "T" in tags["promoted.at"]
+
+
+def test_a_rollback_is_what_inference_uses_next(project):
+    assert scored_by(project) == {"2"}
+    moved = json.loads(succeed(project, "rollback", "--json"))
+    assert moved == {"model": "flight_delay", "champion": "1", "before": "2"}
+    assert scored_by(project) == {"1"}
+    assert "nothing to go back to" in fail(project, "rollback")
+    assert holder(project, "champion") == "1"
+
+
+def test_inference_answers_each_row_and_refuses_a_table_that_lacks_columns(project):
+    succeed(project, "run", "--pipeline=inference")
+    live = pd.read_parquet(project / "data/03_primary/live.parquet")
+    predictions = pd.read_parquet(project / PREDICTIONS)
+    assert len(predictions) == len(live)
+    assert (predictions["tailnum"].fillna("") == live["tailnum"].fillna("")).all()
+    before = (project / PREDICTIONS).read_bytes()
+    live.drop(columns="seats").to_parquet(project / "data/lacking.parquet")
+    entry = {"type": "project.datasets.ParquetChunksDataset", "filepath": "data/lacking.parquet"}
+    local = project / "conf/local/catalog.yml"
+    local.write_text(yaml.safe_dump({"inference_table": entry}))
+    said = fail(project, "run", "--pipeline=inference")
+    local.unlink()
+    assert "missing columns: seats" in said
+    assert (project / PREDICTIONS).read_bytes() == before
+    assert [path.name for path in (project / PREDICTIONS).parent.glob("pred*")] == ["predictions.parquet"]
+
+
+def test_killed_before_it_is_promoted_a_version_leaves_the_champion_and_the_next_run_promotes_it(project):
+    champion, before = holder(project, "champion"), versions(project)
+    command = [sys.executable, "-c", KILLED, "--pipelines=train", "--params", f"{FAST}20"]
+    killed = subprocess.run(command, cwd=project, env=environment(project), capture_output=True, check=False)
+    assert killed.returncode == -signal.SIGKILL, killed.stderr.decode()
+    (new,) = set(versions(project)) - set(before)
+    assert holder(project, "champion") == champion
+    assert client(project).get_model_version("flight_delay", str(new)).tags["gate"] == "passed"
+
+    succeed(project, "run", "--pipelines=packaging", "--params", f"{FAST}20")
+
+    assert versions(project)[-1] == new
+    assert (holder(project, "champion"), holder(project, "previous")) == (str(new), champion)
+
+
+def test_two_runs_at_once_end_with_two_versions_and_one_champion(tmp_path, copy_project):
+    folder = copy_project(tmp_path)
+    command = [sys.executable, "-m", "project", "--pipelines=train", "--params", f"{FAST}20"]
+    both = [
+        subprocess.Popen(
+            command, cwd=folder, env=environment(folder), stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+        )
+        for _ in range(2)
+    ]
+    printed = [process.communicate()[0].decode() for process in both]
+    assert [process.returncode for process in both] == [0, 0], printed
+    assert versions(folder) == [1, 2]
+    assert holder(folder, "champion") == "2"
+    assert holder(folder, "previous") == "1"
+
+
+def test_two_runs_at_once_in_two_folders_on_one_store_end_too(tmp_path, copy_project):
+    folders = [copy_project(tmp_path / name) for name in ("one", "two")]
+    store = {"server": {"mlflow_tracking_uri": f"sqlite:///{tmp_path}/mlflow.db"}}
+    for folder in folders:
+        settings = yaml.safe_load((folder / "conf/base/mlflow.yml").read_text())
+        settings["tracking"]["experiment"]["create_experiment_kwargs"]["artifact_location"] = str(
+            tmp_path / "artifacts"
+        )
+        (folder / "conf/local/mlflow.yml").write_text(yaml.safe_dump(settings | store))
+    command = [sys.executable, "-m", "project", "--pipelines=train", "--params", f"{FAST}20"]
+    both = [
+        subprocess.Popen(
+            command, cwd=folder, env=environment(folder), stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+        )
+        for folder in folders
+    ]
+    printed = [process.communicate()[0].decode() for process in both]
+    assert [process.returncode for process in both] == [0, 0], printed
+    assert versions(tmp_path) == [1, 2]
+    assert holder(tmp_path, "champion") in ("1", "2")
