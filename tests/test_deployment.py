@@ -95,18 +95,18 @@ def test_a_worse_version_is_refused_and_found_and_deployed_only_by_force(project
     assert "needs --reason" in fail(project, "promote", "2", "--force")
     assert "its versions are: 2, 1" in fail(project, "promote", "9")
     assert holder(project, "champion") == "1"
-    succeed(project, "promote", "2", "--force", "--reason", "to see it fail")
-    assert holder(project, "champion") == "2"
-    tags = client(project).get_model_version("flight_delay", "2").tags
-    assert tags["promoted.reason"] == "to see it fail"
-    assert tags["promoted.by"]
-    assert "T" in tags["promoted.at"]
 
 
 def test_a_rollback_is_what_inference_uses_next(project):
-    assert scored_by(project) == {"2"}
+    worse = str(versions(project)[-1])  # the one that was refused
+    succeed(project, "promote", worse, "--force", "--reason", "to see it fail")
+    assert scored_by(project) == {worse}
     moved = json.loads(succeed(project, "rollback", "--json"))
-    assert moved == {"model": "flight_delay", "champion": "1", "before": "2"}
+    tags = client(project).get_model_version("flight_delay", worse).tags
+    assert tags["promoted.reason"] == "to see it fail"
+    assert tags["promoted.by"]
+    assert "T" in tags["promoted.at"]
+    assert moved == {"model": "flight_delay", "champion": "1", "before": worse}
     assert scored_by(project) == {"1"}
     assert "nothing to go back to" in fail(project, "rollback")
     assert holder(project, "champion") == "1"
@@ -163,13 +163,10 @@ def test_two_runs_at_once_end_with_two_versions_and_one_champion(tmp_path, copy_
 
 def test_two_runs_at_once_in_two_folders_on_one_store_end_too(tmp_path, copy_project):
     folders = [copy_project(tmp_path / name) for name in ("one", "two")]
-    store = {"server": {"mlflow_tracking_uri": f"sqlite:///{tmp_path}/mlflow.db"}}
     for folder in folders:
         settings = yaml.safe_load((folder / "conf/base/mlflow.yml").read_text())
-        settings["tracking"]["experiment"]["create_experiment_kwargs"]["artifact_location"] = str(
-            tmp_path / "artifacts"
-        )
-        (folder / "conf/local/mlflow.yml").write_text(yaml.safe_dump(settings | store))
+        settings["server"]["mlflow_tracking_uri"] = f"sqlite:///{tmp_path}/mlflow.db"
+        (folder / "conf/local/mlflow.yml").write_text(yaml.safe_dump(settings))
     command = [sys.executable, "-m", "project", "--pipelines=train", "--params", f"{FAST}20"]
     both = [
         subprocess.Popen(

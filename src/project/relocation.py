@@ -19,16 +19,22 @@ _ADDRESSES = (
 )
 
 
+def store_file(project: Path, tracking_uri: str) -> Path | None:
+    """The file of a SQLite store; None for any other store."""
+    prefix = "sqlite:///"
+    return project / tracking_uri.removeprefix(prefix) if tracking_uri.startswith(prefix) else None
+
+
 def follow_artifacts(project: Path, tracking_uri: str, artifact_location: str | None) -> None:
     """Lead the store's addresses to the project's own artifacts, if it has them and the store says otherwise.
 
     Args:
         project: the project's folder.
-        tracking_uri: where runs are recorded; only a SQLite file is ever changed.
+        tracking_uri: where runs are recorded; only a SQLite file in the project is ever changed.
         artifact_location: the folder of artifacts in the project; an address elsewhere needs no care.
     """
-    store = project / tracking_uri.removeprefix("sqlite:///")
-    if not tracking_uri.startswith("sqlite:///") or not store.is_file():
+    store = store_file(project, tracking_uri)
+    if store is None or not store.is_file() or not store.resolve().is_relative_to(project.resolve()):
         return
     if not artifact_location or "://" in artifact_location or not (project / artifact_location).is_dir():
         return

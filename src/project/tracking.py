@@ -4,12 +4,14 @@ import json
 import logging
 import os
 import socket
+from contextlib import nullcontext
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
 import mlflow
 import psutil
+from filelock import FileLock
 from kedro.framework.context import KedroContext
 from kedro.framework.hooks import hook_impl
 from kedro.io import CatalogProtocol
@@ -20,12 +22,11 @@ from kedro_mlflow.framework.hooks.utils import _flatten_dict
 from mlflow.data.dataset_source_registry import resolve_dataset_source
 from mlflow.data.meta_dataset import MetaDataset
 from mlflow.entities import RunStatus
-from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
 
 from . import lineage
 from .catalog import Catalog
-from .relocation import follow_artifacts
+from .relocation import follow_artifacts, store_file
 
 logger = logging.getLogger(__name__)
 logging.getLogger("kedro_mlflow").setLevel(logging.WARNING)  # it sets INFO for itself when imported
@@ -52,16 +53,14 @@ class RunTracking(MlflowHook):
         """Set MLflow up, and close what killed processes have left open."""
         self._project = Path(context.project_path)
         settings = context.config_loader["mlflow"]
+        uri = settings["server"]["mlflow_tracking_uri"]
         created = settings["tracking"]["experiment"].get("create_experiment_kwargs", {})
-        follow_artifacts(
-            self._project, settings["server"]["mlflow_tracking_uri"], created.get("artifact_location")
-        )
-        try:
+        store = store_file(self._project, uri)
+        # MLflow makes the tables of a new store, and kedro-mlflow its experiment, without looking whether
+        # another process is at it.
+        with FileLock(f"{store}.lock") if store else nullcontext():
+            follow_artifacts(self._project, uri, created.get("artifact_location"))
             super().after_context_created(context)
-        except MlflowException as error:
-            if error.error_code != "RESOURCE_ALREADY_EXISTS":
-                raise
-            super().after_context_created(context)  # another run has just created the experiment
         close_killed_runs(self._experiment_id)
 
     @hook_impl
