@@ -9,8 +9,7 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import yaml
 from sklearn.pipeline import make_pipeline
-
-from project import serialization
+from skops import io
 
 ROWS = 50_000
 
@@ -18,8 +17,8 @@ ROWS = 50_000
 def main(project: Path, table: Path) -> None:
     """Read, score, and count what was scored."""
     parameters = yaml.safe_load((project / "conf" / "base" / "parameters.yml").read_text())
-    parts = (project / "data" / "06_models" / f"{name}.skops" for name in ("preprocessor", "model"))
-    pipeline = make_pipeline(*(serialization.load(path, parameters["trusted_types"]) for path in parts))
+    paths = [project / "data" / "06_models" / f"{name}.skops" for name in ("preprocessor", "model")]
+    pipeline = make_pipeline(*(io.load(path, trusted=io.get_untrusted_types(file=path)) for path in paths))
     columns = list(parameters["table"]["columns"])
     scored = 0
     for batch in pq.ParquetFile(table).iter_batches(ROWS):

@@ -14,9 +14,13 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
+import pyarrow.parquet as pq
+import yaml
+
 ROOT = Path(__file__).parents[1]
 RAW = ROOT / "data" / "01_raw"
 PAIRS = 3
+REPEATED, INFERENCE_ROWS = "data/repeated.parquet", 3_000_000
 
 
 class Cost(NamedTuple):
@@ -62,6 +66,17 @@ def compare(name: str, first: tuple[list[str], Path], second: tuple[list[str], P
         print(f"{name:46}{title:14}{mine:>8.1f} {other:>8.1f} {unit:<3}{ratio:>8.2f}", flush=True)
 
 
+def repeat_sample(project: Path) -> None:
+    """Let inference take a table of millions of rows: the sample, again and again."""
+    table = pq.read_table(project / "data" / "02_intermediate" / "table.parquet")
+    with pq.ParquetWriter(project / REPEATED, table.schema) as writer:
+        for first in range(0, INFERENCE_ROWS, table.num_rows):
+            writer.write_table(table.slice(0, min(table.num_rows, INFERENCE_ROWS - first)))
+    entry = yaml.safe_load((project / "conf" / "base" / "catalog.yml").read_text())["inference_table"]
+    local = project / "conf" / "local" / "catalog.yml"
+    local.write_text(yaml.safe_dump({"inference_table": entry | {"filepath": REPEATED}}))
+
+
 def main() -> None:
     """Print each comparison as a row of wall time and a row of memory (of the largest process)."""
     binaries = Path(sys.executable).parent
@@ -74,6 +89,15 @@ def main() -> None:
         train = ([kedro, "run", "--pipeline=train"], project)
         script = [sys.executable, str(ROOT / "benchmarks" / "plain_train.py"), str(RAW)]
         compare("kedro run --pipeline=train : plain script", train, (script, plain))
+        repeat_sample(project)
+        infer = ([kedro, "run", "--pipeline=inference"], project)
+        score = [
+            sys.executable,
+            str(ROOT / "benchmarks" / "plain_score.py"),
+            str(project),
+            str(project / REPEATED),
+        ]
+        compare("kedro run --pipeline=inference : scikit-learn", infer, (score, project))
         measure([dvc, "repro"], project)
         compare(
             "dvc repro, nothing to do : dvc status", ([dvc, "repro"], project), ([dvc, "status"], project)

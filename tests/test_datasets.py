@@ -1,11 +1,15 @@
 import os
+import signal
+import subprocess
+import sys
 
 import numpy as np
+import pandas as pd
 import pytest
 from kedro.io import DatasetError
 from sklearn.linear_model import Ridge
 
-from project.datasets import FileVersionsDataset, SkopsDataset
+from project.datasets import FileSizesDataset, FileVersionsDataset, ParquetChunksDataset, SkopsDataset
 
 
 def fit(slope):
@@ -47,3 +51,73 @@ def test_file_versions_are_the_md5_of_each_file_but_not_of_pointers(tmp_path):
 def test_file_versions_cannot_be_saved(tmp_path):
     with pytest.raises(DatasetError, match="can only be read"):
         FileVersionsDataset(str(tmp_path)).save({"a.csv": "0"})
+
+
+@pytest.fixture
+def chunks(tmp_path):
+    return ParquetChunksDataset(str(tmp_path / "out" / "table.parquet"), rows=10)
+
+
+def frames(n_frames, rows=25):
+    """The first has no value of one column, nor a reason, to tell the type by."""
+    for number in range(n_frames):
+        filled = number > 0
+        yield pd.DataFrame(
+            {
+                "size": range(number * rows, (number + 1) * rows),
+                "town": ["here" if filled else None] * rows,
+                "reasons": [("missing:town=None",) if filled else ()] * rows,
+            }
+        )
+
+
+def test_chunks_are_written_and_read_as_one_table(chunks):
+    chunks.save(frames(3))
+    read = list(chunks.load())
+    assert {len(frame) for frame in read} <= {10, 5}
+    whole = pd.concat(read, ignore_index=True)
+    assert whole["size"].tolist() == list(range(75))
+    assert whole["town"].notna().sum() == 50
+    assert whole["reasons"].map(len).sum() == 50
+
+
+def test_what_fails_half_way_leaves_the_earlier_file_and_no_other(chunks, tmp_path):
+    chunks.save(frames(1))
+
+    def breaking():
+        yield from frames(2)
+        raise ValueError("no more")
+
+    with pytest.raises(DatasetError, match="no more"):
+        chunks.save(breaking())
+    with pytest.raises(DatasetError, match="no rows"):
+        chunks.save(iter([]))
+    assert sum(len(frame) for frame in chunks.load()) == 25
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["table.parquet"]
+
+
+def test_what_is_killed_half_way_leaves_the_earlier_file(chunks, tmp_path):
+    chunks.save(frames(1))
+    path = tmp_path / "out" / "table.parquet"
+    before = path.read_bytes()
+    dies = f"""
+import os, signal
+import pandas as pd
+from project.datasets import ParquetChunksDataset
+
+def chunks():
+    yield pd.DataFrame({{"size": range(1000)}})
+    yield pd.DataFrame({{"size": range(1000)}})
+    os.kill(os.getpid(), signal.SIGKILL)
+
+ParquetChunksDataset({str(path)!r}).save(chunks())
+"""
+    assert subprocess.run([sys.executable, "-c", dies], check=False).returncode == -signal.SIGKILL
+    assert path.read_bytes() == before
+    chunks.save(frames(2))  # what was left behind is in nobody's way
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["table.parquet"]
+
+
+def test_the_sizes_of_files_are_told(tmp_path):
+    (tmp_path / "model").write_bytes(b"12345")
+    assert FileSizesDataset([str(tmp_path / "model")]).load() == {str(tmp_path / "model"): 5}

@@ -8,8 +8,12 @@ import sys
 import pandas as pd
 import pytest
 import yaml
+from click.testing import CliRunner
+from kedro.framework.startup import bootstrap_project
 from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
+
+from project.cli import cli
 
 from .conftest import run_kedro
 from .test_dvc import environment
@@ -54,21 +58,33 @@ def versions(folder):
     return sorted(int(v.version) for v in client(folder).search_model_versions("name = 'flight_delay'"))
 
 
+def invoke(folder, *arguments):
+    """A command of the project in this process, which spares the start of another."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        patch.setenv("COLUMNS", "200")
+        return CliRunner().invoke(cli, arguments, obj=bootstrap_project(folder))
+
+
 def succeed(folder, *arguments):
-    done = run_kedro(folder, *arguments)
-    assert done.returncode == 0, done.stdout + done.stderr
+    done = invoke(folder, *arguments)
+    assert done.exit_code == 0, done.output
     return done.stdout
 
 
 def fail(folder, *arguments):
-    done = run_kedro(folder, *arguments)
-    assert done.returncode != 0
-    assert "Traceback" not in done.stdout + done.stderr
+    done = invoke(folder, *arguments)
+    assert done.exit_code != 0
+    assert isinstance(done.exception, SystemExit), done.exception  # told, not raised
     return done.stderr
 
 
+def infer(folder):
+    return run_kedro(folder, "run", "--pipeline=inference")
+
+
 def scored_by(folder):
-    succeed(folder, "run", "--pipeline=inference")
+    assert infer(folder).returncode == 0
     return set(pd.read_parquet(folder / PREDICTIONS)["model_version"])
 
 
@@ -80,8 +96,8 @@ def test_a_worse_version_is_refused_and_found_and_deployed_only_by_force(project
     assert "Refused by the gate" in (project / "data/08_reporting/report.html").read_text()
     assert json.loads((project / "data/08_reporting/gate.json").read_text())["champion"] == "1"
 
-    listed = succeed(project, "models")
-    assert "refused: champion" in listed
+    listed = run_kedro(project, "models")
+    assert "refused: champion" in listed.stdout
     query = "gate = refused and params.estimator.kwargs.max_iter < 5"
     (found,) = json.loads(succeed(project, "models", "find", query, "--json"))
     assert found["version"] == 2
@@ -113,7 +129,7 @@ def test_a_rollback_is_what_inference_uses_next(project):
 
 
 def test_inference_answers_each_row_and_refuses_a_table_that_lacks_columns(project):
-    succeed(project, "run", "--pipeline=inference")
+    assert infer(project).returncode == 0
     live = pd.read_parquet(project / "data/03_primary/live.parquet")
     predictions = pd.read_parquet(project / PREDICTIONS)
     assert len(predictions) == len(live)
@@ -123,9 +139,11 @@ def test_inference_answers_each_row_and_refuses_a_table_that_lacks_columns(proje
     entry = {"type": "project.datasets.ParquetChunksDataset", "filepath": "data/lacking.parquet"}
     local = project / "conf/local/catalog.yml"
     local.write_text(yaml.safe_dump({"inference_table": entry}))
-    said = fail(project, "run", "--pipeline=inference")
+    refused = infer(project)
     local.unlink()
-    assert "missing columns: seats" in said
+    assert refused.returncode != 0
+    assert "Traceback" not in refused.stdout + refused.stderr
+    assert "missing columns: seats" in refused.stderr
     assert (project / PREDICTIONS).read_bytes() == before
     assert [path.name for path in (project / PREDICTIONS).parent.glob("pred*")] == ["predictions.parquet"]
 
@@ -139,7 +157,9 @@ def test_killed_before_it_is_promoted_a_version_leaves_the_champion_and_the_next
     assert holder(project, "champion") == champion
     assert client(project).get_model_version("flight_delay", str(new)).tags["gate"] == "passed"
 
-    succeed(project, "run", "--pipelines=packaging", "--params", f"{FAST}20")
+    again = run_kedro(project, "run", "--pipelines=packaging", "--params", f"{FAST}20")
+
+    assert again.returncode == 0, again.stderr
 
     assert versions(project)[-1] == new
     assert (holder(project, "champion"), holder(project, "previous")) == (str(new), champion)
