@@ -64,7 +64,7 @@ class Champion:
 
 
 class ChampionDataset(AbstractDataset[Any, "Champion | None"]):
-    """Loads as the version of an alias; as None where there is none but what the active run made itself.
+    """Loads as the version of an alias, with what the active run differs in; as None where there is none.
 
     Args:
         name: the registered model.
@@ -89,8 +89,6 @@ class ChampionDataset(AbstractDataset[Any, "Champion | None"]):
         version = client.get_model_version(self._name, number)
         if active is None:
             return Champion(version, [])
-        if version.run_id == active.info.run_id:
-            return None
         current = client.get_run(active.info.run_id)
         before = client.get_run(str(version.run_id))
         return Champion(version, differences(before, current))

@@ -106,6 +106,7 @@ class OneWriter:
     @hook_impl(tryfirst=True)
     def before_pipeline_run(self, pipeline: Pipeline) -> None:
         """Take the lock of each file to be written, always in the same order. They go with the process."""
+        self._release()  # what a run that failed before it began has left, as in a notebook
         folder = self._project / "data" / ".locks"
         written = sorted(n for n in pipeline.all_outputs() if self._catalog.path_in(self._project, n))
         if written:
@@ -162,4 +163,5 @@ class RunReport:
                 table.add_row(name, f"{value:.4f}", f"{metrics[_DUMMY + name]:.4f}")
         console = Console()
         console.print(table)
-        console.print("Next: open data/08_reporting/report.html, or `make ui` for all runs and models.")
+        if _REPORT in pipeline.all_outputs():
+            console.print("Next: open data/08_reporting/report.html, or `make ui` for all runs and models.")

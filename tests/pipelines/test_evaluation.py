@@ -1,19 +1,15 @@
-import json
 import xml.etree.ElementTree as ET
 
 import numpy as np
 import pytest
 from sklearn import metrics as sk
 
-from project.pipelines.evaluation.metrics import (
+from project.metrics import (
     classification_metrics,
     expected_calibration_error,
     regression_metrics,
 )
-from project.pipelines.evaluation.plots import classification_plots, regression_plots
-from project.pipelines.evaluation.report import write_report
-
-from ..conftest import make_contract
+from project.plots import classification_plots, regression_plots
 
 
 @pytest.fixture
@@ -81,28 +77,3 @@ def test_regression_plots_are_drawn():
     truth = np.linspace(0, 1, 100)
     plots = regression_plots(truth, truth**2)
     assert set(plots) == {"predicted_and_true", "residuals", "residual_distribution"}
-
-
-def test_the_report_shows_all_it_was_given_and_needs_no_other_file():
-    html = write_report(
-        metrics={"roc_auc": 0.75, "dummy_roc_auc": 0.5},
-        plots={"roc_curve": lambda: "<svg/>"},
-        importance_plot="<svg/>",
-        data_versions={"a.parquet": "123abc"},
-        contract=make_contract(),
-        estimator={"class": "some.Class", "kwargs": {"note": "<script>"}},
-    )
-    for shown in (
-        "0.7500",
-        "0.5000",
-        "ROC curve",
-        "Permutation importance",
-        "123abc",
-        "estimator.class",
-        "some.Class",
-    ):
-        assert shown in html
-    assert "<script>" not in html
-    assert 'src="data:image/svg+xml;base64,' in html
-    assert "http" not in html
-    assert json.dumps(html)

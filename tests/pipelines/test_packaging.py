@@ -2,30 +2,11 @@ import pytest
 import sklearn
 
 from project.parameters import ParameterError
-from project.pipelines.packaging.nodes import check_thresholds, pin
+from project.pipelines.packaging.gate import Comparison
+from project.pipelines.packaging.nodes import pin
+from project.pipelines.packaging.report import write_report
 
-
-def packaging(**thresholds):
-    return {"requirements": ["pandas"], "example_rows": 3, "thresholds": thresholds}
-
-
-@pytest.mark.parametrize(
-    ("value", "objections"),
-    [
-        (0.7, []),
-        (0.6, []),
-        (0.59, ["auc is 0.5900, outside 0.6 to 0.9"]),
-        (0.95, ["auc is 0.9500, outside 0.6 to 0.9"]),
-        (float("nan"), ["auc is nan, outside 0.6 to 0.9"]),
-    ],
-)
-def test_a_metric_outside_its_threshold_is_an_objection(value, objections):
-    assert check_thresholds({"auc": value}, packaging(auc={"min": 0.6, "max": 0.9})) == objections
-
-
-def test_a_threshold_for_an_unknown_metric_is_refused_by_its_key():
-    with pytest.raises(ParameterError, match=r"packaging\.thresholds\.area in conf/"):
-        check_thresholds({"auc": 0.7}, packaging(area={"min": 0.6}))
+from ..conftest import make_contract
 
 
 def test_requirements_are_pinned_to_what_is_installed():
@@ -35,3 +16,33 @@ def test_requirements_are_pinned_to_what_is_installed():
 def test_a_requirement_that_is_not_installed_is_named():
     with pytest.raises(ParameterError, match=r"packaging\.requirements in conf/: .*no-such-package"):
         pin(["no-such-package"])
+
+
+def test_the_report_shows_all_it_was_given_and_needs_no_other_file():
+    rule = {"rule": "metric roc_auc", "passed": True, "value": 0.75, "limit": "0.6 or more", "why": "it is"}
+    measured = {"roc_auc": {"challenger": 0.75, "low": 0.7, "high": None}}
+    html = write_report(
+        gate={"verdict": "passed", "promote": "auto", "rules": [rule]},
+        comparison=Comparison(None, None, 0, measured, [], "", []),
+        metrics={"roc_auc": 0.75, "dummy_roc_auc": 0.5},
+        plots={"roc_curve": lambda: "<svg/>"},
+        importance_plot="<svg/>",
+        data_versions={"a.parquet": "123abc"},
+        contract=make_contract(),
+        estimator={"class": "some.Class", "kwargs": {"note": "<script>"}},
+    )
+    for shown in (
+        "Passed by the gate",
+        "It becomes champion",
+        "0.7500",
+        "0.5000",
+        "ROC curve",
+        "Permutation importance",
+        "123abc",
+        "estimator.class",
+        "some.Class",
+    ):
+        assert shown in html
+    assert "<script>" not in html
+    assert 'src="data:image/svg+xml;base64,' in html
+    assert "http" not in html

@@ -1,18 +1,26 @@
 """Each pipeline wired and run by Kedro on a small catalog in memory, from the table to the evaluation."""
 
+import json
+from types import SimpleNamespace
+
 import pytest
 from kedro.io import DataCatalog
 from kedro.pipeline import Pipeline
 from kedro.runner import SequentialRunner
 
+from project.contract import Contract
+from project.model import PackagedModel
 from project.pipelines import data_prep, evaluation, feature_engineering, packaging, training
+from project.pipelines.packaging.comparison import compare_models
+from project.pipelines.packaging.gate import Cost, judge
 
 from ..conftest import make_contract, make_table
 
 SETTINGS = {
     "features": {"max_codes": 20, "datetime_parts": ["hour", "weekday"]},
     "evaluation": {"calibration_bins": 5, "importance_rows": 100, "importance_repeats": 1},
-    "packaging": {"requirements": ["scikit-learn"], "example_rows": 2, "thresholds": {}},
+    "packaging": {"requirements": ["scikit-learn"], "example_rows": 2},
+    "evaluation.calibration_bins": 5,
     "trusted_types": [],
     "seed": 0,
 }
@@ -28,10 +36,18 @@ KINDS = {
 @pytest.fixture(scope="module", params=KINDS)
 def catalog(request, tmp_path_factory):
     """What the pipelines of one kind of table leave behind."""
-    task, time, estimator, _ = KINDS[request.param]
+    task, time, estimator, metric = KINDS[request.param]
     settings = SETTINGS | {
         "table": make_contract(task, time),
         "split": BY_TIME if time else BY_SHARE,
+        "gate": {
+            "promote": "auto",
+            "resamples": 20,
+            "confidence": 0.9,
+            "trivial": {"metric": metric, "margin": 0.1},
+            "champion": {"metric": metric, "mode": "not_worse", "tolerance": 0, "unscoreable": "refuse"},
+            "slices": {"metric": metric, "columns": ["colour"], "min_rows": 20, "max_drop": 0},
+        },
         "estimator": {"class": f"sklearn.ensemble.{estimator}", "kwargs": {"max_iter": 20}},
     }
     plots = {
@@ -42,6 +58,8 @@ def catalog(request, tmp_path_factory):
     catalog = DataCatalog.from_config({"plots": plots})
     catalog["table"] = make_table(1000, request.param)
     catalog["data_versions"] = {"table.parquet": "0123"}
+    catalog["model_sizes"] = {"model.skops": 1000}
+    catalog["champion"] = None
     for name, value in settings.items():
         catalog[f"params:{name}"] = value
     catalog.kind = request.param
@@ -70,6 +88,32 @@ def test_every_row_of_the_test_table_is_predicted(catalog):
 
 def test_the_report_holds_every_plot(catalog):
     assert catalog.load("report").count("<img") == len(catalog.load("plots")) + 1
+
+
+def test_the_gate_passes_the_first_version(catalog):
+    gate = catalog.load("gate")
+    assert (gate["verdict"], gate["champion"]) == ("passed", None)
+    json.dumps(gate, allow_nan=False)
+
+
+def test_a_champion_that_is_the_same_model_scores_the_same(catalog):
+    contract = catalog.load("params:table")
+    packaged = PackagedModel.from_parts(
+        Contract.from_parameters(contract), catalog.load("preprocessor"), catalog.load("model")
+    )
+    comparison = compare_models(
+        SimpleNamespace(version="1", changes=[], predict=packaged.predict),
+        *(catalog.load(name) for name in ("test_table", "test_predictions", "params:table", "params:gate")),
+        calibration_bins=5,
+        seed=0,
+    )
+    assert comparison.problem is None
+    assert {row["gain"] for row in comparison.metrics.values()} == {0}
+    assert {part.gain for part in comparison.slices} == {0}
+    assert (comparison.calibration == "") == (contract["task"] == "regression")
+    cost = Cost(latency_ms=1, size_mb=1)
+    said = judge(catalog.load("metrics"), comparison, cost, catalog.load("params:gate"))
+    assert said["verdict"] == "passed"
 
 
 def test_what_is_packaged_says_what_it_takes_and_gives(catalog):

@@ -9,6 +9,13 @@ from pydantic import Field
 from ...metrics import ERRORS, Metrics
 from ...parameters import ParameterError, Section
 
+_SAYS = {
+    ("not_worse", True): "not worse",
+    ("not_worse", False): "worse than the tolerance allows",
+    ("significantly_better", True): "significantly better",
+    ("significantly_better", False): "not significantly better",
+}
+
 
 class Limits(Section):
     """The values that a metric may take."""
@@ -199,7 +206,7 @@ def check_champion(comparison: Comparison, against: AgainstChampion) -> Rule:
     why = (
         f"{against.metric} is {found['challenger']:.4f}, that of the {name} {found['champion']:.4f} on the "
         f"same rows: a gain of {found['gain']:.4f}, interval {low:.4f} to {found['gain_high']:.4f}, "
-        f"{'which is' if passed else 'which is not'} {against.mode.replace('_', ' ')}"
+        f"{_SAYS[against.mode, passed]}"
     )
     return Rule("champion", passed, low, limit, why)
 
