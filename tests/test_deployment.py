@@ -96,8 +96,9 @@ def test_a_worse_version_is_refused_and_found_and_deployed_only_by_force(project
     assert "Refused by the gate" in (project / "data/08_reporting/report.html").read_text()
     assert json.loads((project / "data/08_reporting/gate.json").read_text())["champion"] == "1"
 
-    listed = run_kedro(project, "models")
+    listed = run_kedro(project, "models", "--model", "flight_delay")
     assert "refused: champion" in listed.stdout
+    assert "nope has no version" in run_kedro(project, "rollback", "--model", "nope").stderr
     query = "gate = refused and params.estimator.kwargs.max_iter < 5"
     (found,) = json.loads(succeed(project, "models", "find", query, "--json"))
     assert found["version"] == 2

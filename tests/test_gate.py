@@ -173,6 +173,12 @@ def test_what_costs_too_much_is_refused(table, cost, rule):
     assert failed(judge(metrics, comparison, cost, GATE)) == [rule]
 
 
+def test_a_rule_that_is_left_out_is_not_applied(table):
+    gate = {name: GATE[name] for name in ("promote", "resamples", "confidence")}
+    verdict, _, _ = compared(table, answers(table, 3), champion_with(answers(table, 1)), gate)
+    assert (verdict["verdict"], verdict["rules"], verdict["slices"]) == ("passed", [], [])
+
+
 def test_the_calibration_error_has_a_limit(table):
     gate = changed(max_calibration_error=0.01)
     assert failed(compared(table, answers(table, 1), None, gate)[0]) == ["calibration error"]

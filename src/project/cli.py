@@ -8,8 +8,9 @@ from kedro.config import OmegaConfigLoader
 from kedro.framework.cli.project import run as kedro_run
 from kedro.framework.startup import ProjectMetadata
 
+from .cli_deploy import promote, rollback
 from .cli_lineage import lineage, reproduce
-from .cli_models import models, promote, rollback
+from .cli_models import models
 from .dvc_stages import write_stages
 from .errors import plainly
 from .hooks import offer_parameters

@@ -1,4 +1,4 @@
-"""`kedro models`, `kedro promote` and `kedro rollback`: the registry at a glance, and what is deployed."""
+"""`kedro models`: the registry at a glance."""
 
 import json
 import subprocess
@@ -18,14 +18,14 @@ if TYPE_CHECKING:
     from .records import Record
 
 _SHORT = 8  # digits of a hash that are shown; a query takes them for the whole
-_MODEL = click.option("--model", metavar="NAME", help="A registered model; by default the one of conf/.")
-_JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON instead of text.")
+MODEL = click.option("--model", metavar="NAME", help="A registered model; by default the one of conf/.")
+JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON instead of text.")
 
 
 @click.group(invoke_without_command=True)
 @click.option("--diff", nargs=2, metavar="REF REF", help="Show what differs between two versions.")
-@_MODEL
-@_JSON
+@MODEL
+@JSON
 @click.pass_context
 def models(context: click.Context, diff: tuple[str, str] | None, model: str | None, as_json: bool) -> None:
     """List all registered models and their versions.
@@ -39,7 +39,7 @@ def models(context: click.Context, diff: tuple[str, str] | None, model: str | No
 
 @models.command()
 @click.argument("query")
-@_JSON
+@JSON
 @click.pass_obj
 @plainly
 def find(metadata: ProjectMetadata, query: str, as_json: bool) -> None:
@@ -50,7 +50,7 @@ def find(metadata: ProjectMetadata, query: str, as_json: bool) -> None:
     metrics.NAME, params.NAME, data.DATASET, git.commit, env.lock and any other tag. Join comparisons
     (= != < <= > >= and ~ for contains) by and, or, not and brackets.
     """
-    settings = _connect(metadata)
+    settings = connect(metadata)
     from .query import QueryError, select
     from .records import read_records
 
@@ -62,65 +62,7 @@ def find(metadata: ProjectMetadata, query: str, as_json: bool) -> None:
     _print([records[position] for position in chosen], settings, as_json)
 
 
-@click.command()
-@click.argument("reference", metavar="REF")
-@click.option("--force", is_flag=True, help="Promote a version that the gate did not pass; needs --reason.")
-@click.option("--reason", default="", help="Why; it is kept with the version.")
-@_MODEL
-@_JSON
-@click.pass_obj
-@plainly
-def promote(
-    metadata: ProjectMetadata, reference: str, force: bool, reason: str, model: str | None, as_json: bool
-) -> None:
-    """Make a version champion, if the gate passed it.
-
-    REF is a version number or an alias such as challenger.
-    """
-    name = model or _connect(metadata)["table"]["name"]
-    from . import aliases
-
-    record = _find(name, reference)
-    verdict = record.tags.get(aliases.GATE, "never judged")
-    if verdict != aliases.PASSED:
-        why = f"{verdict} by the gate" if verdict == aliases.REFUSED else verdict
-        failed = record.tags.get(aliases.GATE_FAILED)
-        if not force:
-            raise click.ClickException(
-                f"{name} version {record.version} was {why}{f' ({failed})' if failed else ''}. "
-                'To deploy it all the same: --force --reason "…"'
-            )
-        if not reason.strip():
-            raise click.ClickException('--force needs --reason "…": it is kept with the version')
-    _require_files(name, record.version)
-    move = aliases.promote(name, record.version, reason or "kedro promote")
-    said = "is champion already" if move.before == record.version else "is champion"
-    _tell(f"{name} version {record.version} {said}", name, move._asdict(), as_json)
-
-
-@click.command()
-@click.option("--reason", default="kedro rollback", help="Why; it is kept with the version that is left.")
-@_MODEL
-@_JSON
-@click.pass_obj
-@plainly
-def rollback(metadata: ProjectMetadata, reason: str, model: str | None, as_json: bool) -> None:
-    """Make the version that was champion before champion again."""
-    name = model or _connect(metadata)["table"]["name"]
-    from . import aliases
-
-    try:
-        previous = aliases.holder(name, aliases.PREVIOUS)
-        if previous not in (None, aliases.holder(name, aliases.CHAMPION)):
-            _require_files(name, str(previous))
-        move = aliases.rollback(name, reason)
-    except aliases.PromotionError as error:
-        raise click.ClickException(str(error)) from error
-    said = f"{name} version {move.champion} is champion again, in place of version {move.before}"
-    _tell(said, name, move._asdict(), as_json)
-
-
-def _connect(metadata: ProjectMetadata) -> dict[str, Any]:
+def connect(metadata: ProjectMetadata) -> dict[str, Any]:
     """Set MLflow up as conf/ says, and give the parameters."""
     with KedroSession.create(metadata.project_path) as session:
         context = session.load_context()  # type: ignore[attr-defined]
@@ -129,7 +71,7 @@ def _connect(metadata: ProjectMetadata) -> dict[str, Any]:
 
 @plainly
 def _show_all(metadata: ProjectMetadata, diff: None, model: str | None, as_json: bool) -> None:
-    settings = _connect(metadata)
+    settings = connect(metadata)
     from .records import read_records
 
     _print(read_records(model), settings, as_json)
@@ -139,10 +81,11 @@ def _show_all(metadata: ProjectMetadata, diff: None, model: str | None, as_json:
 def _show_difference(
     metadata: ProjectMetadata, diff: tuple[str, str], model: str | None, as_json: bool
 ) -> None:
-    name = model or _connect(metadata)["table"]["name"]
+    settings = connect(metadata)
+    name = model or settings["table"]["name"]
     from .champion import differences
 
-    before, after = (_find(name, reference) for reference in diff)
+    before, after = (find_version(name, reference) for reference in diff)
     if before.run is None or after.run is None:
         raise click.ClickException("the run of one of them was deleted: nothing of it is known any more")
     changes = differences(before.run, after.run)
@@ -183,7 +126,8 @@ def _changed_files(project: Path, changes: "list[Change]") -> list[str]:
     return []
 
 
-def _find(name: str, reference: str) -> "Record":
+def find_version(name: str, reference: str) -> "Record":
+    """The version of a number or an alias. Raises ClickException if there is none."""
     from .records import read_records
 
     records = read_records(name)
@@ -194,17 +138,6 @@ def _find(name: str, reference: str) -> "Record":
     raise click.ClickException(f"{name} has no version or alias {reference!r}; its versions are: {known}")
 
 
-def _require_files(name: str, version: str) -> None:
-    """Refuse to deploy what can't be loaded."""
-    from mlflow.exceptions import MlflowException
-    from mlflow.models import get_model_info
-
-    try:
-        get_model_info(f"models:/{name}/{version}")
-    except (MlflowException, OSError) as error:
-        raise click.ClickException(f"the files of {name} version {version} can't be read: {error}") from error
-
-
 def _print(records: "list[Record]", settings: dict[str, Any], as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps([record.as_dict() for record in records], indent=2))
@@ -213,7 +146,8 @@ def _print(records: "list[Record]", settings: dict[str, Any], as_json: bool) -> 
         click.echo("no version found")
         return
     gate = settings["gate"]
-    main = list(dict.fromkeys([gate["champion"]["metric"], *gate.get("metrics", {})]))
+    judged = [gate[rule]["metric"] for rule in ("champion", "trivial", "slices") if gate.get(rule)]
+    main = list(dict.fromkeys([*judged, *gate.get("metrics", {})]))  # the metrics that decide
     table = make_table("", "Model", "Version", "Aliases", "Gate", *main, "Table", "Commit", "Age")
     for record in records:
         _add_row(table, record, main)
@@ -241,7 +175,3 @@ def _age(days: float) -> str:
     if days >= 1:
         return f"{days:.0f} d"
     return f"{days * 24:.0f} h" if days * 24 >= 1 else f"{days * 1440:.0f} min"
-
-
-def _tell(said: str, name: str, move: dict[str, Any], as_json: bool) -> None:
-    click.echo(json.dumps({"model": name} | move) if as_json else said)

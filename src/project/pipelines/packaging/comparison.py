@@ -11,7 +11,8 @@ from ...metrics import Scored, confidences, measure
 from ...parameters import ParameterError
 from ...plots import calibration_overlay
 from ...resampling import bootstrap, prepare
-from .gate import Comparison, Gate, Slice, direction
+from .gate import Comparison, Slice, direction
+from .gate_settings import Gate, Slices
 
 Known = dict[str, float | None]
 _SHOWN = {0: "challenger", 1: "champion"}
@@ -49,7 +50,8 @@ def compare_models(
         ParameterError: a slice is of a column that the table does not have.
     """
     read, settings = Contract.from_parameters(contract), Gate.read("gate", gate)
-    unknown = [name for name in settings.slices.columns if name not in test_table.columns]
+    columns = settings.slices.columns if settings.slices else []
+    unknown = [name for name in columns if name not in test_table.columns]
     if unknown:
         raise ParameterError(f"gate.slices.columns in conf/: the table has no column {', '.join(unknown)}")
     models, problem, answered = [Scored.from_predictions(test_predictions, read)], None, None
@@ -66,7 +68,9 @@ def compare_models(
         problem=problem,
         unanswered=int((~kept).sum()),
         metrics=_metrics(models, settings, calibration_bins, seed),
-        slices=_slices(models, test_table[kept], settings, calibration_bins),
+        slices=_slices(models, test_table[kept], settings.slices, calibration_bins)
+        if settings.slices
+        else [],
         calibration=_calibration(models, calibration_bins),
         changes=[tuple(change) for change in champion.changes] if champion else [],
     )
@@ -135,12 +139,12 @@ def _known(value: float | None) -> float | None:
     return None if value is None or np.isnan(value) else float(value)
 
 
-def _slices(models: list[Scored], table: pd.DataFrame, gate: Gate, n_bins: int) -> list[Slice]:
-    name, found = gate.slices.metric, []
-    for column in gate.slices.columns:
+def _slices(models: list[Scored], table: pd.DataFrame, settings: Slices, n_bins: int) -> list[Slice]:
+    name, found = settings.metric, []
+    for column in settings.columns:
         for value, positions in table.groupby(column, dropna=False).indices.items():
             rows = np.asarray(positions)
-            if len(rows) >= gate.slices.min_rows:
+            if len(rows) >= settings.min_rows:
                 once = np.ones((len(rows), 1))
                 ours, theirs = (
                     float(prepare(name, model.select(rows), n_bins)(once)[0])

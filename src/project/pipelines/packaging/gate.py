@@ -2,12 +2,11 @@
 
 import math
 from collections.abc import Iterator
-from typing import Any, Literal, NamedTuple
-
-from pydantic import Field
+from typing import Any, NamedTuple
 
 from ...metrics import ERRORS, Metrics
-from ...parameters import ParameterError, Section
+from ...parameters import ParameterError
+from .gate_settings import AgainstChampion, Gate, Limits, Slices, Trivial
 
 _SAYS = {
     ("not_worse", True): "not worse",
@@ -15,53 +14,6 @@ _SAYS = {
     ("significantly_better", True): "significantly better",
     ("significantly_better", False): "not significantly better",
 }
-
-
-class Limits(Section):
-    """The values that a metric may take."""
-
-    min: float = -math.inf
-    max: float = math.inf
-
-
-class Trivial(Section):
-    """By how much a metric must be better than the dummy's."""
-
-    metric: str
-    margin: float = Field(ge=0)
-
-
-class AgainstChampion(Section):
-    """How a metric must compare with the champion's on the same rows."""
-
-    metric: str
-    mode: Literal["not_worse", "significantly_better"]
-    tolerance: float = Field(ge=0)
-    unscoreable: Literal["pass", "refuse"]
-
-
-class Slices(Section):
-    """Which parts of the test rows must not lose more than a limit against the champion."""
-
-    metric: str
-    columns: list[str]
-    min_rows: int = Field(ge=1)
-    max_drop: float = Field(ge=0)
-
-
-class Gate(Section):
-    """The rules; one that is left out of conf/ is not applied."""
-
-    promote: Literal["auto", "manual"]
-    resamples: int = Field(ge=20)
-    confidence: float = Field(gt=0.5, lt=1)
-    metrics: dict[str, Limits] = Field(default_factory=dict)
-    trivial: Trivial | None = None
-    champion: AgainstChampion
-    slices: Slices
-    max_calibration_error: float | None = Field(default=None, gt=0)
-    max_latency_ms: float | None = Field(default=None, gt=0)
-    max_size_mb: float | None = Field(default=None, gt=0)
 
 
 class Rule(NamedTuple):
@@ -133,8 +85,8 @@ def judge(metrics: Metrics, comparison: Comparison, cost: Cost, gate: dict[str, 
     rules = [
         *check_metrics(metrics, settings.metrics),
         *check_trivial(metrics, settings.trivial),
-        check_champion(comparison, settings.champion),
-        *check_slices(comparison, settings.slices),
+        *([check_champion(comparison, settings.champion)] if settings.champion else []),
+        *(check_slices(comparison, settings.slices) if settings.slices else []),
         *check_maximum(
             "calibration error",
             metrics.get("expected_calibration_error", math.nan),
@@ -157,9 +109,8 @@ def judge(metrics: Metrics, comparison: Comparison, cost: Cost, gate: dict[str, 
 def require_metrics(gate: Gate, metrics: Metrics) -> None:
     """Raise ParameterError, naming the keys, where a rule is for a metric that there is not."""
     asked = {f"gate.metrics.{name}": name for name in gate.metrics}
-    asked |= {"gate.champion.metric": gate.champion.metric, "gate.slices.metric": gate.slices.metric}
-    if gate.trivial:
-        asked["gate.trivial.metric"] = gate.trivial.metric
+    sections = {"trivial": gate.trivial, "champion": gate.champion, "slices": gate.slices}
+    asked |= {f"gate.{name}.metric": section.metric for name, section in sections.items() if section}
     if gate.max_calibration_error is not None:
         asked["gate.max_calibration_error"] = "expected_calibration_error"
     unknown = [f"{key} ({name})" for key, name in asked.items() if name not in metrics]
