@@ -1,9 +1,11 @@
 import json
+import shutil
 from pathlib import Path
 
 import mlflow
 import pandas as pd
 import pytest
+from kedro.io import DatasetError
 from mlflow.tracking import MlflowClient
 
 from project import serialization
@@ -150,6 +152,14 @@ def test_the_champion_answers_with_its_own_code_where_that_has_changed(registry)
     pd.testing.assert_frame_equal(answers.drop(columns="source"), expected.drop(columns="source"))
     with pytest.raises(ContractError, match="missing columns: size"):
         loaded.predict(live.drop(columns="size"))
+
+
+def test_a_champion_whose_files_are_gone_says_so(registry):
+    register(registry)
+    (folder,) = (path.parent for path in Path.cwd().rglob("MLmodel"))
+    shutil.rmtree(folder)
+    with pytest.raises(DatasetError, match="the files of small version 1 can't be read"):
+        ChampionDataset("small").load().predict(make_table(3))
 
 
 def test_what_is_written_of_a_registration_is_the_same_for_the_same_model(registry, tmp_path):

@@ -17,6 +17,7 @@ from kedro.io import AbstractDataset, DatasetError
 from mlflow.artifacts import download_artifacts
 from mlflow.entities import Run
 from mlflow.entities.model_registry import ModelVersion
+from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
 
 from . import lineage
@@ -53,9 +54,15 @@ class Champion:
         """Answers raw rows; the model is loaded when it is first asked for.
 
         Raises:
+            DatasetError: the files of the version can't be read.
             ContractError: when called with rows that it can't answer as a whole.
         """
-        folder = Path(download_artifacts(f"models:/{self.name}/{self.version}"))
+        try:
+            folder = Path(download_artifacts(f"models:/{self.name}/{self.version}"))
+        except (MlflowException, OSError) as error:
+            raise DatasetError(
+                f"the files of {self.name} version {self.version} can't be read: {error}"
+            ) from error
         if _code_is_current(folder):
             model = mlflow.pyfunc.load_model(str(folder)).unwrap_python_model()
             return model.predict
