@@ -15,7 +15,7 @@ from .conftest import make_contract, make_table
 CHEAP = Cost(latency_ms=10, size_mb=1)
 GATE = {
     "promote": "auto",
-    "resamples": 200,
+    "resamples": 60,
     "confidence": 0.95,
     "metrics": {"roc_auc": {"min": 0.6}},
     "trivial": {"metric": "roc_auc", "margin": 0.05},
