@@ -14,6 +14,9 @@ import pytest
 from omegaconf import OmegaConf
 
 from project.contract import Contract
+from project.model import PackagedModel
+from project.pipelines.feature_engineering.nodes import fit_preprocessor
+from project.pipelines.training.nodes import fit_guard, train_estimator, train_fallback
 
 ROOT = Path(__file__).parents[1]
 
@@ -45,6 +48,15 @@ def make_contract(task: str = "classification", time: str | None = "when") -> di
     }
 
 
+# How strict the guard is in tests: what it takes from the model, and what it only tells.
+GUARD = {
+    "actions": {"unseen_category": "flag", "uncertain": "flag"},
+    "margin": 0.1,
+    "distance_quantile": 1.0,
+    "alpha": 0.2,
+}
+
+
 def make_table(n_rows: int, answer: str = "binary", seed: int = 0) -> pd.DataFrame:
     """Rows of that contract in the order of time. `answer`, which depends on them: binary, text or number."""
     rng = np.random.default_rng(seed)
@@ -67,6 +79,23 @@ def make_table(n_rows: int, answer: str = "binary", seed: int = 0) -> pd.DataFra
     else:
         table["answer"] = signal
     return table
+
+
+def fit_packaged(answer: str, estimator: dict[str, Any] | None = None, **guard: Any) -> PackagedModel:
+    """A packaged model fitted on a small table; boosted trees if no other estimator is named."""
+    params = make_contract("regression" if answer == "number" else "classification")
+    table, calibration = make_table(400, answer), make_table(200, answer, seed=5)
+    features = {"max_codes": 20, "datetime_parts": ["hour", "weekday"]}
+    preprocessor, train_features = fit_preprocessor(table, params, features, seed=0)
+    kind, groups = ("Regressor", "Means") if answer == "number" else ("Classifier", "Rates")
+    boosted = {"class": f"sklearn.ensemble.HistGradientBoosting{kind}", "kwargs": {"max_iter": 10}}
+    model = train_estimator(train_features, table, params, estimator or boosted, seed=0)
+    by = {"class": f"project.fallback.Group{groups}", "kwargs": {"by": ["colour"], "min_rows": 10}}
+    fallback = train_fallback(table, params, by, seed=0)
+    fitted = fit_guard(
+        table, train_features, calibration, preprocessor, model, fallback, params, GUARD | guard
+    )
+    return PackagedModel.from_parts(Contract.from_parameters(params), preprocessor, model, fitted, fallback)
 
 
 @pytest.fixture

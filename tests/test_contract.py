@@ -1,14 +1,12 @@
 import pytest
 
 from project.contract import Contract
-from project.model import PackagedModel
+from project.findings import Findings
 from project.parameters import ParameterError
-from project.pipelines.feature_engineering.nodes import fit_preprocessor
-from project.pipelines.training.nodes import train_estimator
 from project.rows import check_rows
 from project.table_schema import build_schema
 
-from .conftest import make_contract, make_table
+from .conftest import fit_packaged, make_contract, make_table
 
 
 @pytest.mark.parametrize(
@@ -34,17 +32,13 @@ def test_the_projects_own_contract_is_valid(parameters):
 
 
 def test_schema_preprocessing_signature_and_checks_see_the_same_columns():
-    params, table = make_contract(), make_table(300)
-    contract = Contract.from_parameters(params)
-    features = {"max_codes": 20, "datetime_parts": ["hour"]}
-    preprocessor, train_features = fit_preprocessor(table, params, features, seed=0)
-    estimator = {"class": "sklearn.linear_model.LogisticRegression"}
-    model = train_estimator(train_features, table, params, estimator, seed=0)
-    signature = PackagedModel.from_parts(contract, preprocessor, model).signature()
+    model, table = fit_packaged("binary"), make_table(300)
+    contract, signature = model.contract, model.signature()
 
     assert signature.inputs.input_names() == contract.features
     assert set(build_schema(contract).columns) == {*contract.features, contract.target}
-    assert {name for step in preprocessor.transformers for name in step[2]} == set(contract.features)
-    assert list(check_rows(contract, table)[0].columns) == contract.features
+    assert {name for step in model.preprocessor.transformers for name in step[2]} == set(contract.features)
+    assert list(check_rows(contract, table, Findings(len(table), {}))) == contract.features
+    assert {*model.guard.categories, *model.guard.numbers} == set(contract.features) - {"when"}
     required = {column.name: column.required for column in signature.inputs.inputs}
     assert required == {name: not column.nullable for name, column in contract.columns.items()}

@@ -2,27 +2,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from project.contract import Contract, ContractError
+from project.contract import ContractError
 from project.model import PackagedModel
-from project.pipelines.feature_engineering.nodes import fit_preprocessor
-from project.pipelines.training.nodes import train_estimator
 
-from .conftest import make_contract, make_table
-
-ESTIMATORS = {
-    "classification": "HistGradientBoostingClassifier",
-    "regression": "HistGradientBoostingRegressor",
-}
-
-
-def fit_packaged(answer: str, max_iter: int = 10) -> PackagedModel:
-    params = make_contract("regression" if answer == "number" else "classification")
-    table = make_table(400, answer)
-    features = {"max_codes": 20, "datetime_parts": ["hour", "weekday"]}
-    preprocessor, train_features = fit_preprocessor(table, params, features, seed=0)
-    estimator = {"class": f"sklearn.ensemble.{ESTIMATORS[params['task']]}", "kwargs": {"max_iter": max_iter}}
-    model = train_estimator(train_features, table, params, estimator, seed=0)
-    return PackagedModel.from_parts(Contract.from_parameters(params), preprocessor, model)
+from .conftest import fit_packaged, make_table
 
 
 @pytest.fixture(scope="module")
@@ -35,17 +18,17 @@ def binary() -> PackagedModel:
     [
         ("binary", ["probability_0", "probability_1"], "i"),
         ("text", ["probability_high", "probability_low", "probability_middle"], "O"),
-        ("number", [], "f"),
+        ("number", ["lower", "upper"], "f"),
     ],
 )
 def test_answers_have_the_columns_of_the_signature_for_each_task(answer, columns, kind):
     model = fit_packaged(answer)
     answers = model.predict(make_table(30, answer, seed=1))
     assert list(answers.columns) == ["prediction", *columns, "source", "reasons"]
-    assert list(answers.columns) == model.signature().outputs.input_names()
+    assert list(answers.columns) == model.signature().outputs.input_names()[:-1]  # without `explanation`
     assert answers["prediction"].dtype.kind == kind
     assert set(answers["source"]) == {"model"}
-    if columns:
+    if answer != "number":
         np.testing.assert_allclose(answers[columns].sum(axis=1), 1)
         best = answers[columns].idxmax(axis=1).str.removeprefix("probability_")
         assert (best == answers["prediction"].astype(str)).all()
@@ -65,23 +48,25 @@ def test_order_and_index_are_kept_even_when_the_index_repeats(binary):
     live.loc["x", "size"] = -1.0
     answers = binary.predict(live)
     assert list(answers.index) == list(live.index)
-    assert list(answers["source"]) == ["model"] * 3 + ["none"] + ["model"] * 2
+    assert list(answers["source"]) == ["model"] * 3 + ["fallback"] + ["model"] * 2
 
 
-def test_a_bad_row_gets_no_prediction_and_leaves_its_neighbours_as_they_are(binary):
+def test_a_bad_row_is_answered_by_the_fallback_and_leaves_its_neighbours_as_they_are(binary):
     live = make_table(20, seed=1)
     expected = binary.predict(live)
     spoilt = live.astype({"size": object})
     spoilt.loc[4, "size"] = "big"
     answers = binary.predict(spoilt)
     assert answers.loc[4, "reasons"] == ("wrong_type:size=big",)
-    assert pd.isna(answers.loc[4, ["prediction", "probability_0", "probability_1"]]).all()
+    rates = binary.fallback.predict_proba(live.loc[[4]])[0]
+    assert answers.loc[4, ["probability_0", "probability_1"]].tolist() == rates.tolist()
+    assert answers.loc[4, "source"] == "fallback"
     pd.testing.assert_frame_equal(answers.drop(index=4), expected.drop(index=4))
 
 
 def test_only_bad_rows_and_no_rows_are_answered_too(binary):
     live = make_table(3, seed=1).assign(size=-1.0)
-    assert binary.predict(live)["source"].tolist() == ["none"] * 3
+    assert binary.predict(live)["source"].tolist() == ["fallback"] * 3
     assert binary.predict(live.head(0)).shape == (0, 5)
 
 

@@ -160,7 +160,8 @@ class RunReport:
         table = Table("Metric", "Model", "Dummy")
         for name, value in metrics.items():
             if not name.startswith(_DUMMY):
-                table.add_row(name, f"{value:.4f}", f"{metrics[_DUMMY + name]:.4f}")
+                dummy = metrics.get(_DUMMY + name)
+                table.add_row(name, f"{value:.4f}", "" if dummy is None else f"{dummy:.4f}")
         console = Console()
         console.print(table)
         if _REPORT in pipeline.all_outputs():

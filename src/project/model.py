@@ -1,10 +1,12 @@
 """The packaged model: the one object that answers, whichever door the rows come through.
 
 MLflow loads it from a registered version with nothing but this package and the stored objects beside it. It
-checks each row against the contract, predicts, and says where the answer comes from.
+checks each row against the contract and the training data, predicts, falls back where the model can't be
+trusted, and says where each answer comes from.
 """
 
 import json
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -12,83 +14,58 @@ import numpy as np
 import pandas as pd
 from mlflow.models import ModelSignature
 from mlflow.pyfunc import PythonModel, PythonModelContext
-from mlflow.types import ColSpec, DataType, Schema, TensorSpec
-from mlflow.types.schema import Array
 from sklearn.base import BaseEstimator
 
 from . import serialization
-from .contract import ColumnType, Contract
+from .contract import Contract
+from .explain import Explainer, explain_fallback
+from .findings import Findings
+from .guard import Guard
 from .rows import check_rows
+from .scores import score
+from .signature import make_signature
 from .transformers import LeanColumnTransformer
 
-_COLUMN_TYPES: dict[ColumnType, DataType] = {
-    "category": DataType.string,
-    "number": DataType.double,
-    "datetime": DataType.datetime,
-}
-_PREDICTION_TYPES = {"b": DataType.boolean, "i": DataType.long, "u": DataType.long, "f": DataType.double}
-_NULLABLE_DTYPES = {"b": "boolean", "i": "Int64", "u": "Int64"}
-
-
-def predict_scores(
-    contract: Contract, preprocessor: LeanColumnTransformer, estimator: BaseEstimator, rows: pd.DataFrame
-) -> np.ndarray:
-    """What the estimator says of rows that keep to the contract.
-
-    Returns:
-        Probabilities of shape (n_rows, n_classes) in the order of the estimator's classes, or for a
-        regression the predictions of shape (n_rows, 1).
-    """
-    features = preprocessor.transform(contract.select(rows))
-    if contract.task == "classification":
-        return estimator.predict_proba(features)
-    return estimator.predict(features).reshape(-1, 1)
-
-
-def scores_to_answers(scores: np.ndarray, classes: np.ndarray | None, index: pd.Index) -> pd.DataFrame:
-    """Scores as columns: `prediction`, and `probability_<class>` where there are classes.
-
-    A row whose scores are NaN has no prediction: a missing value of the column's type.
-    """
-    if classes is None:
-        return pd.DataFrame({"prediction": scores[:, 0]}, index=index)
-    unanswered = np.isnan(scores[:, 0])
-    best = classes.take(np.where(unanswered[:, None], 0, scores).argmax(axis=1))
-    prediction: Any = pd.array(best, dtype=_NULLABLE_DTYPES.get(classes.dtype.kind))
-    if unanswered.any():
-        prediction[unanswered] = None
-    probabilities = {f"probability_{label}": scores[:, k] for k, label in enumerate(classes)}
-    return pd.DataFrame({"prediction": prediction, **probabilities}, index=index)
+_MODEL, _FALLBACK = np.array("model", dtype=object), np.array("fallback", dtype=object)
+STORED = ("preprocessor", "model", "guard", "fallback")  # the artifacts of fitted objects
 
 
 class PackagedModel(PythonModel):
-    """Contract, preprocessing and estimator behind one `predict`.
+    """Contract, guard, preprocessing, estimator and fallback behind one `predict`.
 
-    A row's answer never depends on the rows beside it. Answers have the rows' order and index, and beside
-    the columns of `scores_to_answers`: `source`, which is "model", or "none" for a row that breaks the
-    contract and gets no prediction; and `reasons`, the tuple of codes that `check_rows` gives.
+    A row's answer never depends on the rows beside it. Answers have the rows' order and index, and these
+    columns: `prediction`; for a classification `probability_<class>` for each class, for a regression `lower`
+    and `upper`; `source`, "model" or "fallback"; `reasons`, a tuple of them as `Findings` writes them; and
+    `explanation` when asked for, as `Explainer.explain` gives it.
     """
 
     contract: Contract
     preprocessor: LeanColumnTransformer
     estimator: BaseEstimator
+    guard: Guard
+    fallback: BaseEstimator
 
     @classmethod
     def from_parts(
-        cls, contract: Contract, preprocessor: LeanColumnTransformer, estimator: BaseEstimator
+        cls,
+        contract: Contract,
+        preprocessor: LeanColumnTransformer,
+        estimator: BaseEstimator,
+        guard: Guard,
+        fallback: BaseEstimator,
     ) -> "PackagedModel":
         """The model from fitted objects in memory, as training has them."""
         model = cls()
         model.contract, model.preprocessor, model.estimator = contract, preprocessor, estimator
+        model.guard, model.fallback = guard, fallback
         return model
 
     def load_context(self, context: PythonModelContext) -> None:
         """Read the stored objects of a registered version (MLflow calls this once)."""
         config = json.loads(Path(context.artifacts["contract"]).read_text())
         self.contract = Contract.from_parameters(config["table"])
-        self.preprocessor, self.estimator = (
-            serialization.load(Path(context.artifacts[name]), config["trusted_types"])
-            for name in ("preprocessor", "model")
+        self.preprocessor, self.estimator, self.guard, self.fallback = (
+            serialization.load(Path(context.artifacts[name]), config["trusted_types"]) for name in STORED
         )
 
     @property
@@ -101,40 +78,67 @@ class PackagedModel(PythonModel):
     ) -> pd.DataFrame:
         """Answer raw rows as the contract describes them, columns in any order; others are ignored.
 
+        Args:
+            model_input: the rows.
+            params: `{"explain": True}` asks for the column `explanation`.
+
         Raises:
             ContractError: columns of the contract are missing from the input as a whole.
         """
-        rows, reasons = check_rows(self.contract, model_input)
-        sound = np.ones(len(rows), dtype=bool)
-        sound[list(reasons)] = False
-        scores = np.full((len(rows), 1 if self.classes is None else len(self.classes)), np.nan)
-        if sound.any():
-            answered = rows if sound.all() else rows[sound]
-            scores[sound] = predict_scores(self.contract, self.preprocessor, self.estimator, answered)
-        answers = scores_to_answers(scores, self.classes, rows.index)
-        answers["source"] = np.where(sound, "model", "none").astype(object)
-        why = np.empty(len(rows), dtype=object)
-        why.fill(())  # and not a list of its own for each row: so many objects take long to collect
-        for position, codes in reasons.items():
-            why[position] = codes
-        answers["reasons"] = why
-        return answers
+        findings = Findings(len(model_input), self.guard.actions)
+        rows = check_rows(self.contract, model_input, findings)
+        self.guard.inspect(rows, findings)
+        scores, features = self._score(rows, ~findings.fallback)
+        findings.add("failed", ~findings.fallback & np.isnan(scores).any(axis=1))
+        self.guard.judge(scores, self.classes, findings)
+        fell_back = findings.fallback
+        explanations = np.full(len(scores), None, dtype=object)
+        asked = bool((params or {}).get("explain"))
+        if fell_back.any():
+            frame = pd.DataFrame({name: values[fell_back] for name, values in rows.items()})
+            scores[fell_back] = score(self.fallback, frame)
+            if asked:
+                explanations[fell_back] = explain_fallback(self.fallback, frame, scores[fell_back])
+        if asked and not fell_back.all():
+            explanations[~fell_back] = self._explainer.explain(features[~fell_back], scores[~fell_back])
+        answers = self._answers(scores, fell_back)
+        answers |= {"source": np.where(fell_back, _FALLBACK, _MODEL), "reasons": findings.reasons()}
+        if asked:
+            answers["explanation"] = explanations
+        return pd.DataFrame(answers, index=model_input.index, copy=False)
 
     def signature(self) -> ModelSignature:
         """The MLflow signature: the contract's columns in, the answers' columns out."""
-        inputs: list[ColSpec | TensorSpec] = [
-            ColSpec(_COLUMN_TYPES[column.type], name, required=not column.nullable)
-            for name, column in self.contract.columns.items()
-        ]
-        outputs: list[ColSpec | TensorSpec] = [ColSpec(self._prediction_type(), "prediction", required=False)]
-        if self.classes is not None:
-            outputs += [
-                ColSpec(DataType.double, f"probability_{label}", required=False) for label in self.classes
-            ]
-        outputs += [ColSpec(DataType.string, "source"), ColSpec(Array(DataType.string), "reasons")]
-        return ModelSignature(Schema(inputs), Schema(outputs))
+        return make_signature(self.contract, self.classes)
 
-    def _prediction_type(self) -> DataType:
+    def _score(self, rows: dict[str, np.ndarray], left: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """What the estimator says of the rows that are left to it, and their features; NaN for the others."""
+        parts: tuple[np.ndarray, ...] = (left,) if left.any() else ()
+        scores = np.full((len(left), 1 if self.classes is None else len(self.classes)), np.nan)
+        features = np.full((len(left), len(self.guard.medians)), np.nan)
+        if left.all() and len(left):
+            try:
+                made = self.preprocessor.transform(rows)
+                return score(self.estimator, made), made
+            except Exception:  # whatever it is, it may be the fault of one row only
+                if len(left) == 1:
+                    return scores, features
+                half = np.arange(len(left)) < len(left) // 2
+                parts = (half, ~half)
+        for part in parts:
+            chosen = {name: values[part] for name, values in rows.items()}
+            scores[part], features[part] = self._score(chosen, np.ones(part.sum(), dtype=bool))
+        return scores, features
+
+    def _answers(self, scores: np.ndarray, fell_back: np.ndarray) -> dict[str, np.ndarray]:
         if self.classes is None:
-            return DataType.double
-        return _PREDICTION_TYPES.get(self.classes.dtype.kind, DataType.string)
+            prediction = scores[:, 0]
+            width = np.where(fell_back, self.guard.fallback_limit, self.guard.limit)
+            return {"prediction": prediction, "lower": prediction - width, "upper": prediction + width}
+        probabilities = {f"probability_{label}": scores[:, k] for k, label in enumerate(self.classes)}
+        return {"prediction": self.classes.take(scores.argmax(axis=1)), **probabilities}
+
+    @cached_property
+    def _explainer(self) -> Explainer:
+        names = self.preprocessor.get_feature_names_out().tolist()
+        return Explainer(self.estimator, names, self.guard.medians)

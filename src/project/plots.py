@@ -74,6 +74,45 @@ def calibration_overlay(curves: list[tuple[str, np.ndarray, np.ndarray]], n_bins
         return _calibration(curves, n_bins, "Model")
 
 
+def risk_coverage(confidence: np.ndarray, model: np.ndarray, fallback: np.ndarray) -> str:
+    """The share of wrong answers when only the surest rows are left to the model.
+
+    See El-Yaniv and Wiener 2010, https://www.jmlr.org/papers/v11/el-yaniv10a.html.
+
+    Args:
+        confidence: of the model in each row, shape (n_rows,).
+        model: whether it answers the row rightly, 1 or 0.
+        fallback: whether the fallback does.
+    """
+    order = np.argsort(-confidence, kind="stable")
+    answered = np.arange(1, len(order) + 1)
+    wrong, wrong_else = np.cumsum(1 - model[order]), (1 - fallback[order])[::-1].cumsum()[::-1]
+    both = (wrong + np.append(wrong_else[1:], 0)) / len(order)
+    share = answered / len(order)
+    with matplotlib.rc_context(_STYLE):
+        figure, axes = _canvas("Share of rows left to the model, the surest first", "Share of wrong answers")
+        axes.plot(_GRID, np.interp(_GRID, share, wrong / answered), color=_MODEL, label="model on its rows")
+        label = "all rows, with the fallback on the others"
+        axes.plot(_GRID, np.interp(_GRID, share, both), color="#c2571a", label=label)
+        axes.legend(loc="best", frameon=False)
+        return _svg(figure)
+
+
+def interval_coverage(truth: np.ndarray, predicted: np.ndarray, limit: float) -> str:
+    """How often the truth is within `limit` of the prediction, in ten parts along the prediction."""
+    order = np.argsort(predicted, kind="stable")
+    parts = [part for part in np.array_split(order, 10) if len(part)]
+    inside = np.abs(truth - predicted) <= limit
+    with matplotlib.rc_context(_STYLE):
+        figure, axes = _canvas("Predicted value", "Share of rows inside the interval")
+        middle = [float(predicted[part].mean()) for part in parts]
+        axes.plot(middle, [float(inside[part].mean()) for part in parts], color=_MODEL, marker="o")
+        axes.axhline(float(inside.mean()), color=_REFERENCE, linestyle="--", label="all rows")
+        axes.set_ylim(0, 1.02)
+        axes.legend(loc="best", frameon=False)
+        return _svg(figure)
+
+
 def importance_plot(importance: pd.DataFrame, score: str) -> str:
     """Bars of permutation importance with the standard deviation over repeats, largest first.
 

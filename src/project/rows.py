@@ -7,24 +7,22 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from pandas.api.extensions import ExtensionArray
 
 from .contract import Column, ColumnType, Contract, ContractError
-
-Values = np.ndarray | ExtensionArray
-_LONGEST_VALUE = 60
+from .findings import Findings
 
 
-Reasons = dict[int, tuple[str, ...]]
+def check_rows(contract: Contract, frame: pd.DataFrame, findings: Findings) -> dict[str, np.ndarray]:
+    """Bring rows into the contract's columns, order and types, and find what is wrong with each.
 
-
-def check_rows(contract: Contract, frame: pd.DataFrame) -> tuple[pd.DataFrame, Reasons]:
-    """Bring rows into the contract's columns, order and types, and say what is wrong with each.
+    Args:
+        contract: the contract.
+        frame: raw rows; columns that the contract does not name are ignored.
+        findings: gets what breaks the contract, under `missing`, `wrong_type` and `out_of_range`.
 
     Returns:
-        The rows with the index of `frame`: numbers as float64, date-times as datetime64, categories as text;
-        a value of a wrong type becomes missing. And by the position of each row that is not sound its
-        reasons, written `code:column=value` with the codes `missing`, `wrong_type` and `out_of_range`.
+        The columns by name, each of shape (n_rows,): numbers as float64, date-times as datetime64, categories
+        as objects. A value of a wrong type becomes missing: NaN, NaT or None.
 
     Raises:
         ContractError: columns of the contract are missing from `frame`; the message names them.
@@ -34,68 +32,80 @@ def check_rows(contract: Contract, frame: pd.DataFrame) -> tuple[pd.DataFrame, R
         raise ContractError(
             f"missing columns: {', '.join(absent)}; expected are {', '.join(contract.columns)}"
         )
-    reasons: Reasons = {}
-    clean: dict[str, Values] = {}
+    clean: dict[str, np.ndarray] = {}
     for name, column in contract.columns.items():
         raw = frame[name]
-        clean[name] = _CONVERTERS[column.type](raw)
-        for code, is_bad in _faults(column, raw, clean[name]):
-            for position in np.flatnonzero(is_bad):
-                value = str(raw.iloc[position])[:_LONGEST_VALUE]
-                reasons[int(position)] = (*reasons.get(int(position), ()), f"{code}:{name}={value}")
-    return pd.DataFrame(clean, index=frame.index, copy=False), reasons
+        values, wrong = _CONVERTERS[column.type](raw)
+        clean[name] = values
+        if wrong is not None and wrong.any():
+            findings.add("wrong_type", wrong, name, raw.to_numpy(dtype=object))
+        for code, is_bad, shown in _faults(column, values):
+            findings.add(code, is_bad if wrong is None else is_bad & ~wrong, name, shown)
+    return clean
 
 
-def _faults(column: Column, raw: pd.Series, values: Values) -> Iterator[tuple[str, np.ndarray]]:
-    lost = pd.isna(values)
-    if lost.any():
-        given = raw.notna().to_numpy()
-        yield "wrong_type", lost & given
-        if not column.nullable:
-            yield "missing", lost & ~given
+def _faults(column: Column, values: np.ndarray) -> Iterator[tuple[str, np.ndarray, np.ndarray | None]]:
+    if not column.nullable:
+        yield "missing", pd.isna(values), None
     if column.type == "number":
-        assert isinstance(values, np.ndarray)  # that is what numbers are converted to
         low = -np.inf if column.min is None else column.min
         high = np.inf if column.max is None else column.max
         # NaN compares as False, so a missing value is never out of range
-        yield "out_of_range", (values < low) | (values > high) | np.isinf(values)
+        yield "out_of_range", (values < low) | (values > high) | np.isinf(values), values
 
 
-def _to_numbers(raw: pd.Series) -> np.ndarray:
+Converted = tuple[np.ndarray, np.ndarray | None]  # the values, and which were of a wrong type, if any can be
+
+
+def _to_numbers(raw: pd.Series) -> Converted:
     if raw.dtype.kind in "iuf":
-        return raw.to_numpy(dtype=np.float64, na_value=np.nan)
-    return np.array([float(v) if _is_number(v) else np.nan for v in raw], dtype=np.float64)
+        return raw.to_numpy(dtype=np.float64, na_value=np.nan), None
+    return _one_by_one(raw, _parse_number, np.dtype(np.float64))
 
 
-def _to_text(raw: pd.Series) -> Values:
+def _to_text(raw: pd.Series) -> Converted:
     if isinstance(raw.dtype, pd.StringDtype):
-        return raw.array
-    return np.array([v if isinstance(v, str) else None for v in raw.to_numpy(dtype=object)], dtype=object)
+        return raw.to_numpy(dtype=object, na_value=None), None  # type: ignore[call-overload]  # None is allowed
+    return _one_by_one(raw, lambda value: value if isinstance(value, str) else None, np.dtype(object))
 
 
-def _to_datetimes(raw: pd.Series) -> np.ndarray:
+def _to_datetimes(raw: pd.Series) -> Converted:
     if raw.dtype.kind == "M" and not isinstance(raw.dtype, pd.DatetimeTZDtype):
-        return raw.to_numpy()
-    return np.array([_parse_datetime(value) for value in raw], dtype="datetime64[us]")
+        return raw.to_numpy(), None
+    return _one_by_one(raw, _parse_datetime, np.dtype("datetime64[us]"))
 
 
-def _is_number(value: Any) -> bool:
-    return isinstance(value, Real) and not isinstance(value, bool | np.bool_)
+def _one_by_one(raw: pd.Series, parse: Callable[[Any], Any], dtype: np.dtype) -> Converted:
+    given = raw.to_numpy(dtype=object)
+    parsed = [parse(value) for value in given]
+    lost = np.fromiter((value is None for value in parsed), dtype=bool, count=len(parsed))
+    return np.array(parsed, dtype=dtype), lost & ~pd.isna(given)
 
 
-def _parse_datetime(value: Any) -> np.datetime64:
-    """A point in time from a date-time or ISO 8601 text; NaT for anything else or one with a time zone."""
-    if isinstance(value, str | dt.datetime | np.datetime64):
+def _parse_number(value: Any) -> float | None:
+    if not isinstance(value, Real) or isinstance(value, bool | np.bool_):
+        return None
+    try:
+        return float(value)
+    except OverflowError:  # an integer that no float64 can hold
+        return None
+
+
+def _parse_datetime(value: Any) -> np.datetime64 | None:
+    """A point in time from a date-time or ISO 8601 text; None for anything else or one with a time zone."""
+    if isinstance(value, np.datetime64):
+        return value
+    if isinstance(value, str):
         try:
-            parsed = pd.Timestamp(value)
+            value = dt.datetime.fromisoformat(value)  # pandas would also take "now" and much else
         except ValueError:
-            return np.datetime64("NaT")
-        if parsed.tz is None and not pd.isna(parsed):
-            return parsed.to_datetime64()
-    return np.datetime64("NaT")
+            return None
+    if isinstance(value, dt.datetime) and value.tzinfo is None and not pd.isna(value):
+        return np.datetime64(value)
+    return None
 
 
-_CONVERTERS: dict[ColumnType, Callable[[pd.Series], Values]] = {
+_CONVERTERS: dict[ColumnType, Callable[[pd.Series], Converted]] = {
     "category": _to_text,
     "number": _to_numbers,
     "datetime": _to_datetimes,

@@ -5,6 +5,8 @@ Each follows scikit-learn's contract and can be swapped for a stock part. Fittin
 a single row and repeat what the table contract has already checked.
 """
 
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -17,21 +19,44 @@ from sklearn.preprocessing import OrdinalEncoder, TargetEncoder
 class LeanColumnTransformer(ColumnTransformer):
     """ColumnTransformer that transforms without joblib, feature-name bookkeeping or sparse stacking.
 
-    Takes the same `(name, transformer, columns)` triples. Columns are lists of names, input is a DataFrame
-    whose columns may stand in any order, and every transformer returns a dense two-dimensional array.
+    Takes the same `(name, transformer, columns)` triples. Columns are lists of names, and every transformer
+    returns a dense two-dimensional array.
     """
 
-    def transform(self, X: pd.DataFrame, **_: Any) -> np.ndarray:
-        """Features as float64 of shape (n_rows, n_features)."""
-        blocks = [
-            transformer.transform(X[columns])
-            for _, transformer, columns in self.transformers_
-            if transformer != "drop"
-        ]
+    def transform(self, X: pd.DataFrame | Mapping[str, np.ndarray], **_: Any) -> np.ndarray:
+        """Features as float64 of shape (n_rows, n_features).
+
+        Args:
+            X: a table, or its columns as arrays by name, which spares the making of one; in any order.
+        """
+        blocks = []
+        for _, transformer, columns in self.transformers_:
+            if isinstance(transformer, _Columnwise):
+                blocks.append(transformer.transform_columns([_array(X[name]) for name in columns]))
+            elif transformer != "drop":  # a stock transformer
+                blocks.append(transformer.transform(pd.DataFrame({name: X[name] for name in columns})))
         return np.concatenate(blocks, axis=1, dtype=np.float64)
 
 
-class _HashLookup:
+class _Columnwise(ABC):
+    """Transforms columns as plain arrays; a table is taken apart first."""
+
+    def transform(self, X: pd.DataFrame) -> np.ndarray:
+        """Features as float64 of shape (n_rows, n_features)."""
+        return self.transform_columns([_array(X[name]) for name in X.columns])
+
+    @abstractmethod
+    def transform_columns(self, columns: list[np.ndarray]) -> np.ndarray:
+        """The same from the columns as arrays of shape (n_rows,), in the order they were fitted in."""
+
+
+def _array(column: pd.Series | np.ndarray) -> np.ndarray:
+    if isinstance(column, pd.Series) and column.dtype.kind in "iuf":  # nullable numbers, too
+        return column.to_numpy(dtype=np.float64, na_value=np.nan)
+    return np.asarray(column)
+
+
+class _HashLookup(_Columnwise):
     """Finds the position of each value among an encoder's `categories_` through hash tables.
 
     The tables are made at the first transform and are no part of the stored state.
@@ -39,24 +64,23 @@ class _HashLookup:
 
     categories_: list[np.ndarray]
 
-    def _positions(self, X: pd.DataFrame) -> np.ndarray:
+    def _positions(self, columns: list[np.ndarray]) -> np.ndarray:
         """Positions of shape (n_rows, n_columns): -1 for unseen, and for missing if fitted without any."""
-        positions = np.empty(X.shape, dtype=np.intp)
-        for j, (index, missing_position) in enumerate(self._tables()):
-            values = X.iloc[:, j].to_numpy(dtype=object)
-            positions[:, j] = index.get_indexer(pd.Index(values, dtype=object, copy=False))
+        positions = np.empty((len(columns[0]), len(columns)), dtype=np.intp)
+        for j, ((table, missing_position), values) in enumerate(zip(self._tables(), columns, strict=True)):
+            positions[:, j] = [table.get(value, -1) for value in values]
             positions[pd.isna(values), j] = missing_position
         return positions
 
-    def _tables(self) -> list[tuple[pd.Index, int]]:
+    def _tables(self) -> list[tuple[dict[Any, int], int]]:
         made_from, tables = self.__dict__.get("_lookup", (None, []))
         if made_from is not self.categories_:  # first call since the last fit
             tables = []
             for categories in self.categories_:
                 missing = pd.isna(categories)
-                index = pd.Index(categories[~missing], dtype=object)
+                table = {value: position for position, value in enumerate(categories[~missing])}
                 # scikit-learn sorts a missing category to the end
-                tables.append((index, len(index) if missing.any() else -1))
+                tables.append((table, len(table) if missing.any() else -1))
             self._lookup = (self.categories_, tables)
         return tables
 
@@ -71,11 +95,11 @@ class CategoryCodes(_HashLookup, OrdinalEncoder):
     def __init__(self) -> None:
         super().__init__(handle_unknown="use_encoded_value", unknown_value=np.nan)
 
-    def transform(self, X: pd.DataFrame) -> np.ndarray:
+    def transform_columns(self, columns: list[np.ndarray]) -> np.ndarray:
         """Codes as float64 of shape (n_rows, n_columns)."""
-        codes = self._positions(X).astype(np.float64)
-        for j, (index, _) in enumerate(self._tables()):
-            outside = (codes[:, j] < 0) | (codes[:, j] >= len(index))
+        codes = self._positions(columns).astype(np.float64)
+        for j, (table, _) in enumerate(self._tables()):
+            outside = (codes[:, j] < 0) | (codes[:, j] >= len(table))
             codes[outside, j] = np.nan
         return codes
 
@@ -86,11 +110,11 @@ class TargetMeans(_HashLookup, TargetEncoder):
     Unseen categories get the overall mean. With more than two classes each column becomes one a class.
     """
 
-    def transform(self, X: pd.DataFrame) -> np.ndarray:
+    def transform_columns(self, columns: list[np.ndarray]) -> np.ndarray:
         """Encodings as float64 of shape (n_rows, n_columns), times n_classes when those are over two."""
-        positions = self._positions(X)
+        positions = self._positions(columns)
         overall = np.atleast_1d(self.target_mean_)
-        encoded = np.empty((len(X), len(self.encodings_)))
+        encoded = np.empty((len(positions), len(self.encodings_)))
         for k, encodings in enumerate(self.encodings_):
             column, target = divmod(k, len(overall))
             found = positions[:, column]
@@ -99,7 +123,7 @@ class TargetMeans(_HashLookup, TargetEncoder):
         return encoded
 
 
-class Numbers(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
+class Numbers(_Columnwise, OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
     """Passes numbers on as float64; missing values stay NaN for the estimator to handle."""
 
     def fit(self, X: pd.DataFrame, y: Any = None) -> Self:
@@ -108,12 +132,12 @@ class Numbers(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         self.n_features_in_ = X.shape[1]
         return self
 
-    def transform(self, X: pd.DataFrame) -> np.ndarray:
+    def transform_columns(self, columns: list[np.ndarray]) -> np.ndarray:
         """The same numbers as float64 of shape (n_rows, n_columns)."""
-        return X.to_numpy(dtype=np.float64, na_value=np.nan)
+        return np.stack(columns, axis=1).astype(np.float64, copy=False)
 
 
-class DatetimeParts(TransformerMixin, BaseEstimator):
+class DatetimeParts(_Columnwise, TransformerMixin, BaseEstimator):
     """Splits date-times into numbers that repeat (hour, weekday …) or grow (year); missing becomes NaN.
 
     Args:
@@ -135,14 +159,10 @@ class DatetimeParts(TransformerMixin, BaseEstimator):
         self.n_features_in_ = X.shape[1]
         return self
 
-    def transform(self, X: pd.DataFrame) -> np.ndarray:
+    def transform_columns(self, columns: list[np.ndarray]) -> np.ndarray:
         """Parts as float64 of shape (n_rows, n_columns * n_parts)."""
-        made = [
-            _datetime_part(X[name].to_numpy(dtype="datetime64[s]"), part)
-            for name in self.feature_names_in_
-            for part in self.parts
-        ]
-        return np.stack(made, axis=1)
+        seconds = [values.astype("datetime64[s]") for values in columns]
+        return np.stack([_datetime_part(times, part) for times in seconds for part in self.parts], axis=1)
 
     def get_feature_names_out(self, input_features: Any = None) -> np.ndarray:
         """Names such as `time_hour`, in the order of the columns of `transform`."""

@@ -18,6 +18,20 @@ def test_a_requirement_that_is_not_installed_is_named():
         pin(["no-such-package"])
 
 
+GUARDED = {
+    "measure": "accuracy",
+    "rows": 1234,
+    "alpha": 0.1,
+    "coverage": 0.876,
+    "answered": 0.98,
+    "model": 0.8,
+    "fallback": 0.7,
+    "both": 0.79,
+    "reasons": [{"reason": "uncertain", "action": "flag", "rows": 7, "model": 0.5, "fallback": None}],
+    "levels": [{"alpha": 0.3, "coverage": 0.7, "answered": 0.6, "model": 0.9, "fallback": 0.6, "both": 0.75}],
+}
+
+
 def test_the_report_shows_all_it_was_given_and_needs_no_other_file():
     rule = {"rule": "metric roc_auc", "passed": True, "value": 0.75, "limit": "0.6 or more", "why": "it is"}
     measured = {"roc_auc": {"challenger": 0.75, "low": 0.7, "high": None}}
@@ -27,6 +41,8 @@ def test_the_report_shows_all_it_was_given_and_needs_no_other_file():
         metrics={"roc_auc": 0.75, "dummy_roc_auc": 0.5},
         plots={"roc_curve": lambda: "<svg/>"},
         importance_plot="<svg/>",
+        guard_assessment=GUARDED,
+        guard_plot="<svg/>",
         data_versions={"a.parquet": "123abc"},
         contract=make_contract(),
         estimator={"class": "some.Class", "kwargs": {"note": "<script>"}},

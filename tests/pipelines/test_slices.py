@@ -14,11 +14,17 @@ from project.pipelines import data_prep, evaluation, feature_engineering, packag
 from project.pipelines.packaging.comparison import compare_models
 from project.pipelines.packaging.gate import Cost, judge
 
-from ..conftest import make_contract, make_table
+from ..conftest import GUARD, make_contract, make_table
 
 SETTINGS = {
     "features": {"max_codes": 20, "datetime_parts": ["hour", "weekday"]},
-    "evaluation": {"calibration_bins": 5, "importance_rows": 100, "importance_repeats": 1},
+    "evaluation": {
+        "calibration_bins": 5,
+        "importance_rows": 100,
+        "importance_repeats": 1,
+        "alphas": [0.1, 0.3],
+    },
+    "guard": GUARD,
     "packaging": {"requirements": ["scikit-learn"], "example_rows": 2},
     "evaluation.calibration_bins": 5,
     "trusted_types": [],
@@ -37,7 +43,9 @@ KINDS = {
 def catalog(request, tmp_path_factory):
     """What the pipelines of one kind of table leave behind."""
     task, time, estimator, metric = KINDS[request.param]
+    groups = "GroupMeans" if task == "regression" else "GroupRates"
     settings = SETTINGS | {
+        "fallback": {"class": f"project.fallback.{groups}", "kwargs": {"by": ["colour"]}},
         "table": make_contract(task, time),
         "split": BY_TIME if time else BY_SHARE,
         "gate": {
@@ -87,7 +95,7 @@ def test_every_row_of_the_test_table_is_predicted(catalog):
 
 
 def test_the_report_holds_every_plot(catalog):
-    assert catalog.load("report").count("<img") == len(catalog.load("plots")) + 1
+    assert catalog.load("report").count("<img") == len(catalog.load("plots")) + 2
 
 
 def test_the_gate_passes_the_first_version(catalog):
@@ -99,7 +107,8 @@ def test_the_gate_passes_the_first_version(catalog):
 def test_a_champion_that_is_the_same_model_scores_the_same(catalog):
     contract = catalog.load("params:table")
     packaged = PackagedModel.from_parts(
-        Contract.from_parameters(contract), catalog.load("preprocessor"), catalog.load("model")
+        Contract.from_parameters(contract),
+        *(catalog.load(name) for name in ("preprocessor", "model", "guard", "fallback")),
     )
     comparison = compare_models(
         SimpleNamespace(version="1", changes=[], predict=packaged.predict),

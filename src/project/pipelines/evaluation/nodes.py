@@ -3,7 +3,6 @@
 from typing import Any
 
 import pandas as pd
-from pydantic import Field
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.dummy import DummyClassifier, DummyRegressor
 from sklearn.inspection import permutation_importance
@@ -11,27 +10,25 @@ from sklearn.pipeline import make_pipeline
 
 from ... import plots
 from ...contract import Contract
+from ...guard import Guard
 from ...metrics import Metrics, Scored, measure
-from ...model import predict_scores, scores_to_answers
-from ...parameters import Section
-
-
-class Evaluation(Section):
-    """How the model is evaluated."""
-
-    calibration_bins: int = Field(ge=2)
-    importance_rows: int = Field(ge=1)
-    importance_repeats: int = Field(ge=1)
+from ...model import PackagedModel
+from ...transformers import LeanColumnTransformer
+from .settings import Evaluation
 
 
 def predict_test(
-    test_table: pd.DataFrame, preprocessor: TransformerMixin, model: BaseEstimator, contract: dict[str, Any]
+    test_table: pd.DataFrame,
+    preprocessor: LeanColumnTransformer,
+    model: BaseEstimator,
+    guard: Guard,
+    fallback: BaseEstimator,
+    contract: dict[str, Any],
 ) -> pd.DataFrame:
-    """The target of each test row beside its prediction and, for a classification, its probabilities."""
+    """The target of each test row beside what the packaged model will answer."""
     read = Contract.from_parameters(contract)
-    scores = predict_scores(read, preprocessor, model, test_table)
-    answers = scores_to_answers(scores, getattr(model, "classes_", None), test_table.index)
-    return pd.concat([test_table[[read.target]], answers], axis=1)
+    packaged = PackagedModel.from_parts(read, preprocessor, model, guard, fallback)
+    return pd.concat([test_table[[read.target]], packaged.predict(test_table)], axis=1)
 
 
 def measure_metrics(
@@ -40,10 +37,11 @@ def measure_metrics(
     contract: dict[str, Any],
     evaluation: dict[str, Any],
 ) -> tuple[Metrics, dict[str, dict[str, float]]]:
-    """Metrics of the model, and of a dummy that knows only the training target's distribution.
+    """Metrics of the answers, and of a dummy that knows only the training target's distribution.
 
     Returns:
-        The metrics by name, the dummy's under `dummy_<name>`; and the same as MLflow takes them.
+        The metrics by name, with `fallback_share`, the share of rows that the model did not answer, and the
+        dummy's under `dummy_<name>`; and the same as MLflow takes them.
     """
     read = Contract.from_parameters(contract)
     bins = Evaluation.read("evaluation", evaluation).calibration_bins
@@ -55,6 +53,7 @@ def measure_metrics(
         knows_rates = DummyClassifier(strategy="prior").fit(train_target, train_target)
         guesses = knows_rates.predict_proba(scored.truth)
     model, dummy = measure(scored, bins), measure(scored._replace(scores=guesses), bins)
+    model["fallback_share"] = float(test_predictions["source"].eq("fallback").mean())
     metrics = model | {f"dummy_{name}": value for name, value in dummy.items()}
     return metrics, {name: {"value": value, "step": 0} for name, value in metrics.items()}
 

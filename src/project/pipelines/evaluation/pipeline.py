@@ -2,16 +2,17 @@
 
 from kedro.pipeline import Pipeline, node
 
+from .guarding import assess_guard
 from .nodes import measure_metrics, plot_importance, plot_predictions, predict_test
 
 
 def create_pipeline() -> Pipeline:
-    """`model`, `preprocessor` and `test_table` in; metrics and plots out."""
+    """The fitted objects and `test_table` in; metrics, the guard's worth and plots out."""
     return Pipeline(
         [
             node(
                 predict_test,
-                inputs=["test_table", "preprocessor", "model", "params:table"],
+                inputs=["test_table", "preprocessor", "model", "guard", "fallback", "params:table"],
                 outputs="test_predictions",
                 name="predict_test",
             ),
@@ -20,6 +21,22 @@ def create_pipeline() -> Pipeline:
                 inputs=["test_predictions", "train_table", "params:table", "params:evaluation"],
                 outputs=["metrics", "run_metrics"],
                 name="measure_metrics",
+            ),
+            node(
+                assess_guard,
+                inputs=[
+                    "test_table",
+                    "calibration_table",
+                    "test_predictions",
+                    "preprocessor",
+                    "model",
+                    "fallback",
+                    "guard",
+                    "params:table",
+                    "params:evaluation",
+                ],
+                outputs=["guard_assessment", "guard_plot"],
+                name="assess_guard",
             ),
             node(
                 plot_predictions,

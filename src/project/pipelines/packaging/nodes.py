@@ -7,12 +7,14 @@ from typing import Any
 
 import pandas as pd
 from pydantic import Field
-from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.base import BaseEstimator
 
 from ...contract import Contract
+from ...guard import Guard
 from ...model import PackagedModel
 from ...parameters import ParameterError, Section
 from ...registry import Package
+from ...transformers import LeanColumnTransformer
 from .gate import Cost
 
 _TIMED_ROWS = 30
@@ -26,8 +28,10 @@ class Packaging(Section):
 
 
 def measure_cost(
-    preprocessor: TransformerMixin,
+    preprocessor: LeanColumnTransformer,
     model: BaseEstimator,
+    guard: Guard,
+    fallback: BaseEstimator,
     model_sizes: dict[str, int],
     test_table: pd.DataFrame,
     contract: dict[str, Any],
@@ -37,7 +41,7 @@ def measure_cost(
     The time is the median over some rows, after one to warm up.
     """
     read = Contract.from_parameters(contract)
-    packaged = PackagedModel.from_parts(read, preprocessor, model)
+    packaged = PackagedModel.from_parts(read, preprocessor, model, guard, fallback)
     seconds = []
     for position in range(_TIMED_ROWS + 1):
         row = test_table.iloc[[position % len(test_table)]]
@@ -48,8 +52,10 @@ def measure_cost(
 
 
 def package_model(
-    preprocessor: TransformerMixin,
+    preprocessor: LeanColumnTransformer,
     model: BaseEstimator,
+    guard: Guard,
+    fallback: BaseEstimator,
     test_table: pd.DataFrame,
     gate: dict[str, Any],
     report: str,
@@ -63,11 +69,11 @@ def package_model(
     """
     read = Contract.from_parameters(contract)
     settings = Packaging.read("packaging", packaging)
-    packaged = PackagedModel.from_parts(read, preprocessor, model)
-    example = read.select(test_table).head(settings.example_rows)
-    broken = packaged.predict(example)["source"].ne("model")
-    if broken.any():
-        raise ValueError(f"the packaged model refuses {broken.sum()} rows of its own test table")
+    packaged = PackagedModel.from_parts(read, preprocessor, model, guard, fallback)
+    answered = packaged.predict(test_table)["source"].eq("model").to_numpy()
+    if not answered.any():
+        raise ValueError("the guard leaves no row of the test table to the model: see guard in conf/")
+    example = read.select(test_table)[answered].head(settings.example_rows)
     return Package(
         name=read.name,
         signature=packaged.signature(),

@@ -20,6 +20,8 @@ def write_report(
     metrics: Metrics,
     plots: dict[str, Callable[[], str]],
     importance_plot: str,
+    guard_assessment: dict[str, Any],
+    guard_plot: str,
     data_versions: dict[str, str],
     contract: dict[str, Any],
     **parameters: Any,
@@ -32,6 +34,8 @@ def write_report(
         metrics: of the model, and of the dummy under `dummy_<name>`.
         plots: by name, what loads the SVG text (as Kedro hands out a partitioned dataset).
         importance_plot: SVG text.
+        guard_assessment: as `assess_guard` gives it.
+        guard_plot: SVG text.
         data_versions: md5 by file name.
         contract: `params:table`.
         parameters: further sections of the parameters by name.
@@ -41,6 +45,7 @@ def write_report(
         loader=FileSystemLoader(Path(__file__).parent), autoescape=True, trim_blocks=True, lstrip_blocks=True
     )
     environment.filters["fixed"] = lambda value: "" if value is None else f"{value:.4f}"
+    environment.filters["percent"] = lambda value: "" if value is None else f"{value:.1%}"
     environment.filters["signed"] = lambda value: "" if value is None else f"{value:+.4f}"
     drawn = {name: load() for name, load in plots.items()} | {"permutation_importance": importance_plot}
     return environment.get_template("report.html.j2").render(
@@ -52,6 +57,8 @@ def write_report(
         slices=sorted(comparison.slices, key=lambda part: (part.gain or 0, part.challenger or 0)),
         failed=[rule["rule"] for rule in gate["rules"] if not rule["passed"]],
         calibration=_data_uri(comparison.calibration),
+        guard=guard_assessment,
+        guard_plot=_data_uri(guard_plot),
         dummy={
             name.removeprefix(_DUMMY): value for name, value in metrics.items() if name.startswith(_DUMMY)
         },

@@ -1,0 +1,13 @@
+"""What an estimator says of rows, in one form for every task."""
+
+from typing import Any
+
+import numpy as np
+from sklearn.base import BaseEstimator
+
+
+def score(estimator: BaseEstimator, rows: Any) -> np.ndarray:
+    """Probabilities of shape (n_rows, n_classes) in the order of the classes; of a regression (n_rows, 1)."""
+    if hasattr(estimator, "predict_proba"):
+        return estimator.predict_proba(rows)
+    return estimator.predict(rows).reshape(-1, 1)
