@@ -1,16 +1,20 @@
 """The champion as it was registered: its stored objects, and the code that was archived with them."""
 
+import json
 import logging
+import pickle
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from tempfile import TemporaryFile
-from typing import Any, NamedTuple
+from threading import Lock
+from typing import Any, NamedTuple, Protocol
 
 import mlflow
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 from kedro.io import AbstractDataset, DatasetError
@@ -24,6 +28,7 @@ from . import lineage
 from .aliases import CHAMPION, holder
 from .contract import ContractError
 from .modules import PACKAGE, closure
+from .rows import Values
 
 logger = logging.getLogger(__name__)
 
@@ -35,6 +40,16 @@ class Change(NamedTuple):
     name: str
     before: str
     after: str
+
+
+class Answering(Protocol):
+    """A model that is loaded, in this process or in one of its own."""
+
+    def predict(self, model_input: pd.DataFrame, params: dict[str, Any] | None = None) -> pd.DataFrame:
+        """Answer a table of raw rows, as `PackagedModel.predict` does."""
+
+    def answer(self, columns: Mapping[str, Values], n_rows: int, explain: bool) -> dict[str, np.ndarray]:
+        """Answer columns of raw rows, as `PackagedModel.answer` does."""
 
 
 class Champion:
@@ -63,11 +78,16 @@ class Champion:
             raise DatasetError(
                 f"the files of {self.name} version {self.version} can't be read: {error}"
             ) from error
-        if _code_is_current(folder):
-            model = mlflow.pyfunc.load_model(str(folder)).unwrap_python_model()
-            return model.predict
-        logger.info("version %s answers with the code that is archived with it", self.version)
-        return _Worker(folder).predict
+        return load_model(folder).predict
+
+
+def load_model(folder: Path) -> Answering:
+    """Load the model of a folder, with the code that is archived in it where the code at hand differs."""
+    if not _code_is_current(folder):
+        logger.info("the model answers with the code that is archived with it")
+        return _Worker(folder)
+    model: Answering = mlflow.pyfunc.load_model(str(folder)).unwrap_python_model()
+    return model
 
 
 class ChampionDataset(AbstractDataset[Any, "Champion | None"]):
@@ -131,12 +151,19 @@ def _compare(kind: str, before: dict[str, str], after: dict[str, str]) -> list[C
 def _code_is_current(model: Path) -> bool:
     """Whether the archived code that answers is, byte for byte, the code at hand."""
     archived = model / "code" / PACKAGE.name
-    answering = closure([PACKAGE / "model.py"])
     return all(
-        (archived / path.relative_to(PACKAGE)).is_file()
-        and (archived / path.relative_to(PACKAGE)).read_bytes() == path.read_bytes()
-        for path in answering
+        (archived / path).is_file() and (archived / path).read_bytes() == code
+        for path, code in answering_code().items()
     )
+
+
+@cache
+def answering_code() -> dict[Path, bytes]:
+    """The code at hand that answers, by its path in the package.
+
+    Read once: a process that runs on goes on with it, whatever becomes of the files.
+    """
+    return {path.relative_to(PACKAGE): path.read_bytes() for path in closure([PACKAGE / "model.py"])}
 
 
 class _Worker:
@@ -144,6 +171,7 @@ class _Worker:
 
     def __init__(self, model: Path) -> None:
         script = PACKAGE / "worker.py"
+        self._lock = Lock()
         self._complaints = TemporaryFile()  # noqa: SIM115  # not a pipe, which blocks when it is full
         self._process = subprocess.Popen(
             [sys.executable, "-P", str(script), str(model)],
@@ -152,28 +180,35 @@ class _Worker:
             stderr=self._complaints,
         )
 
-    def predict(self, rows: pd.DataFrame) -> pd.DataFrame:
+    def predict(self, model_input: pd.DataFrame, params: dict[str, Any] | None = None) -> pd.DataFrame:
         """Answer rows. Raises ContractError with what the model said of them."""
         assert self._process.stdin is not None and self._process.stdout is not None
-        table = pa.Table.from_pandas(rows)
-        sink = pa.BufferOutputStream()
-        with pa.ipc.new_stream(sink, table.schema) as writer:
-            writer.write_table(table)
-        question = bytes(sink.getvalue())
-        with suppress(BrokenPipeError):  # then there is no answer either
-            self._process.stdin.write(len(question).to_bytes(8) + question)
-            self._process.stdin.flush()
-        header = self._process.stdout.read(8)
-        if len(header) < 8:
+        # pickled, not as an Arrow table: raw rows may hold values of several types in one column
+        question = pickle.dumps((model_input, params))
+        with self._lock:
+            with suppress(BrokenPipeError):  # then there is no answer either
+                self._process.stdin.write(len(question).to_bytes(8) + question)
+                self._process.stdin.flush()
+            header = self._process.stdout.read(8)
+            answer = self._process.stdout.read(int.from_bytes(header)) if len(header) == 8 else b""
+        if not answer:
             self._complaints.seek(0)
             said = self._complaints.read().decode(errors="replace").strip()
             raise RuntimeError(f"the model's process ended: {said.rpartition(chr(10))[2]}")
-        answer = self._process.stdout.read(int.from_bytes(header))
         if answer[:1] != b"\x00":
             raise ContractError(answer[1:].decode())
         answers = pa.ipc.open_stream(answer[1:]).read_pandas()
         answers["reasons"] = pd.Series(map(tuple, answers["reasons"]), index=answers.index, dtype=object)
+        if "explanation" in answers:
+            told = [json.loads(text) for text in answers["explanation"]]
+            answers["explanation"] = pd.Series(told, index=answers.index, dtype=object)
         return answers
+
+    def answer(self, columns: Mapping[str, Values], n_rows: int, explain: bool) -> dict[str, np.ndarray]:
+        """Answer columns of rows, as `PackagedModel.answer` does."""
+        frame = pd.DataFrame(dict(columns), index=range(n_rows))
+        answers = self.predict(frame, {"explain": True} if explain else None)
+        return {str(name): answers[name].to_numpy() for name in answers}
 
     def __del__(self) -> None:
         """End the process with the object."""

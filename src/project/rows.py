@@ -1,23 +1,35 @@
 """Check raw rows against the contract one by one, so that a bad row never fails the rows beside it."""
 
 import datetime as dt
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from numbers import Real
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from pandas.api.extensions import ExtensionArray
 
 from .contract import Column, ColumnType, Contract, ContractError
 from .findings import Findings
 
+Values = np.ndarray | ExtensionArray
 
-def check_rows(contract: Contract, frame: pd.DataFrame, findings: Findings) -> dict[str, np.ndarray]:
+
+def columns_of(frame: pd.DataFrame) -> dict[str, Values]:
+    """The columns of a table by name, as they are. Of two with one name the first counts."""
+    columns = reversed(list(frame.items()))
+    return {
+        str(name): column.to_numpy() if isinstance(column.dtype, np.dtype) else column.array
+        for name, column in columns
+    }
+
+
+def check_rows(contract: Contract, rows: Mapping[str, Values], findings: Findings) -> dict[str, np.ndarray]:
     """Bring rows into the contract's columns, order and types, and find what is wrong with each.
 
     Args:
         contract: the contract.
-        frame: raw rows; columns that the contract does not name are ignored.
+        rows: raw columns by name; those that the contract does not name are ignored.
         findings: gets what breaks the contract, under `missing`, `wrong_type` and `out_of_range`.
 
     Returns:
@@ -25,20 +37,20 @@ def check_rows(contract: Contract, frame: pd.DataFrame, findings: Findings) -> d
         as objects. A value of a wrong type becomes missing: NaN, NaT or None.
 
     Raises:
-        ContractError: columns of the contract are missing from `frame`; the message names them.
+        ContractError: columns of the contract are missing; the message names them.
     """
-    absent = [name for name in contract.columns if name not in frame.columns]
+    absent = [name for name in contract.columns if name not in rows]
     if absent:
         raise ContractError(
             f"missing columns: {', '.join(absent)}; expected are {', '.join(contract.columns)}"
         )
     clean: dict[str, np.ndarray] = {}
     for name, column in contract.columns.items():
-        raw = frame[name]
+        raw = rows[name]
         values, wrong = _CONVERTERS[column.type](raw)
         clean[name] = values
         if wrong is not None and wrong.any():
-            findings.add("wrong_type", wrong, name, raw.to_numpy(dtype=object))
+            findings.add("wrong_type", wrong, name, np.asarray(raw, dtype=object))
         for code, is_bad, shown in _faults(column, values):
             findings.add(code, is_bad if wrong is None else is_bad & ~wrong, name, shown)
     return clean
@@ -57,26 +69,28 @@ def _faults(column: Column, values: np.ndarray) -> Iterator[tuple[str, np.ndarra
 Converted = tuple[np.ndarray, np.ndarray | None]  # the values, and which were of a wrong type, if any can be
 
 
-def _to_numbers(raw: pd.Series) -> Converted:
+def _to_numbers(raw: Values) -> Converted:
     if raw.dtype.kind in "iuf":
+        if isinstance(raw, np.ndarray):
+            return raw.astype(np.float64), None
         return raw.to_numpy(dtype=np.float64, na_value=np.nan), None
     return _one_by_one(raw, _parse_number, np.dtype(np.float64))
 
 
-def _to_text(raw: pd.Series) -> Converted:
-    if isinstance(raw.dtype, pd.StringDtype):
-        return raw.to_numpy(dtype=object, na_value=None), None  # type: ignore[call-overload]  # None is allowed
+def _to_text(raw: Values) -> Converted:
+    if isinstance(raw, ExtensionArray) and isinstance(raw.dtype, pd.StringDtype):
+        return raw.to_numpy(dtype=object, na_value=None), None  # type: ignore[arg-type]  # None is allowed
     return _one_by_one(raw, lambda value: value if isinstance(value, str) else None, np.dtype(object))
 
 
-def _to_datetimes(raw: pd.Series) -> Converted:
-    if raw.dtype.kind == "M" and not isinstance(raw.dtype, pd.DatetimeTZDtype):
-        return raw.to_numpy(), None
-    return _one_by_one(raw, _parse_datetime, np.dtype("datetime64[us]"))
+def _to_datetimes(raw: Values) -> Converted:
+    if isinstance(raw, np.ndarray) and raw.dtype.kind == "M":
+        return raw, None
+    return _one_by_one(raw, parse_datetime, np.dtype("datetime64[us]"))
 
 
-def _one_by_one(raw: pd.Series, parse: Callable[[Any], Any], dtype: np.dtype) -> Converted:
-    given = raw.to_numpy(dtype=object)
+def _one_by_one(raw: Values, parse: Callable[[Any], Any], dtype: np.dtype) -> Converted:
+    given = np.asarray(raw, dtype=object)
     parsed = [parse(value) for value in given]
     lost = np.fromiter((value is None for value in parsed), dtype=bool, count=len(parsed))
     return np.array(parsed, dtype=dtype), lost & ~pd.isna(given)
@@ -91,7 +105,7 @@ def _parse_number(value: Any) -> float | None:
         return None
 
 
-def _parse_datetime(value: Any) -> np.datetime64 | None:
+def parse_datetime(value: Any) -> np.datetime64 | None:
     """A point in time from a date-time or ISO 8601 text; None for anything else or one with a time zone."""
     if isinstance(value, np.datetime64):
         return value
@@ -105,7 +119,7 @@ def _parse_datetime(value: Any) -> np.datetime64 | None:
     return None
 
 
-_CONVERTERS: dict[ColumnType, Callable[[pd.Series], Converted]] = {
+_CONVERTERS: dict[ColumnType, Callable[[Values], Converted]] = {
     "category": _to_text,
     "number": _to_numbers,
     "datetime": _to_datetimes,

@@ -1,0 +1,1 @@
+"""The HTTP service: the packaged model behind FastAPI, and the log of its predictions."""

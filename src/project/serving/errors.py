@@ -1,0 +1,27 @@
+"""What a client is told when a request can't be answered: a code, the field, and what was expected of it."""
+
+from typing import Any
+
+
+class RequestError(Exception):
+    """A request that is refused.
+
+    Args:
+        status: of HTTP.
+        code: for machines.
+        message: for people; it names nothing of this machine.
+        field: where in the request.
+        expected: what it should have been.
+    """
+
+    def __init__(
+        self, status: int, code: str, message: str, field: str | None = None, expected: Any = None
+    ) -> None:
+        super().__init__(message)
+        self.status, self.code = status, code
+        self.field, self.expected = field, expected
+
+    def body(self) -> dict[str, Any]:
+        """The JSON that is sent."""
+        told = {"code": self.code, "message": str(self), "field": self.field, "expected": self.expected}
+        return {"error": {name: value for name, value in told.items() if value is not None}}

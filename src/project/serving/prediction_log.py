@@ -1,0 +1,194 @@
+"""The prediction log: what was asked, what was answered and by which version, and what came of it.
+
+In any database that SQLAlchemy knows; tried with SQLite and PostgreSQL. A row is one prediction. Values that
+depend on the contract are JSON text, so that a log outlives many contracts.
+"""
+
+import json
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import sqlalchemy as sa
+from kedro.io import AbstractDataset, DatasetError
+from sqlalchemy.dialects import postgresql, sqlite
+
+_METADATA = sa.MetaData()
+PREDICTIONS = sa.Table(
+    "predictions",
+    _METADATA,
+    sa.Column("id", sa.String(64), primary_key=True),
+    sa.Column("time", sa.DateTime, nullable=False, index=True),  # UTC
+    sa.Column("model", sa.String(255), nullable=False),
+    sa.Column("version", sa.String(32), nullable=False),
+    sa.Column("key", sa.Text, index=True),  # tells the case apart, for outcomes that come without an id
+    sa.Column("input", sa.Text, nullable=False),
+    sa.Column("prediction", sa.Text, nullable=False),
+    sa.Column("numbers", sa.Text, nullable=False),  # probability_<class>, or lower and upper
+    sa.Column("source", sa.String(16), nullable=False),
+    sa.Column("reasons", sa.Text, nullable=False),
+    sa.Column("latency_ms", sa.Float, nullable=False),
+)
+OUTCOMES = sa.Table(
+    "outcomes",
+    _METADATA,
+    sa.Column("reference", sa.Text, primary_key=True),  # `id:…` or `key:…`
+    sa.Column("time", sa.DateTime, nullable=False),  # UTC
+    sa.Column("outcome", sa.Text, nullable=False),
+)
+_AT_ONCE = 500  # parameters of a statement are limited
+_INSERTS: dict[str, Any] = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
+
+
+class PredictionLog:
+    """A prediction log that is open for writing and reading.
+
+    Args:
+        url: of the database, as SQLAlchemy takes it. The tables are made where there are none.
+
+    Raises:
+        DatasetError: it can't be opened.
+    """
+
+    def __init__(self, url: str) -> None:
+        try:
+            self._engine = _connect(url)
+            _METADATA.create_all(self._engine)
+        except (sa.exc.SQLAlchemyError, ImportError, OSError) as error:
+            raise DatasetError(f"the prediction log can't be opened: {error}") from error
+
+    def append(self, rows: Sequence[dict[str, Any]]) -> None:
+        """Store predictions, all or none. Each is a dict of the columns of `PREDICTIONS`."""
+        with self._engine.begin() as connection:
+            connection.execute(PREDICTIONS.insert(), rows)
+
+    def add_outcomes(self, outcomes: Iterable[dict[str, Any]]) -> int:
+        """Store outcomes, all or none; one that is known already is replaced.
+
+        Args:
+            outcomes: dicts of the columns of `OUTCOMES`.
+
+        Returns:
+            How many of them have no prediction yet.
+        """
+        latest = list({outcome["reference"]: outcome for outcome in outcomes}.values())
+        missing = 0
+        with self._engine.begin() as connection:
+            for first in range(0, len(latest), _AT_ONCE):
+                part = latest[first : first + _AT_ONCE]
+                insert = _INSERTS[self._engine.dialect.name](OUTCOMES).values(part)
+                replaced = {name: insert.excluded[name] for name in ("time", "outcome")}
+                connection.execute(insert.on_conflict_do_update(index_elements=["reference"], set_=replaced))
+                missing += len(part) - self._count_known(connection, [row["reference"] for row in part])
+        return missing
+
+    def _count_known(self, connection: sa.Connection, references: list[str]) -> int:
+        known = 0
+        for kind, column in (("id:", PREDICTIONS.c.id), ("key:", PREDICTIONS.c.key)):
+            values = [text.removeprefix(kind) for text in references if text.startswith(kind)]
+            if values:
+                query = sa.select(sa.func.count(sa.distinct(column))).where(column.in_(values))
+                known += connection.execute(query).scalar_one()
+        return known
+
+    def read(self, since: datetime | None = None, until: datetime | None = None) -> pd.DataFrame:
+        """Predictions in the order of time, each with its outcome where there is one.
+
+        Args:
+            since: from this point in time (UTC), inclusive.
+            until: to this one, exclusive.
+
+        Returns:
+            The columns of the log and `outcome`, those of the JSON texts taken apart: what was asked stands
+            under `input.<column>`.
+        """
+        by_id, by_key = OUTCOMES.alias("by_id"), OUTCOMES.alias("by_key")
+        joined = PREDICTIONS.outerjoin(by_id, by_id.c.reference == "id:" + PREDICTIONS.c.id)
+        joined = joined.outerjoin(by_key, by_key.c.reference == "key:" + PREDICTIONS.c.key)
+        outcome = sa.func.coalesce(by_id.c.outcome, by_key.c.outcome).label("outcome")
+        query = sa.select(PREDICTIONS, outcome).select_from(joined).order_by(PREDICTIONS.c.id)
+        if since is not None:
+            query = query.where(PREDICTIONS.c.time >= since)
+        if until is not None:
+            query = query.where(PREDICTIONS.c.time < until)
+        with self._engine.connect() as connection:
+            return _take_apart(pd.read_sql(query, connection))
+
+    def close(self) -> None:
+        """Let go of the database."""
+        self._engine.dispose()
+
+
+class PredictionLogDataset(AbstractDataset[Any, pd.DataFrame]):
+    """The prediction log as a table: what `PredictionLog.read` gives.
+
+    Args:
+        url: of the database; None where the log is off.
+        metadata: anything; Kedro ignores it.
+    """
+
+    def __init__(self, url: str | None, metadata: dict[str, Any] | None = None) -> None:
+        self._url = url
+        self.metadata = metadata
+
+    def load(self) -> pd.DataFrame:
+        """All predictions, with their outcomes."""
+        if self._url is None:
+            raise DatasetError("there is no prediction log: serving.log in conf/ is off")
+        log = PredictionLog(self._url)
+        try:
+            return log.read()
+        finally:
+            log.close()
+
+    def save(self, data: Any) -> None:
+        """Refuse: the service writes it."""
+        raise DatasetError("the prediction log is written by `kedro serve`")
+
+    def _describe(self) -> dict[str, Any]:
+        return {"url": self._url and sa.make_url(self._url).render_as_string(hide_password=True)}
+
+
+def _connect(url: str) -> sa.Engine:
+    address = sa.make_url(url)
+    if address.get_backend_name() not in _INSERTS:
+        raise DatasetError(
+            f"the prediction log can't be in {address.get_backend_name()}: {', '.join(_INSERTS)}"
+        )
+    if address.get_backend_name() != "sqlite":
+        return sa.create_engine(address, pool_pre_ping=True)
+    if address.database:
+        Path(address.database).parent.mkdir(parents=True, exist_ok=True)
+    engine = sa.create_engine(address, connect_args={"timeout": 30})
+
+    @sa.event.listens_for(engine, "connect")
+    def _set_up(connection: Any, record: Any) -> None:
+        # Readers and a writer don't wait for each other. A commit outlives the end of the process; only with
+        # the power may the last ones be lost.
+        connection.execute("PRAGMA journal_mode=WAL")
+        connection.execute("PRAGMA synchronous=NORMAL")
+
+    return engine
+
+
+def _take_apart(rows: pd.DataFrame) -> pd.DataFrame:
+    def parsed(name: str) -> list[Any]:
+        return [None if text is None or text != text else json.loads(text) for text in rows[name]]
+
+    inputs = pd.DataFrame(parsed("input"), index=rows.index).add_prefix("input.")
+    numbers = pd.DataFrame(parsed("numbers"), index=rows.index)
+    rows = rows.drop(columns=["input", "numbers"])
+    return pd.concat(
+        [
+            rows.assign(
+                prediction=pd.Series(parsed("prediction"), index=rows.index),
+                reasons=pd.Series(parsed("reasons"), index=rows.index, dtype=object),
+                outcome=pd.Series(parsed("outcome"), index=rows.index),
+            ),
+            numbers,
+            inputs,
+        ],
+        axis=1,
+    )
