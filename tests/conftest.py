@@ -136,3 +136,7 @@ def run_kedro(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]
     return subprocess.run(
         [kedro, *arguments], cwd=folder, env=environment, capture_output=True, text=True, check=False
     )
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--mutations", type=int, default=600, help="requests of the test of mutated ones")

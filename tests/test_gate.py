@@ -11,6 +11,7 @@ from project.pipelines.packaging.gate import Cost, judge
 from project.pipelines.packaging.report import write_report
 
 from .conftest import make_contract, make_table
+from .pipelines.test_packaging import GUARDED
 
 CHEAP = Cost(latency_ms=10, size_mb=1)
 GATE = {
@@ -113,6 +114,8 @@ def test_a_slice_that_loses_is_named_though_the_whole_gains(table):
         comparison,
         metrics | dict.fromkeys([f"dummy_{name}" for name in metrics], 0.5),
         {},
+        "<svg/>",
+        GUARDED,
         "<svg/>",
         {},
         make_contract(),

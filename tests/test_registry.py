@@ -8,57 +8,28 @@ import pytest
 from kedro.io import DatasetError
 from mlflow.tracking import MlflowClient
 
-from project import serialization
 from project.aliases import PromotionError, holder, rollback
-from project.champion import ChampionDataset
+from project.champion import ChampionDataset, load_model
 from project.contract import ContractError
 from project.lineage import content_md5
-from project.registry import Package, RegisteredModelDataset
+from project.rows import columns_of
 
-from .conftest import make_contract, make_table
-from .test_model import fit_packaged
-
-TREES = ["sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor"]
-FOLDS = ["sklearn.model_selection._split.StratifiedKFold"]
+from . import registering
+from .conftest import fit_packaged, make_table
+from .registering import make_registry, package, verdict
 
 
 @pytest.fixture
 def registry(tmp_path, monkeypatch):
     """A registry in a SQLite file of its own, with the stored objects of a small model beside it."""
     monkeypatch.chdir(tmp_path)
-    mlflow.set_tracking_uri(f"sqlite:///{tmp_path}/mlflow.db")
-    mlflow.set_experiment("test")
     model = fit_packaged("binary")
-    serialization.dump(model.preprocessor, tmp_path / "preprocessor.skops", FOLDS)
-    serialization.dump(model.estimator, tmp_path / "model.skops", TREES)
-    (tmp_path / "requirements.lock").write_text("pinned")
-    stored = {name: str(tmp_path / f"{name}.skops") for name in ("preprocessor", "model")}
-    lock, receipt = str(tmp_path / "requirements.lock"), str(tmp_path / "registered.json")
-    yield RegisteredModelDataset(receipt, stored, lock), model
+    yield make_registry(tmp_path, model), model
     mlflow.end_run()
 
 
-def verdict(champion=None, failed=(), promote="auto"):
-    rules = [{"rule": name, "passed": False} for name in failed]
-    said = "refused" if failed else "passed"
-    return {"verdict": said, "rules": rules, "champion": champion, "promote": promote}
-
-
-def package(model, gate=None):
-    return Package(
-        name="small",
-        signature=model.signature(),
-        input_example=make_table(3)[model.contract.features],
-        contract={"table": make_contract(), "trusted_types": TREES + FOLDS},
-        requirements=["scikit-learn"],
-        gate=gate or verdict(),
-    )
-
-
 def register(registry, gate=None):
-    dataset, model = registry
-    with mlflow.start_run():
-        dataset.save(package(model, gate))
+    registering.register(*registry, gate)
 
 
 def deployed():
@@ -141,7 +112,7 @@ def test_the_champion_answers_with_its_own_code_where_that_has_changed(registry)
     register(registry)
     (archived,) = Path.cwd().rglob("code/project/model.py")
     archived.write_text(
-        archived.read_text().replace('answers["source"] = ', 'answers["source"] = "of old"  # ')
+        archived.read_text().replace("np.where(fell_back, _FALLBACK, _MODEL)", 'np.full(n_rows, "of old")')
     )
     live = make_table(40, seed=1)
     live.loc[3, "size"] = -1.0
@@ -152,6 +123,12 @@ def test_the_champion_answers_with_its_own_code_where_that_has_changed(registry)
     pd.testing.assert_frame_equal(answers.drop(columns="source"), expected.drop(columns="source"))
     with pytest.raises(ContractError, match="missing columns: size"):
         loaded.predict(live.drop(columns="size"))
+    mixed = columns_of(live.astype(object).assign(size=[[1], *live["size"].tolist()[1:]]))
+    served = load_model(next(Path.cwd().rglob("MLmodel")).parent).answer(mixed, len(live), explain=True)
+    ours = model.answer(mixed, len(live), explain=True)
+    assert served["source"].tolist() == ["of old"] * len(live)
+    assert served["reasons"].tolist() == ours["reasons"].tolist()
+    assert served["explanation"].tolist() == ours["explanation"].tolist()
 
 
 def test_a_champion_whose_files_are_gone_says_so(registry):

@@ -22,6 +22,8 @@ from mlflow.artifacts import download_artifacts
 from mlflow.entities import Run
 from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException
+from mlflow.models import Model
+from mlflow.pyfunc import PythonModelContext
 from mlflow.tracking import MlflowClient
 
 from . import lineage
@@ -86,7 +88,14 @@ def load_model(folder: Path) -> Answering:
     if not _code_is_current(folder):
         logger.info("the model answers with the code that is archived with it")
         return _Worker(folder)
-    model: Answering = mlflow.pyfunc.load_model(str(folder)).unwrap_python_model()
+    # Not through MLflow's loader, which looks through all installed packages first.
+    from .model import PackagedModel  # only where a model is loaded: it brings scikit-learn
+
+    stored = Model.load(str(folder)).flavors["python_function"]["artifacts"]
+    model = PackagedModel()
+    model.load_context(
+        PythonModelContext({name: str(folder / file["path"]) for name, file in stored.items()}, {})
+    )
     return model
 
 

@@ -8,6 +8,7 @@ from typing import Any
 from fastapi import FastAPI, Request, Response
 from fastapi.concurrency import run_in_threadpool
 from fastapi.openapi.utils import get_openapi
+from fastapi.responses import JSONResponse, PlainTextResponse
 from fastapi_offline import FastAPIOffline
 from starlette.exceptions import HTTPException
 
@@ -16,7 +17,7 @@ from .batching import Answers, Batcher
 from .deployment import Deployment
 from .errors import RequestError
 from .measures import Measures
-from .middleware import Around, error_response, json_response
+from .middleware import OPEN, Around, error_response, json_response
 from .outcomes import read_outcomes
 from .parsing import Rows, parse_json, rows_from_invocation, rows_from_records
 from .prediction_log import PredictionLog
@@ -55,19 +56,20 @@ def create_app(settings: Serving, deployment: Deployment, api_key: str | None) -
         if log is not None:
             log.close()
 
-    name = deployment.current.identity.model
+    name, most = deployment.current.identity.model, int(settings.limits.body_mb * 1e6)
     app = FastAPIOffline(
         title=name,
         lifespan=lifespan,
         redoc_url=None,
-        max_body_size=int(settings.limits.body_mb * 1e6),
         telemetry={"tracing": False, "metrics": False, "logs": False},
     )
     doors = _Doors(settings, deployment, batcher, measures, log, keys)
     for path in ("/health", "/ready", "/version", "/metrics"):
-        app.get(path, responses={401: _ERRORS[401]} if path not in ("/health", "/ready") else {})(
-            getattr(doors, path[1:])
-        )
+        app.get(
+            path,
+            responses={} if path in OPEN else {401: _ERRORS[401]},
+            response_class=PlainTextResponse if path == "/metrics" else JSONResponse,
+        )(getattr(doors, path[1:]))
     app.post("/predict", responses=_ERRORS)(doors.predict)
     app.post("/invocations", responses=_ERRORS)(doors.invocations)
     if log is not None:
@@ -86,7 +88,7 @@ def create_app(settings: Serving, deployment: Deployment, api_key: str | None) -
 
     app.openapi = openapi  # type: ignore[method-assign]  # as FastAPI's documentation has it
     paths = {route.path for route in app.routes if hasattr(route, "path")}
-    app.add_middleware(Around, measures=measures, api_key=api_key, paths=paths)
+    app.add_middleware(Around, measures=measures, api_key=api_key, most=most, paths=paths)
     return app
 
 

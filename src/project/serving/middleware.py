@@ -1,10 +1,9 @@
-"""Around every request: its time, its key, and JSON for what goes wrong.
+"""Around every request: its time, its key, its size, and JSON for what goes wrong.
 
 Plain ASGI, since FastAPI's middleware of functions costs more than the rest of a request.
 """
 
 import hmac
-import logging
 import time
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
@@ -15,8 +14,6 @@ from fastapi import Response
 from .errors import RequestError
 from .measures import Measures
 
-logger = logging.getLogger(__name__)
-
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
@@ -26,18 +23,20 @@ OPEN = ("/health", "/ready")  # paths that need no key: those that probes ask
 
 
 class Around:
-    """Counts requests, and lets only those pass that carry the key.
+    """Counts requests, and lets only those pass that carry the key and are not too large.
 
     Args:
         app: what answers.
         measures: what counts.
         api_key: the key; None lets all pass.
+        most: bytes that a body may have.
         paths: those that are counted by name.
     """
 
-    def __init__(self, app: App, measures: Measures, api_key: str | None, paths: set[str]) -> None:
-        self._app, self._measures = app, measures
-        self._key, self._paths = api_key, paths
+    def __init__(self, app: App, measures: Measures, api_key: str | None, most: int, paths: set[str]) -> None:
+        self._app, self._measures, self._most = app, measures, most
+        self._key = None if api_key is None else f"Bearer {api_key}".encode()
+        self._paths = paths
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         """Handle one request."""
@@ -53,22 +52,34 @@ class Around:
                 status = message["status"]
             await send(message)
 
+        read = 0
+
+        async def counting() -> Message:  # the length that a request tells, if any, is not to be trusted
+            nonlocal read
+            message = await receive()
+            read += len(message.get("body", b""))
+            if read > self._most:
+                raise self._too_large()
+            return message
+
+        refused = self._refuse(scope["path"], dict(scope["headers"]))
+        app = self._app if refused is None else error_response(refused, self._measures)
         try:
-            if not self._may_pass(scope):
-                refused = RequestError(
-                    401, "unauthorized", "an API key is needed", "authorization", "Bearer KEY"
-                )
-                await error_response(refused, self._measures)(scope, receive, noting)
-            else:
-                await self._app(scope, receive, noting)
+            await app(scope, counting, noting)
         finally:
             self._measures.count_request(path, status, time.perf_counter() - started)
 
-    def _may_pass(self, scope: Message) -> bool:
-        if self._key is None or scope["path"] in OPEN:
-            return True
-        given = dict(scope["headers"]).get(b"authorization", b"").decode("latin-1")
-        return hmac.compare_digest(given.encode(), f"Bearer {self._key}".encode())
+    def _refuse(self, path: str, headers: dict[bytes, bytes]) -> RequestError | None:
+        given = headers.get(b"authorization", b"")
+        if path not in OPEN and not (self._key is None or hmac.compare_digest(given, self._key)):
+            return RequestError(401, "unauthorized", "an API key is needed", "authorization", "Bearer KEY")
+        if int(headers.get(b"content-length", b"0")) > self._most:  # the HTTP parser lets only digits pass
+            return self._too_large()
+        return None
+
+    def _too_large(self) -> RequestError:
+        expected = f"{self._most / 1e6:g} MB or less"
+        return RequestError(413, "too_large", "the body is too large", "body", expected)
 
 
 def error_response(error: RequestError, measures: Measures) -> Response:

@@ -1,0 +1,57 @@
+"""A registry of small models, for tests of what is done with them."""
+
+from pathlib import Path
+
+import mlflow
+
+from project import serialization
+from project.model import STORED, PackagedModel
+from project.registry import Package, RegisteredModelDataset
+
+from .conftest import make_contract, make_table
+
+TRUSTED = [
+    "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
+    "sklearn.model_selection._split.StratifiedKFold",
+    "sklearn.model_selection._split.KFold",
+]
+
+
+def verdict(champion=None, failed=(), promote="auto"):
+    rules = [{"rule": name, "passed": False} for name in failed]
+    said = "refused" if failed else "passed"
+    return {"verdict": said, "rules": rules, "champion": champion, "promote": promote}
+
+
+def package(model, gate=None, example=None):
+    task = "classification" if model.classes is not None else "regression"
+    return Package(
+        name="small",
+        signature=model.signature(),
+        input_example=make_table(3)[model.contract.features] if example is None else example,
+        contract={"table": make_contract(task), "trusted_types": TRUSTED},
+        requirements=["scikit-learn"],
+        gate=gate or verdict(),
+    )
+
+
+def make_registry(folder: Path, model: PackagedModel) -> RegisteredModelDataset:
+    """A registry in a SQLite file of its own, with the stored objects of a model beside it."""
+    mlflow.set_tracking_uri(f"sqlite:///{folder}/mlflow.db")
+    mlflow.set_experiment("test")
+    store(folder, model)
+    (folder / "requirements.lock").write_text("pinned")
+    stored = {name: str(folder / f"{name}.skops") for name in STORED}
+    return RegisteredModelDataset(str(folder / "registered.json"), stored, str(folder / "requirements.lock"))
+
+
+def store(folder: Path, model: PackagedModel) -> None:
+    """Make these the objects that the next version is registered with."""
+    for name in STORED:
+        part = model.estimator if name == "model" else getattr(model, name)
+        serialization.dump(part, folder / f"{name}.skops", TRUSTED)
+
+
+def register(dataset: RegisteredModelDataset, model: PackagedModel, gate=None, example=None) -> None:
+    with mlflow.start_run():
+        dataset.save(package(model, gate, example))
