@@ -2,6 +2,7 @@ import pytest
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.pipeline import Pipeline
 
+from project import serialization
 from project.contract import Contract
 from project.parameters import ParameterError
 from project.pipelines.feature_engineering.nodes import fit_preprocessor
@@ -32,9 +33,14 @@ def train(settings, answer="binary"):
         ("number", "sklearn.linear_model.Ridge"),
     ],
 )
-def test_an_estimator_is_changed_by_its_name_also_when_it_takes_no_missing_values(answer, path):
+def test_an_estimator_is_changed_by_its_name_and_stored_also_when_it_takes_no_missing_values(
+    answer, path, parameters, tmp_path
+):
     model, features = train({"class": path}, answer)
     assert len(model.predict(features)) == 300
+    serialization.dump(model, tmp_path / "model", parameters["trusted_types"])
+    restored = serialization.load(tmp_path / "model", parameters["trusted_types"])
+    assert (restored.predict(features) == model.predict(features)).all()
     named = model[-1] if isinstance(model, Pipeline) else model
     assert type(named).__name__ == path.rpartition(".")[2]
 
