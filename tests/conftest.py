@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from filelock import FileLock
 from omegaconf import OmegaConf
 
 from project.contract import Contract
@@ -123,6 +124,34 @@ def copy_project() -> Callable[[Path], Path]:
         flights = pd.read_parquet(raw / "flights.parquet")
         flights.iloc[::40].to_parquet(raw / "flights.parquet", index=False)
         (raw / "flights.parquet.dvc").unlink()  # it names the whole
+        return folder
+
+    return copy
+
+
+FAST = "evaluation.importance_rows=200,gate.resamples=100,estimator.kwargs.max_iter=20"
+
+
+@pytest.fixture(scope="session")
+def copy_trained(
+    tmp_path_factory: pytest.TempPathFactory, copy_project: Callable[[Path], Path]
+) -> Callable[[Path], Path]:
+    """Copies a project in which `train` has run once, and what it printed, to a path that is free."""
+    common = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        common = common.parent  # where the folders of all processes of these tests are: once for all
+    trained = common / "trained"
+    with FileLock(common / "trained.lock"):
+        if not trained.exists():
+            folder = copy_project(tmp_path_factory.mktemp("project"))
+            process = run_kedro(folder, "run", "--pipeline=train", "--params", FAST)
+            assert process.returncode == 0, process.stdout + process.stderr
+            (folder / "printed.txt").write_text(process.stdout + process.stderr)
+            folder.rename(trained)
+
+    def copy(folder: Path) -> Path:
+        shutil.copytree(trained, folder)
+        assert run_kedro(folder, "models").returncode == 0  # leads the store to the artifacts beside it
         return folder
 
     return copy

@@ -15,10 +15,11 @@ from mlflow.tracking import MlflowClient
 
 from project.cli import cli
 
+from .conftest import FAST as TRAINED
 from .conftest import run_kedro
 from .test_dvc import environment
 
-FAST = "evaluation.importance_rows=200,gate.resamples=100,estimator.kwargs.max_iter="
+FAST = TRAINED.removesuffix("20")
 PREDICTIONS = "data/07_model_output/predictions.parquet"
 
 # Runs a pipeline, and is killed when it is about to move an alias.
@@ -32,11 +33,9 @@ main()
 
 
 @pytest.fixture(scope="module")
-def project(tmp_path_factory, copy_project):
+def project(tmp_path_factory, copy_trained):
     """A copy of the project in which `train` has run once."""
-    folder = copy_project(tmp_path_factory.mktemp("project"))
-    assert train(folder, 20).returncode == 0
-    return folder
+    return copy_trained(tmp_path_factory.mktemp("here") / "project")
 
 
 def train(folder, max_iter, *more):

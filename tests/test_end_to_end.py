@@ -10,9 +10,7 @@ import pandas as pd
 import pytest
 from mlflow.tracking import MlflowClient
 
-from .conftest import run_kedro
-
-FAST = "evaluation.importance_rows=200,estimator.kwargs.max_iter=20"
+from .conftest import FAST, run_kedro
 
 # Loads the champion with nothing of the project at hand, and answers the rows it is given.
 CLIENT = """
@@ -26,13 +24,9 @@ assert "mlartifacts" in sys.modules["project"].__file__
 
 
 @pytest.fixture(scope="module")
-def project(tmp_path_factory, copy_project):
+def project(tmp_path_factory, copy_trained):
     """A copy of the project in which `train` has run once."""
-    folder = copy_project(tmp_path_factory.mktemp("project"))
-    process = run_kedro(folder, "run", "--pipeline=train", "--params", FAST)
-    assert process.returncode == 0, process.stdout + process.stderr
-    (folder / "printed.txt").write_text(process.stdout + process.stderr)
-    return folder
+    return copy_trained(tmp_path_factory.mktemp("here") / "project")
 
 
 @pytest.fixture
@@ -115,11 +109,7 @@ def test_a_second_run_gives_the_same_bytes_and_metrics_and_is_not_worse(project,
             FAST,
             ["data/01_raw/planes.parquet is missing", "dvc pull data/01_raw/planes.parquet.dvc"],
         ),
-        ("drop", FAST, ["missing columns: seats"]),
-        ("retype", FAST, ["seats is not of type number: it holds str, for example ['many'"]),
         ("range", FAST, ["seats is below 1 in", "for example [-1.0, -1.0, -1.0]"]),
-        (None, "estimator.class=sklearn.ensemble.Nope", ["estimator.class in conf/"]),
-        (None, "split.train=soon", ["split.train", "soon"]),
         (None, f"{FAST},gate.metrics.nope.min=1", ["gate.metrics.nope (nope) in conf/"]),
     ],
 )
@@ -129,10 +119,8 @@ def test_bad_input_fails_by_name_and_registers_nothing(tmp_path, copy_project, s
     planes = pd.read_parquet(path)
     if spoil == "remove":
         path.unlink()
-    elif spoil == "drop":
-        planes.drop(columns="seats").to_parquet(path)
-    elif spoil:
-        planes.assign(seats="many" if spoil == "retype" else -1.0).to_parquet(path)
+    elif spoil == "range":
+        planes.assign(seats=-1.0).to_parquet(path)
 
     process = run_kedro(folder, "run", "--pipeline=train", "--params", parameters)
 

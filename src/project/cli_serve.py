@@ -1,6 +1,5 @@
 """`kedro serve` and `kedro outcomes`: the deployed model behind HTTP, and what came of its predictions."""
 
-import logging
 import os
 from pathlib import Path
 from typing import Any
@@ -15,7 +14,7 @@ from .hooks import offer_parameters
 
 @click.command()
 @click.option("--host", help="Address to listen on; by default serving.host of conf/.")
-@click.option("--port", type=int, help="Port to listen on; 0 for any that is free.")
+@click.option("--port", type=int, help="Port to listen on.")
 @click.option("--workers", type=int, help="Number of processes.")
 @click.option("--model", metavar="REF", help="An alias, which is followed as it moves, or a version number.")
 @click.pass_obj
@@ -39,7 +38,6 @@ def serve(metadata: ProjectMetadata, **options: Any) -> None:
     server = loader["mlflow"]["server"]
     if server.get("credentials"):
         os.environ.update({n: str(v) for n, v in loader["credentials"][server["credentials"]].items()})
-    logging.getLogger(__package__).info("serving on http://%s:%s", settings.host, settings.port)
     try:
         run(settings, parameters["table"]["name"], server["mlflow_tracking_uri"])
     except DeploymentError as error:

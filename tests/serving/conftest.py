@@ -29,7 +29,7 @@ def settings_of(folder: Path, **changes: Any) -> Serving:
     limits = {"body_mb": 1, "rows": 500, "explained_rows": 20, "seconds": 30}
     settings = {
         "host": "127.0.0.1",
-        "port": 0,
+        "port": 8000,
         "workers": 1,
         "model": "champion",
         "refresh_seconds": 0.2,

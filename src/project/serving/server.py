@@ -15,6 +15,8 @@ from .deployment import Deployment
 from .measures import SHARED
 from .settings import Serving
 
+logger = logging.getLogger(__name__)
+
 _CONFIGURATION = "SERVING_CONFIGURATION"  # how several processes learn it
 
 
@@ -38,6 +40,13 @@ def serve(settings: Serving, name: str, registry: str) -> None:
         "timeout_graceful_shutdown": int(settings.limits.seconds) + 1,
     }
     deployment = _start(settings, name, registry)
+    logger.info(
+        "%s version %s answers on http://%s:%s, see /docs there",
+        name,
+        deployment.shown,
+        settings.host,
+        settings.port,
+    )
     key = os.environ.get(settings.api_key_variable) or None
     logging.getLogger("uvicorn").setLevel(logging.WARNING)
     if settings.workers == 1:

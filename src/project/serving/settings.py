@@ -27,7 +27,7 @@ class Serving(Section):
     """How the service runs."""
 
     host: str
-    port: int = Field(ge=0, le=65535)
+    port: int = Field(ge=1, le=65535)
     workers: int = Field(ge=1)
     model: str
     refresh_seconds: float = Field(gt=0)

@@ -1,0 +1,168 @@
+"""`kedro serve` as a process, on a model of the flights: README's examples, kill -9 and a graceful end."""
+
+import json
+import os
+import re
+import shlex
+import signal
+import socket
+import sqlite3
+import subprocess
+import sys
+import threading
+import time
+from contextlib import contextmanager
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import requests
+import yaml
+
+from project.serving.prediction_log import PredictionLog
+
+from ..conftest import ROOT, run_kedro
+
+LOG = "data/07_model_output/prediction_log.db"
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory, copy_trained):
+    return copy_trained(tmp_path_factory.mktemp("here") / "project")
+
+
+@pytest.fixture(scope="module")
+def rows(project):
+    """The live flights as JSON records."""
+    table = pd.read_parquet(project / "data/03_primary/live.parquet").head(50)
+    return json.loads(table.drop(columns="late").to_json(orient="records", date_format="iso", date_unit="s"))
+
+
+def free_port():
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return free.getsockname()[1]
+
+
+@contextmanager
+def serving(project, *options):
+    """`kedro serve` until the end of the block: the process, and its address."""
+    port = free_port()
+    command = [Path(sys.executable).with_name("kedro"), "serve", "--port", str(port), *options]
+    environment = os.environ | {"PYTHONPATH": str(project / "src")}
+    with (project / "serve.log").open("w") as output:
+        process = subprocess.Popen(command, cwd=project, env=environment, stdout=output, stderr=output)
+    url = f"http://127.0.0.1:{port}"
+    try:
+        until = time.monotonic() + 120
+        while True:
+            try:
+                assert requests.get(f"{url}/ready", timeout=5).status_code == 200
+                break
+            except requests.ConnectionError:
+                assert process.poll() is None and time.monotonic() < until, (
+                    project / "serve.log"
+                ).read_text()
+                time.sleep(0.1)
+        yield process, url
+    finally:
+        process.kill()
+        process.wait()
+
+
+def logged(project):
+    log = PredictionLog(f"sqlite:///{project / LOG}")
+    found = log.read()
+    log.close()
+    return found
+
+
+def test_readmes_examples_answer(project):
+    text = (ROOT / "README.md").read_text()
+    section = text[text.index("## Serve") :]
+    section = section[: section.index("\n## ", 5)].replace("\\\n", " ")
+    commands = re.findall(r"^    (curl .*)$", section, flags=re.MULTILINE)
+    assert len(commands) >= 5
+    with serving(project) as (_, url):
+        for command in commands:
+            arguments = shlex.split(command.replace("http://localhost:8000", url), comments=True)
+            done = subprocess.run(
+                [*arguments, "--fail-with-body"], capture_output=True, text=True, check=False
+            )
+            assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
+
+
+def test_killed_under_load_every_answer_that_a_client_got_is_in_the_log(project, rows):
+    got = []
+
+    def ask(url):
+        session = requests.Session()
+        while True:
+            try:
+                told = session.post(f"{url}/predict", json={"records": rows[:5]}, timeout=60)
+            except requests.ConnectionError:
+                return
+            got.extend(row["id"] for row in told.json()["predictions"])
+
+    with serving(project) as (process, url):
+        clients = [threading.Thread(target=ask, args=(url,)) for _ in range(6)]
+        for client in clients:
+            client.start()
+        time.sleep(2)
+        process.send_signal(signal.SIGKILL)
+        for client in clients:
+            client.join()
+    assert len(got) > 100
+    with sqlite3.connect(project / LOG) as connection:
+        assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+    assert set(got) <= set(logged(project)["id"])
+
+
+def test_two_processes_count_together_finish_what_they_accepted_and_outcomes_come_by_file(project, rows):
+    before = len(logged(project))
+    with serving(project, "--workers", "2") as (process, url):
+        for number in range(20):
+            requests.post(f"{url}/predict", json={"records": [rows[number]]}, timeout=60)
+        metrics = requests.get(f"{url}/metrics", timeout=60).text
+        assert 'rows_total{source="model"} 20.0' in metrics
+        answered = []
+        many = {"dataframe_records": rows * 100}
+        slow = threading.Thread(
+            target=lambda: answered.append(requests.post(f"{url}/invocations", json=many, timeout=60))
+        )
+        slow.start()
+        time.sleep(0.3)
+        process.terminate()
+        slow.join()
+        process.wait(timeout=30)
+    assert answered[0].status_code == 200
+    assert len(answered[0].json()["predictions"]) == 5000
+    assert len(logged(project)) == before + 20 + 5000
+
+    table = pd.read_parquet(project / "data/03_primary/live.parquet").head(20)
+    table.to_csv(project / "outcomes.csv", index=False)
+    told = run_kedro(project, "outcomes", "outcomes.csv")
+    assert told.returncode == 0, told.stderr
+    assert told.stdout.strip() == "20 outcomes stored, 0 of them without a prediction so far"
+    found = logged(project).iloc[before : before + 20]
+    assert found["outcome"].tolist() == table["late"].tolist()
+    table.drop(columns="dest").to_csv(project / "outcomes.csv", index=False)
+    refused = run_kedro(project, "outcomes", "outcomes.csv")
+    assert refused.returncode != 0
+    assert "it lacks dest" in refused.stderr
+    assert "Traceback" not in refused.stderr
+
+
+def test_what_can_not_be_served_is_told_in_a_line(project):
+    wrong = run_kedro(project, "serve", "--model", "nobody")
+    assert wrong.returncode == 1
+    assert "has no version or alias 'nobody'" in wrong.stderr
+    local = project / "conf/local/parameters_serving.yml"
+    settings = yaml.safe_load((project / "conf/base/parameters_serving.yml").read_text())
+    settings["serving"]["limits"]["rows"] = 0
+    local.write_text(yaml.safe_dump(settings))
+    refused = run_kedro(project, "serve")
+    local.unlink()
+    assert refused.returncode == 1
+    assert "serving.limits.rows" in refused.stderr
+    assert "Traceback" not in wrong.stderr + refused.stderr
