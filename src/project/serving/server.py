@@ -1,5 +1,6 @@
 """Start the service with uvicorn, in one process or in several."""
 
+import gc
 import logging
 import os
 import tempfile
@@ -74,4 +75,5 @@ def _start(settings: Serving, name: str, registry: str) -> Deployment:
     mlflow.set_tracking_uri(registry)
     deployment = Deployment(name, settings.model, Path(settings.local_copy))
     deployment.start()
+    gc.freeze()  # what is loaded stays: looking through it again and again would hold up requests
     return deployment
