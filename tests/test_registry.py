@@ -9,7 +9,8 @@ from kedro.io import DatasetError
 from mlflow.tracking import MlflowClient
 
 from project.aliases import PromotionError, holder, rollback
-from project.champion import ChampionDataset, load_model
+from project.answering import load_model
+from project.champion import ChampionDataset
 from project.contract import ContractError
 from project.lineage import content_md5
 from project.rows import columns_of

@@ -1,36 +1,23 @@
 """The champion as it was registered: its stored objects, and the code that was archived with them."""
 
-import json
 import logging
-import pickle
-import subprocess
-import sys
-from collections.abc import Callable, Mapping
-from contextlib import suppress
-from functools import cache, cached_property
+from collections.abc import Callable
+from functools import cached_property
 from pathlib import Path
-from tempfile import TemporaryFile
-from threading import Lock
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
 import mlflow
-import numpy as np
 import pandas as pd
-import pyarrow as pa
 from kedro.io import AbstractDataset, DatasetError
 from mlflow.artifacts import download_artifacts
 from mlflow.entities import Run
 from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException
-from mlflow.models import Model
-from mlflow.pyfunc import PythonModelContext
 from mlflow.tracking import MlflowClient
 
 from . import lineage
 from .aliases import CHAMPION, holder
-from .contract import ContractError
-from .modules import PACKAGE, closure
-from .rows import Values
+from .answering import load_model
 
 logger = logging.getLogger(__name__)
 
@@ -42,16 +29,6 @@ class Change(NamedTuple):
     name: str
     before: str
     after: str
-
-
-class Answering(Protocol):
-    """A model that is loaded, in this process or in one of its own."""
-
-    def predict(self, model_input: pd.DataFrame, params: dict[str, Any] | None = None) -> pd.DataFrame:
-        """Answer a table of raw rows, as `PackagedModel.predict` does."""
-
-    def answer(self, columns: Mapping[str, Values], n_rows: int, explain: bool) -> dict[str, np.ndarray]:
-        """Answer columns of raw rows, as `PackagedModel.answer` does."""
 
 
 class Champion:
@@ -81,22 +58,6 @@ class Champion:
                 f"the files of {self.name} version {self.version} can't be read: {error}"
             ) from error
         return load_model(folder).predict
-
-
-def load_model(folder: Path) -> Answering:
-    """Load the model of a folder, with the code that is archived in it where the code at hand differs."""
-    if not _code_is_current(folder):
-        logger.info("the model answers with the code that is archived with it")
-        return _Worker(folder)
-    # Not through MLflow's loader, which looks through all installed packages first.
-    from .model import PackagedModel  # only where a model is loaded: it brings scikit-learn
-
-    stored = Model.load(str(folder)).flavors["python_function"]["artifacts"]
-    model = PackagedModel()
-    model.load_context(
-        PythonModelContext({name: str(folder / file["path"]) for name, file in stored.items()}, {})
-    )
-    return model
 
 
 class ChampionDataset(AbstractDataset[Any, "Champion | None"]):
@@ -155,73 +116,3 @@ def _compare(kind: str, before: dict[str, str], after: dict[str, str]) -> list[C
         for name in sorted(before | after)
         if before.get(name) != after.get(name)
     ]
-
-
-def _code_is_current(model: Path) -> bool:
-    """Whether the archived code that answers is, byte for byte, the code at hand."""
-    archived = model / "code" / PACKAGE.name
-    return all(
-        (archived / path).is_file() and (archived / path).read_bytes() == code
-        for path, code in answering_code().items()
-    )
-
-
-@cache
-def answering_code() -> dict[Path, bytes]:
-    """The code at hand that answers, by its path in the package.
-
-    Read once: a process that runs on goes on with it, whatever becomes of the files.
-    """
-    return {path.relative_to(PACKAGE): path.read_bytes() for path in closure([PACKAGE / "model.py"])}
-
-
-class _Worker:
-    """The other side of worker.py."""
-
-    def __init__(self, model: Path) -> None:
-        script = PACKAGE / "worker.py"
-        self._lock = Lock()
-        self._complaints = TemporaryFile()  # noqa: SIM115  # not a pipe, which blocks when it is full
-        self._process = subprocess.Popen(
-            [sys.executable, "-P", str(script), str(model)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=self._complaints,
-        )
-
-    def predict(self, model_input: pd.DataFrame, params: dict[str, Any] | None = None) -> pd.DataFrame:
-        """Answer rows. Raises ContractError with what the model said of them."""
-        assert self._process.stdin is not None and self._process.stdout is not None
-        # pickled, not as an Arrow table: raw rows may hold values of several types in one column
-        question = pickle.dumps((model_input, params))
-        with self._lock:
-            with suppress(BrokenPipeError):  # then there is no answer either
-                self._process.stdin.write(len(question).to_bytes(8) + question)
-                self._process.stdin.flush()
-            header = self._process.stdout.read(8)
-            answer = self._process.stdout.read(int.from_bytes(header)) if len(header) == 8 else b""
-        if not answer:
-            self._complaints.seek(0)
-            said = self._complaints.read().decode(errors="replace").strip()
-            raise RuntimeError(f"the model's process ended: {said.rpartition(chr(10))[2]}")
-        if answer[:1] != b"\x00":
-            raise ContractError(answer[1:].decode())
-        answers = pa.ipc.open_stream(answer[1:]).read_pandas()
-        answers["reasons"] = pd.Series(map(tuple, answers["reasons"]), index=answers.index, dtype=object)
-        if "explanation" in answers:
-            told = [json.loads(text) for text in answers["explanation"]]
-            answers["explanation"] = pd.Series(told, index=answers.index, dtype=object)
-        return answers
-
-    def answer(self, columns: Mapping[str, Values], n_rows: int, explain: bool) -> dict[str, np.ndarray]:
-        """Answer columns of rows, as `PackagedModel.answer` does."""
-        frame = pd.DataFrame(dict(columns), index=range(n_rows))
-        answers = self.predict(frame, {"explain": True} if explain else None)
-        return {str(name): answers[name].to_numpy() for name in answers}
-
-    def __del__(self) -> None:
-        """End the process with the object."""
-        if self._process.stdin is not None:
-            with suppress(BrokenPipeError):
-                self._process.stdin.close()
-        self._process.wait()

@@ -42,6 +42,11 @@ def test_an_answer_names_the_version_and_each_row(service):
     assert sum(told["predictions"][0]["probability"].values()) == pytest.approx(1)
 
 
+def test_a_wrong_query_is_told_by_its_name(service):
+    error = error_of(service.server.post("/predict?explain=maybe", {"records": []}), 422)
+    assert (error["code"], error["field"]) == ("invalid_query", "query.explain")
+
+
 def test_explanations_come_when_asked_for(service):
     told = service.server.post("/predict?explain=true", {"records": records(2)}).json()
     for row in told["predictions"]:
@@ -146,7 +151,9 @@ def test_only_the_key_opens_all_but_what_probes_ask(service):
         for how in ({}, {"authorization": "Bearer wrong"}, {"authorization": "secret"}):
             response = guarded.post("/predict", {"records": records(1)}, headers=how)
             assert error_of(response, 401)["code"] == "unauthorized"
-            assert guarded.get("/docs").status_code == 401
+            assert guarded.get("/metrics").status_code == 401
+        assert guarded.get("/docs").status_code == 200  # where the key can be entered
+        assert guarded.get("/openapi.json").json()["security"] == [{"key": []}]
         key = {"authorization": "Bearer secret ü".encode()}
         assert guarded.post("/predict", {"records": records(1)}, headers=key).status_code == 200
     finally:

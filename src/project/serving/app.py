@@ -7,6 +7,7 @@ from typing import Any
 
 from fastapi import FastAPI, Request, Response
 from fastapi.concurrency import run_in_threadpool
+from fastapi.exceptions import RequestValidationError
 from fastapi.openapi.utils import get_openapi
 from fastapi.responses import JSONResponse, PlainTextResponse
 from fastapi_offline import FastAPIOffline
@@ -78,13 +79,13 @@ def create_app(settings: Serving, deployment: Deployment, api_key: str | None) -
     async def on_error(request: Request, error: Exception) -> Response:
         return error_response(_translate(error), measures)
 
-    for kind in (RequestError, HTTPException, TimeoutError):
+    for kind in (RequestError, RequestValidationError, HTTPException, TimeoutError):
         app.add_exception_handler(kind, on_error)
 
     def openapi() -> dict[str, Any]:
         current = deployment.current
         made = get_openapi(title=name, version=f"version {current.identity.version}", routes=app.routes)
-        return describe(made, current)
+        return describe(made, current, guarded=api_key is not None)
 
     app.openapi = openapi  # type: ignore[method-assign]  # as FastAPI's documentation has it
     paths = {route.path for route in app.routes if hasattr(route, "path")}
@@ -97,6 +98,10 @@ def _translate(error: Exception) -> RequestError:
         return error
     if isinstance(error, TimeoutError):
         return RequestError(503, "timeout", "the request was not answered in time; send fewer rows at once")
+    if isinstance(error, RequestValidationError):  # of the query; bodies are read by this package
+        first = error.errors()[0]
+        field = ".".join(str(part) for part in first["loc"])
+        return RequestError(422, "invalid_query", f"{field}: {first['msg']}", field)
     assert isinstance(error, HTTPException)
     codes = {404: "not_found", 405: "method_not_allowed", 413: "too_large"}
     return RequestError(error.status_code, codes.get(error.status_code, "refused"), str(error.detail))
@@ -138,18 +143,15 @@ class _Doors:
         content = await run_in_threadpool(self._measures.render, self._deployment)
         return Response(content, media_type="text/plain; version=0.0.4; charset=utf-8")
 
-    async def predict(self, request: Request, explain: str = "false") -> Response:
+    async def predict(self, request: Request, explain: bool = False) -> Response:
         """Answer records, in their order."""
-        if explain not in ("true", "false"):
-            message = "explain must be true or false"
-            raise RequestError(422, "invalid_query", message, "explain", ["true", "false"])
         body = await request.body()
         records = (await _aside(body, parse_json, body)).get("records")
         n_rows = len(records) if isinstance(records, list) else 0
         answered = await self._answer(
             lambda contract: rows_from_records(records, "records", contract, self._keys),
             n_rows,
-            explain == "true",
+            explain,
         )
         identity = answered.deployed.identity
         told = {"model": identity.model, "version": identity.version, "predictions": _predictions(answered)}

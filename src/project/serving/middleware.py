@@ -19,7 +19,8 @@ Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Message, Receive, Send], Awaitable[None]]
 
-OPEN = ("/health", "/ready")  # paths that need no key: those that probes ask
+OPEN = ("/health", "/ready")  # paths that need no key: those that probes ask,
+_PAGES = ("/docs", "/openapi.json", "/static-offline-docs")  # and the page where the key can be entered
 
 
 class Around:
@@ -71,7 +72,8 @@ class Around:
 
     def _refuse(self, path: str, headers: dict[bytes, bytes]) -> RequestError | None:
         given = headers.get(b"authorization", b"")
-        if path not in OPEN and not (self._key is None or hmac.compare_digest(given, self._key)):
+        needed = self._key is not None and path not in OPEN and not path.startswith(_PAGES)
+        if needed and not hmac.compare_digest(given, self._key or b""):
             return RequestError(401, "unauthorized", "an API key is needed", "authorization", "Bearer KEY")
         if int(headers.get(b"content-length", b"0")) > self._most:  # the HTTP parser lets only digits pass
             return self._too_large()

@@ -112,9 +112,13 @@ def example_records(rows: pd.DataFrame) -> list[dict[str, Any]]:
     return told
 
 
-def describe(openapi: dict[str, Any], deployed: Deployed) -> dict[str, Any]:
-    """Fill the bodies into the description that FastAPI makes of the routes."""
-    openapi.setdefault("components", {})["schemas"] = body_schemas(deployed)
+def describe(openapi: dict[str, Any], deployed: Deployed, guarded: bool) -> dict[str, Any]:
+    """Fill the bodies, and the key if one is needed, into what FastAPI tells of the routes."""
+    components = openapi.setdefault("components", {})
+    components["schemas"] = body_schemas(deployed)
+    if guarded:
+        components["securitySchemes"] = {"key": {"type": "http", "scheme": "bearer"}}
+        openapi["security"] = [{"key": []}]
     example = example_records(deployed.example.head(1))
     split = {"columns": list(example[0]), "data": [list(example[0].values())]}
     invocation = {"type": "object", "properties": {"dataframe_split": {"type": "object"}}}
