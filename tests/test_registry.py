@@ -131,6 +131,10 @@ def test_the_champion_answers_with_its_own_code_where_that_has_changed(registry)
     assert served["reasons"].tolist() == ours["reasons"].tolist()
     assert served["explanation"].tolist() == ours["explanation"].tolist()
 
+    loaded.predict.__self__._process.kill()  # as the system does for want of memory
+    loaded.predict.__self__._process.wait()
+    assert set(loaded.predict(live)["source"]) == {"of old"}
+
 
 def test_a_champion_whose_files_are_gone_says_so(registry):
     register(registry)

@@ -74,11 +74,13 @@ class _Worker:
     """The other side of worker.py."""
 
     def __init__(self, model: Path) -> None:
-        script = PACKAGE / "worker.py"
-        self._lock = Lock()
+        self._model, self._lock = model, Lock()
+        self._start()
+
+    def _start(self) -> None:
         self._complaints = TemporaryFile()  # noqa: SIM115  # not a pipe, which blocks when it is full
         self._process = subprocess.Popen(
-            [sys.executable, "-P", str(script), str(model)],
+            [sys.executable, "-P", str(PACKAGE / "worker.py"), str(self._model)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._complaints,
@@ -86,10 +88,12 @@ class _Worker:
 
     def predict(self, model_input: pd.DataFrame, params: dict[str, Any] | None = None) -> pd.DataFrame:
         """Answer rows. Raises ContractError with what the model said of them."""
-        assert self._process.stdin is not None and self._process.stdout is not None
         # pickled, not as an Arrow table: raw rows may hold values of several types in one column
         question = pickle.dumps((model_input, params))
         with self._lock:
+            if self._process.poll() is not None:  # killed, as for want of memory
+                self._start()
+            assert self._process.stdin is not None and self._process.stdout is not None
             with suppress(BrokenPipeError):  # then there is no answer either
                 self._process.stdin.write(len(question).to_bytes(8) + question)
                 self._process.stdin.flush()

@@ -98,9 +98,30 @@ def test_a_version_that_can_not_answer_is_refused_and_the_old_one_goes_on(servic
     MlflowClient().set_registered_model_alias("small", "champion", "2")
     wait_for(lambda: service.server.get("/ready").json()["refused"])
     ready = service.server.get("/ready").json()
-    assert (ready["status"], ready["version"], list(ready["refused"])) == ("ready", "1", ["2"])
+    assert (ready["status"], ready["version"], ready["refused"]) == ("ready", "1", ["2"])
+    assert str(service.folder) not in service.server.get("/ready").text
     assert answered_by(service) == "1"
     assert "versions_refused 1.0" in service.server.get("/metrics").text
+
+
+def test_a_start_with_a_champion_that_can_not_answer_serves_the_last_good_one(service):
+    known = set(service.folder.rglob("MLmodel"))
+    register(service.registry, service.model, verdict("1", promote="manual"))
+    (new,) = (path for path in set(service.folder.rglob("MLmodel")) - known if "served" not in path.parts)
+    service.deployment.close()
+    new.with_name("away").mkdir()
+    (new.parent / "artifacts").rename(new.parent / "away" / "artifacts")
+    MlflowClient().set_registered_model_alias("small", "champion", "2")
+    again = Deployment("small", "champion", Path(service.settings.local_copy))
+    again.start()
+    assert (again.shown, again.refused) == ("1", ["2"])
+    (new.parent / "away" / "artifacts").rename(new.parent / "artifacts")
+    for _ in range(13):  # it is tried again
+        again.refresh()
+    assert (again.shown, again.refused) == ("2", [])
+    with pytest.raises(DeploymentError, match="can't answer its own example"):
+        (new.parent / "artifacts").rename(new.parent / "away" / "artifacts")
+        Deployment("small", "champion", service.folder / "elsewhere").start()
 
 
 def test_without_its_registry_the_service_goes_on_says_so_and_can_start_again(service):
@@ -147,7 +168,7 @@ def test_a_number_stays_what_an_alias_does_not_and_one_that_is_not_there_is_name
 
 
 def test_the_copy_of_another_store_is_not_taken_for_this_one(service):
-    copies = Path(service.settings.local_copy) / "small" / "1"
+    copies = Path(service.settings.local_copy) / "small" / "champion" / "1"
     identity = json.loads((copies / "version.json").read_text())
     (copies / "version.json").write_text(json.dumps(identity | {"run_id": "of another store"}))
     serialization.dump({"nothing": 1}, copies / "artifacts" / "model.skops", TRUSTED)

@@ -16,7 +16,7 @@ from starlette.exceptions import HTTPException
 from ..contract import Contract
 from .batching import Answers, Batcher
 from .deployment import Deployment
-from .errors import RequestError
+from .errors import FAILED, RequestError
 from .measures import Measures
 from .middleware import OPEN, Around, error_response, json_response
 from .outcomes import read_outcomes
@@ -50,7 +50,8 @@ def create_app(settings: Serving, deployment: Deployment, api_key: str | None) -
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        deployment.follow(settings.refresh_seconds)
+        measures.note(deployment)
+        deployment.follow(settings.refresh_seconds, after=lambda: measures.note(deployment))
         yield
         deployment.close()
         await run_in_threadpool(batcher.close)
@@ -79,7 +80,7 @@ def create_app(settings: Serving, deployment: Deployment, api_key: str | None) -
     async def on_error(request: Request, error: Exception) -> Response:
         return error_response(_translate(error), measures)
 
-    for kind in (RequestError, RequestValidationError, HTTPException, TimeoutError):
+    for kind in (RequestError, RequestValidationError, HTTPException, TimeoutError, Exception):
         app.add_exception_handler(kind, on_error)
 
     def openapi() -> dict[str, Any]:
@@ -102,7 +103,8 @@ def _translate(error: Exception) -> RequestError:
         first = error.errors()[0]
         field = ".".join(str(part) for part in first["loc"])
         return RequestError(422, "invalid_query", f"{field}: {first['msg']}", field)
-    assert isinstance(error, HTTPException)
+    if not isinstance(error, HTTPException):
+        return FAILED
     codes = {404: "not_found", 405: "method_not_allowed", 413: "too_large"}
     return RequestError(error.status_code, codes.get(error.status_code, "refused"), str(error.detail))
 
@@ -140,7 +142,7 @@ class _Doors:
 
     async def metrics(self) -> Response:
         """Measures for Prometheus."""
-        content = await run_in_threadpool(self._measures.render, self._deployment)
+        content = await run_in_threadpool(self._measures.render)
         return Response(content, media_type="text/plain; version=0.0.4; charset=utf-8")
 
     async def predict(self, request: Request, explain: bool = False) -> Response:

@@ -19,7 +19,7 @@ import numpy as np
 from ..contract import Contract, ContractError
 from .deployment import Deployed, Deployment
 from .entries import Entered, make_entries, make_keys
-from .errors import RequestError
+from .errors import FAILED, RequestError
 from .parsing import Rows
 from .prediction_log import PredictionLog
 
@@ -124,10 +124,9 @@ class Batcher:
         batches, merged = [], 0
         for question in questions:
             try:
-                rows = question.rows(deployed.contract)
-                _require_columns(rows, deployed.contract)
-            except RequestError as error:
-                question.settle(None, error)
+                rows = self._wanted(question.rows(deployed.contract), deployed.contract)
+            except Exception as error:  # whatever it is, the thread has to go on
+                question.settle(None, _as_request_error(error))
                 continue
             if rows.n_rows > _MERGED or merged + rows.n_rows > _MOST:
                 batches.append([(question, rows)])
@@ -135,6 +134,15 @@ class Batcher:
                 small[question.explain].append((question, rows))
                 merged += rows.n_rows
         return [*(batch for batch in small.values() if batch), *batches]
+
+    def _wanted(self, rows: Rows, contract: Contract) -> Rows:
+        """The columns of the contract, and those of the keys that are there; no others are kept."""
+        absent = [name for name in contract.columns if name not in rows.columns]
+        if absent:
+            message = f"missing columns: {', '.join(absent)}"
+            raise RequestError(422, "missing_columns", message, absent[0], contract.features)
+        wanted = dict.fromkeys([*contract.columns, *self._keys])
+        return Rows({name: rows.columns[name] for name in wanted if name in rows.columns}, rows.n_rows)
 
     def _answer(self, batch: _Batch, deployed: Deployed) -> None:
         try:
@@ -190,17 +198,10 @@ class Batcher:
         return settled
 
 
-def _require_columns(rows: Rows, contract: Contract) -> None:
-    absent = [name for name in contract.columns if name not in rows.columns]
-    if absent:
-        message = f"missing columns: {', '.join(absent)}"
-        raise RequestError(422, "missing_columns", message, absent[0], contract.features)
-
-
 def _as_request_error(error: Exception) -> RequestError:
     if isinstance(error, RequestError):
         return error
     if isinstance(error, ContractError):
         return RequestError(422, "invalid_rows", str(error))
     logger.exception("a request can't be answered", exc_info=error)
-    return RequestError(500, "internal_error", "the model failed; the service's own log says how")
+    return FAILED

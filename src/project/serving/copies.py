@@ -50,7 +50,7 @@ def read_identity(folder: Path) -> Identity | None:
 
 
 class Copies:
-    """Copies of versions of one model, each a folder named by the version's number.
+    """Copies of the versions that one alias had, each a folder named by the version's number.
 
     Args:
         folder: where they are.
@@ -79,14 +79,22 @@ class Copies:
         finally:
             shutil.rmtree(partial, ignore_errors=True)
 
+    def drop(self, version: str) -> None:
+        """Remove the copy of a version."""
+        with self._lock:
+            shutil.rmtree(self._folder / version, ignore_errors=True)
+
+    def any_good(self) -> bool:
+        """Whether a copy was ever kept."""
+        return (self._folder / _IDENTITY).is_file()
+
     def last_good(self) -> Path:
         """The copy that was kept last. Raises DeploymentError if there is none."""
-        pointer = self._folder / _IDENTITY
-        if not pointer.is_file():
+        if not self.any_good():
             raise DeploymentError(
                 "the registry can't be reached, and there is no local copy of a version served before"
             )
-        return self._folder / str(json.loads(pointer.read_text())["version"])
+        return self._folder / str(json.loads((self._folder / _IDENTITY).read_text())["version"])
 
     def keep(self, identity: Identity) -> None:
         """Note which copy is the last good one, and drop all but it and the newest other."""

@@ -4,6 +4,7 @@ import json
 import logging
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,7 @@ from .copies import Copies, DeploymentError, Identity, identify, read_identity
 logger = logging.getLogger(__name__)
 
 _SQLITE = "sqlite:///"
+_LOOKS_BETWEEN_TRIES = 12  # at a version that failed, for what may have been a passing fault
 
 
 @dataclass(frozen=True)
@@ -55,17 +57,21 @@ class Deployment:
 
     def __init__(self, name: str, reference: str, copies: Path) -> None:
         self._name, self._reference = name, reference
-        self._copies = Copies(copies / name)
+        self._copies = Copies(copies / name / reference)
         self._stop = threading.Event()
+        self._waits: dict[str, int] = {}
         self.registry_problem: str | None = None
-        self.refused: dict[str, str] = {}
-        """Why a version that was to be served is not, by its number."""
+
+    @property
+    def refused(self) -> list[str]:
+        """Numbers of versions that could not be served; they are tried again from time to time."""
+        return list(self._waits)
 
     def start(self) -> None:
-        """Load the version, from the local copy if the registry can't be reached.
+        """Load the version, or the last good one where the registry or the version fails.
 
         Raises:
-            DeploymentError: there is none, or it can't answer.
+            DeploymentError: there is neither.
         """
         try:
             wanted = self._find()
@@ -78,22 +84,33 @@ class Deployment:
                 f"{self._name} has no version or alias {self._reference!r}: train one with "
                 "`kedro run --pipeline=train`, or see `kedro models`"
             )
-        self.current = self._load(self._copies.fetch(wanted))
-        self._copies.keep(self.current.identity)
+        try:
+            self._serve(wanted)
+        except DeploymentError as error:
+            if not self._copies.any_good():
+                raise
+            self.current = self._load(self._copies.last_good())
+            self._refuse(str(wanted.version), error)
 
-    def follow(self, seconds: float) -> threading.Thread:
-        """Look for another version again and again, in a thread that `close` ends."""
-        thread = threading.Thread(target=self._follow, args=(seconds,), name="deployment", daemon=True)
-        thread.start()
-        return thread
+    def follow(self, seconds: float, after: Callable[[], None]) -> None:
+        """Look for another version again and again, in a thread that `close` ends.
+
+        Args:
+            seconds: between two looks.
+            after: called after each.
+        """
+
+        def look() -> None:
+            while not self._stop.wait(seconds):
+                self.refresh()
+                after()
+
+        self._stop.clear()
+        threading.Thread(target=look, name="deployment", daemon=True).start()
 
     def close(self) -> None:
         """Follow no more."""
         self._stop.set()
-
-    def _follow(self, seconds: float) -> None:
-        while not self._stop.wait(seconds):
-            self.refresh()
 
     def refresh(self) -> None:
         """Serve the version that is wanted now, if it is another one and can answer; never raises."""
@@ -106,20 +123,36 @@ class Deployment:
             logger.info("the registry can be reached again")
             self.registry_problem = None
         if wanted is None or identify(wanted) == self.current.identity:
+            self._waits.clear()
             return
         number = str(wanted.version)
-        if number in self.refused:
+        if self._waits.get(number, 0) > 0:
+            self._waits[number] -= 1
             return
         started = time.perf_counter()
         try:
-            loaded = self._load(self._copies.fetch(wanted))
-        except Exception as error:  # a version that can't be loaded must not take the good one with it
-            self.refused[number] = str(error)
-            logger.error("version %s can't be served, version %s goes on: %s", number, self.shown, error)
+            self._serve(wanted)
+        except DeploymentError as error:
+            self._refuse(number, error)
             return
-        self.current = loaded
-        self._copies.keep(self.current.identity)
+        self._waits.clear()
         logger.info("version %s answers now, loaded in %.1f s", number, time.perf_counter() - started)
+
+    def _serve(self, wanted: ModelVersion) -> None:
+        """Let a version answer. Raises DeploymentError if it can't; then nothing has changed."""
+        try:
+            loaded = self._load(self._copies.fetch(wanted))
+            self._copies.keep(loaded.identity)
+        except DeploymentError:
+            self._copies.drop(str(wanted.version))  # it may be the copy that is at fault
+            raise
+        except (MlflowException, OSError) as error:
+            raise DeploymentError(f"the files of version {wanted.version} can't be had: {error}") from error
+        self.current = loaded
+
+    def _refuse(self, number: str, error: DeploymentError) -> None:
+        self._waits[number] = _LOOKS_BETWEEN_TRIES
+        logger.error("version %s can't be served, version %s goes on: %s", number, self.shown, error)
 
     @property
     def shown(self) -> str:

@@ -25,3 +25,6 @@ class RequestError(Exception):
         """The JSON that is sent."""
         told = {"code": self.code, "message": str(self), "field": self.field, "expected": self.expected}
         return {"error": {name: value for name, value in told.items() if value is not None}}
+
+
+FAILED = RequestError(500, "internal_error", "the service failed; its own log says how")

@@ -78,8 +78,8 @@ class Measures:
             for prediction, rows in Counts(answers["prediction"].tolist()).items():
                 self._predictions.labels(str(prediction)).inc(rows)
 
-    def render(self, deployment: Deployment) -> bytes:
-        """All of it in Prometheus' text format."""
+    def note(self, deployment: Deployment) -> None:
+        """Note which version answers, and what is the matter with others."""
         identity = deployment.current.identity
         shown = (identity.model, identity.version)
         if self._shown not in (None, shown):
@@ -89,4 +89,7 @@ class Measures:
         self._shown = shown
         self._reachable.set(deployment.registry_problem is None)
         self._refused.set(len(deployment.refused))
+
+    def render(self) -> bytes:
+        """All of it in Prometheus' text format."""
         return generate_latest(self._registry)
