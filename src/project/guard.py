@@ -112,7 +112,7 @@ class Guard:
         if findings.wants("unseen_category"):
             for name, seen in self._seen.items():
                 values = columns[name]
-                known = np.fromiter((value in seen for value in values), dtype=bool, count=len(values))
+                known = np.fromiter(map(seen.__contains__, values), dtype=bool, count=len(values))
                 findings.add("unseen_category", left & ~known, name, values)
         if not self.numbers:
             return

@@ -7,6 +7,7 @@ a single row and repeat what the table contract has already checked.
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
+from itertools import repeat
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -68,7 +69,7 @@ class _HashLookup(_Columnwise):
         """Positions of shape (n_rows, n_columns): -1 for unseen, and for missing if fitted without any."""
         positions = np.empty((len(columns[0]), len(columns)), dtype=np.intp)
         for j, ((table, missing_position), values) in enumerate(zip(self._tables(), columns, strict=True)):
-            positions[:, j] = [table.get(value, -1) for value in values]
+            positions[:, j] = list(map(table.get, values, repeat(-1)))
             positions[pd.isna(values), j] = missing_position
         return positions
 

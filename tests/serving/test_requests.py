@@ -284,3 +284,17 @@ def test_outcomes_find_their_predictions_by_id_and_by_key(service):
         ({"outcomes": [{"key": {"colour": "red"}, "outcome": 1}]}, "outcomes.0"),
     ):
         assert error_of(service.server.post("/outcomes", wrong), 422)["field"].startswith(field)
+
+
+def test_what_is_not_answered_in_time_is_told_so_and_the_next_one_is_answered(service):
+    hasty = service.settings.model_copy(
+        update={"limits": service.settings.limits.model_copy(update={"seconds": 1e-4})}
+    )
+    server = Server(hasty, service.deployment)
+    try:
+        response = server.post("/predict", {"records": records(400)})
+        assert error_of(response, 503)["code"] == "timeout"
+        assert server.get("/health").status_code == 200
+    finally:
+        server.stop()
+    assert service.server.post("/predict", {"records": records(1)}).status_code == 200
