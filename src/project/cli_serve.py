@@ -10,6 +10,7 @@ from kedro.framework.startup import ProjectMetadata
 
 from .errors import plainly
 from .hooks import offer_parameters
+from .settings import CONFIG_LOADER_ARGS
 
 
 @click.command()
@@ -73,7 +74,6 @@ def outcomes(metadata: ProjectMetadata, file: Path) -> None:
 
 def _load_conf(metadata: ProjectMetadata) -> OmegaConfigLoader:
     # Not through a Kedro session, whose hooks would start MLflow and an experiment.
-    conf, patterns = str(metadata.project_path / "conf"), {"mlflow": ["mlflow*"]}
-    loader = OmegaConfigLoader(conf, base_env="base", default_run_env="local", config_patterns=patterns)
+    loader = OmegaConfigLoader(str(metadata.project_path / "conf"), **CONFIG_LOADER_ARGS)
     offer_parameters(loader["parameters"])
     return loader

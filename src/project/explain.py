@@ -61,22 +61,15 @@ class Explainer:
             method, (base, parts) = "replacement", self._by_replacement(features, chosen)
         names = self._names if method != "replacement" else [*self._names, _INTERACTIONS]
         told = scores[np.arange(len(scores)), chosen]
-        return [
-            {
-                "method": method,
-                "class": None if self._classes is None else str(self._classes[k]),
-                "unit": self._unit(start + row.sum(), score),
-                "base": float(start),
-                "contributions": dict(zip(names, row.tolist(), strict=True)),
-                "output": float(start + row.sum()),
-            }
-            for k, start, row, score in zip(chosen, base, parts, told, strict=True)
+        labels = _labels(self._classes, chosen)
+        explanations = [
+            _explanation(method, label, start, dict(zip(names, row.tolist(), strict=True)), start + row.sum())
+            for label, start, row in zip(labels, base, parts, strict=True)
         ]
-
-    def _unit(self, output: float, score: float) -> str:
-        if not np.isclose(output, score):
-            return "margin"
-        return "prediction" if self._classes is None else "probability"
+        for explanation, said in zip(explanations, told, strict=True):
+            if not np.isclose(explanation["output"], said):
+                explanation["unit"] = "margin"
+        return explanations
 
     def _prepared(self, features: np.ndarray) -> np.ndarray:
         return features if self._steps is None else self._steps.transform(features)
@@ -125,17 +118,28 @@ def explain_fallback(fallback: BaseEstimator, rows: pd.DataFrame, scores: np.nda
     known, names = scores[None], []
     if isinstance(fallback, Groups):
         known, names = fallback.means_by_depth(rows), fallback.by
+    steps = known[:, np.arange(len(rows)), chosen].T
     return [
-        {
-            "method": "fallback",
-            "class": None if classes is None else str(classes[k]),
-            "unit": "prediction" if classes is None else "probability",
-            "base": float(levels[0]),
-            "contributions": dict(zip(names, np.diff(levels).tolist(), strict=True)),
-            "output": float(levels[-1]),
-        }
-        for k, levels in zip(chosen, known[:, np.arange(len(rows)), chosen].T, strict=True)
+        _explanation("fallback", label, row[0], dict(zip(names, np.diff(row).tolist(), strict=True)), row[-1])
+        for label, row in zip(_labels(classes, chosen), steps, strict=True)
     ]
+
+
+def _labels(classes: np.ndarray | None, chosen: np.ndarray) -> list[str | None]:
+    return [None if classes is None else str(classes[k]) for k in chosen]
+
+
+def _explanation(
+    method: str, label: str | None, base: float, contributions: dict[str, float], output: float
+) -> dict[str, Any]:
+    return {
+        "method": method,
+        "class": label,
+        "unit": "prediction" if label is None else "probability",
+        "base": float(base),
+        "contributions": contributions,
+        "output": float(output),
+    }
 
 
 def _tree_explainer(estimator: BaseEstimator) -> Any:

@@ -145,7 +145,7 @@ class Guard:
             if widest is not None and width > widest:
                 findings.add("uncertain", left, values=np.full(len(scores), width))
             return
-        possible = 1 - scores <= self.limit
+        possible = possible_classes(scores, self.limit)
         uncertain = left & (possible.sum(axis=1) != 1)
         if uncertain.any():
             sets = np.full(len(scores), "", dtype=object)
@@ -177,6 +177,11 @@ class Guard:
 
     def __getstate__(self) -> dict[str, Any]:
         return {name: value for name, value in self.__dict__.items() if name != "_sets"}
+
+
+def possible_classes(scores: np.ndarray, limit: float) -> np.ndarray:
+    """Which classes are in the prediction set of each row, shape (n_rows, n_classes)."""
+    return 1 - scores <= limit
 
 
 def conformal_quantile(

@@ -2,6 +2,7 @@
 
 import logging
 import os
+from typing import Any
 
 # Read when mlflow is imported, which is later than this module.
 # Kedro's telemetry is switched off in .telemetry, DVC's in .dvc/config.
@@ -24,7 +25,7 @@ logging.getLogger("py.warnings").addFilter(
 from .hooks import OneWriter, ParametersInConfig, RunReport, Tracking, VersionCheck  # noqa: E402
 
 HOOKS = (ParametersInConfig(), OneWriter(), Tracking(), VersionCheck(), RunReport())
-CONFIG_LOADER_ARGS = {
+CONFIG_LOADER_ARGS: dict[str, Any] = {
     "base_env": "base",
     "default_run_env": "local",
     "config_patterns": {"mlflow": ["mlflow*"]},

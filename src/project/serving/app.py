@@ -16,7 +16,7 @@ from starlette.exceptions import HTTPException
 from ..contract import Contract
 from .batching import Answers, Batcher
 from .deployment import Deployment
-from .errors import FAILED, RequestError
+from .errors import FAILED, RequestError, from_validation, too_many_rows
 from .measures import Measures
 from .middleware import OPEN, Around, error_response, json_response
 from .outcomes import read_outcomes
@@ -66,16 +66,7 @@ def create_app(settings: Serving, deployment: Deployment, api_key: str | None) -
         telemetry={"tracing": False, "metrics": False, "logs": False},
     )
     doors = _Doors(settings, deployment, batcher, measures, log, keys)
-    for path in ("/health", "/ready", "/version", "/metrics"):
-        app.get(
-            path,
-            responses={} if path in OPEN else {401: _ERRORS[401]},
-            response_class=PlainTextResponse if path == "/metrics" else JSONResponse,
-        )(getattr(doors, path[1:]))
-    app.post("/predict", responses=_ERRORS)(doors.predict)
-    app.post("/invocations", responses=_ERRORS)(doors.invocations)
-    if log is not None:
-        app.post("/outcomes", responses=_ERRORS)(doors.outcomes)
+    _add_paths(app, doors, with_outcomes=log is not None)
 
     async def on_error(request: Request, error: Exception) -> Response:
         return error_response(_translate(error), measures)
@@ -94,15 +85,26 @@ def create_app(settings: Serving, deployment: Deployment, api_key: str | None) -
     return app
 
 
+def _add_paths(app: FastAPI, doors: "_Doors", with_outcomes: bool) -> None:
+    for path in ("/health", "/ready", "/version", "/metrics"):
+        app.get(
+            path,
+            responses={} if path in OPEN else {401: _ERRORS[401]},
+            response_class=PlainTextResponse if path == "/metrics" else JSONResponse,
+        )(getattr(doors, path[1:]))
+    app.post("/predict", responses=_ERRORS)(doors.predict)
+    app.post("/invocations", responses=_ERRORS)(doors.invocations)
+    if with_outcomes:
+        app.post("/outcomes", responses=_ERRORS)(doors.outcomes)
+
+
 def _translate(error: Exception) -> RequestError:
     if isinstance(error, RequestError):
         return error
     if isinstance(error, TimeoutError):
         return RequestError(503, "timeout", "the request was not answered in time; send fewer rows at once")
     if isinstance(error, RequestValidationError):  # of the query; bodies are read by this package
-        first = error.errors()[0]
-        field = ".".join(str(part) for part in first["loc"])
-        return RequestError(422, "invalid_query", f"{field}: {first['msg']}", field)
+        return from_validation("invalid_query", error.errors())
     if not isinstance(error, HTTPException):
         return FAILED
     codes = {404: "not_found", 405: "method_not_allowed", 413: "too_large"}
@@ -181,8 +183,7 @@ class _Doors:
     async def _answer(self, rows: Callable[[Contract], Rows], n_rows: int, explain: bool) -> Answers:
         most = self._limits.explained_rows if explain else self._limits.rows
         if n_rows > most:
-            message = f"{n_rows} rows are too many"
-            raise RequestError(413, "too_many_rows", message, "body", f"{most} rows or less")
+            raise too_many_rows(n_rows, most)
         answered = await asyncio.wait_for(self._batcher.answer(rows, explain), self._limits.seconds)
         self._measures.count_answers(answered.columns, bool(answered.deployed.classes))
         return answered

@@ -35,15 +35,8 @@ class Deployed:
     model: Answering
     contract: Contract
     example: pd.DataFrame
-    answers: pd.DataFrame
-    """What it answers to the example."""
-
-    @property
-    def classes(self) -> list[str]:
-        """Names of the classes that it gives a probability for; none for a regression."""
-        prefix = "probability_"
-        columns = map(str, self.answers)
-        return [name.removeprefix(prefix) for name in columns if name.startswith(prefix)]
+    classes: list[str]
+    """Names of the classes that it gives a probability for; none for a regression."""
 
 
 class Deployment:
@@ -193,4 +186,6 @@ class Deployment:
             ) from error
         if not answers["source"].eq("model").all():
             raise DeploymentError(f"version {identity.version} does not answer its own example by the model")
-        return Deployed(identity, model, contract, example, answers)
+        prefix, columns = "probability_", map(str, answers)
+        classes = [name.removeprefix(prefix) for name in columns if name.startswith(prefix)]
+        return Deployed(identity, model, contract, example, classes)

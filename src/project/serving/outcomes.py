@@ -9,7 +9,7 @@ from pydantic import ValidationError
 from ..contract import Contract, ContractError
 from ..rows import columns_of
 from .entries import as_json, make_keys, utc_now
-from .errors import RequestError
+from .errors import RequestError, from_validation
 from .parsing import Rows, rows_from_records
 from .schema import Outcomes
 
@@ -23,9 +23,7 @@ def read_outcomes(body: dict[str, Any], keys: list[str], contract: Contract) -> 
     try:
         given = Outcomes.model_validate(body).outcomes
     except ValidationError as error:
-        first = error.errors()[0]
-        field = ".".join(str(part) for part in first["loc"])
-        raise RequestError(422, "invalid_body", f"{field}: {first['msg']}", field) from None
+        raise from_validation("invalid_body", error.errors()) from None
     asked = [outcome.key or {} for outcome in given]
     made = make_keys(rows_from_records(asked, "outcomes", contract, keys), keys, contract)
     rows = []

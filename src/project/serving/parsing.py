@@ -15,7 +15,7 @@ from pydantic_core import from_json
 
 from ..contract import Contract
 from ..rows import Values, columns_of
-from .errors import RequestError
+from .errors import RequestError, too_many_rows
 
 _FORMATS = ("dataframe_split", "dataframe_records", "instances", "inputs")
 _INVALID = "invalid_body"
@@ -171,9 +171,7 @@ def _from_parquet(body: bytes, contract: Contract, keys: list[str], max_rows: in
     file = pq.ParquetFile(io.BytesIO(body))
     rows = file.metadata.num_rows
     if rows > max_rows:  # before it is unpacked: it may be far larger than the body
-        raise RequestError(
-            413, "too_many_rows", f"{rows} rows are too many", "body", f"{max_rows} rows or less"
-        )
+        raise too_many_rows(rows, max_rows)
     wanted = {*contract.columns, *keys}
     frame = file.read(columns=[name for name in file.schema_arrow.names if name in wanted]).to_pandas()
     return Rows(columns_of(frame), len(frame))

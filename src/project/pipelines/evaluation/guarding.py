@@ -8,7 +8,7 @@ from sklearn.base import BaseEstimator, TransformerMixin
 
 from ... import plots
 from ...contract import Contract
-from ...guard import Guard, conformal_quantile
+from ...guard import Guard, conformal_quantile, possible_classes
 from ...scores import score
 from .settings import Evaluation
 
@@ -38,14 +38,19 @@ def assess_guard(
     read = Contract.from_parameters(contract)
     settings = Evaluation.read("evaluation", evaluation)
     classes = getattr(model, "classes_", None)
-    said, guesses, truth = _score(test_table, preprocessor, model, fallback, read)
+    truth, said = _score(test_table, preprocessor, model, read)
+    guesses = score(fallback, read.select(test_table))
     good = {"model": _goodness(truth, said, classes), "fallback": _goodness(truth, guesses, classes)}
     fell_back = test_predictions["source"].eq("fallback").to_numpy()
-    calibration = _score(calibration_table, preprocessor, model, fallback, read)
+    calibration = _score(calibration_table, preprocessor, model, read)
     levels = []
     for alpha in settings.alphas:
-        limit = conformal_quantile(calibration[2], calibration[0], classes, alpha)
-        left = _possible(said, limit).sum(axis=1) == 1 if classes is not None else np.ones(len(said), bool)
+        limit = conformal_quantile(*calibration, classes, alpha)
+        left = (
+            possible_classes(said, limit).sum(axis=1) == 1
+            if classes is not None
+            else np.ones(len(said), bool)
+        )
         width = {} if classes is not None else {"width": 2 * limit}
         level = {"alpha": alpha, "coverage": _coverage(truth, said, classes, limit)}
         levels.append(level | width | _compare(good, left, ~left, ~left))
@@ -65,15 +70,11 @@ def assess_guard(
 
 
 def _score(
-    table: pd.DataFrame,
-    preprocessor: TransformerMixin,
-    model: BaseEstimator,
-    fallback: BaseEstimator,
-    contract: Contract,
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    rows = contract.select(table)
-    features = preprocessor.transform(rows)
-    return score(model, features), score(fallback, rows), table[contract.target].to_numpy()
+    table: pd.DataFrame, preprocessor: TransformerMixin, model: BaseEstimator, contract: Contract
+) -> tuple[np.ndarray, np.ndarray]:
+    """The truth of each row, and what the model says of it."""
+    features = preprocessor.transform(contract.select(table))
+    return table[contract.target].to_numpy(), score(model, features)
 
 
 def _goodness(truth: np.ndarray, scores: np.ndarray, classes: np.ndarray | None) -> np.ndarray:
@@ -83,15 +84,11 @@ def _goodness(truth: np.ndarray, scores: np.ndarray, classes: np.ndarray | None)
     return (classes.take(scores.argmax(axis=1)) == truth).astype(float)
 
 
-def _possible(scores: np.ndarray, limit: float) -> np.ndarray:
-    return 1 - scores <= limit
-
-
 def _coverage(truth: np.ndarray, scores: np.ndarray, classes: np.ndarray | None, limit: float) -> float:
     if classes is None:
         return float((np.abs(truth - scores[:, 0]) <= limit).mean())
     is_class = truth[:, None] == classes[None, :]
-    return float((is_class & _possible(scores, limit)).any(axis=1).mean())
+    return float((is_class & possible_classes(scores, limit)).any(axis=1).mean())
 
 
 def _compare(
