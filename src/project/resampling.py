@@ -170,3 +170,8 @@ _REGRESSION: dict[str, Callable[[np.ndarray, np.ndarray], Statistic]] = {
     "rmse": _rmse,
     "r2": _r2,
 }
+
+
+def metric_names(task: str) -> list[str]:
+    """The metrics of a task."""
+    return list(_REGRESSION if task == "regression" else _CLASSIFICATION)

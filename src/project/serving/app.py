@@ -1,6 +1,7 @@
 """The HTTP service: what each path does."""
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
@@ -16,6 +17,7 @@ from starlette.exceptions import HTTPException
 from ..contract import Contract
 from .batching import Answers, Batcher
 from .deployment import Deployment
+from .entries import utc_now
 from .errors import FAILED, RequestError, from_validation, too_many_rows
 from .measures import Measures
 from .middleware import OPEN, Around, error_response, json_response
@@ -24,6 +26,8 @@ from .parsing import Rows, parse_json, rows_from_invocation, rows_from_records
 from .prediction_log import PredictionLog
 from .schema import describe
 from .settings import Serving
+
+logger = logging.getLogger(__name__)
 
 _LARGE = 65_536  # bytes of a body that is read aside, so that the small ones need not wait for it
 _ERRORS: dict[int | str, dict[str, Any]] = {
@@ -48,14 +52,23 @@ def create_app(settings: Serving, deployment: Deployment, api_key: str | None) -
     keys = settings.log.keys if settings.log else []
     measures, batcher = Measures(), Batcher(deployment, log, keys)
 
+    def note() -> None:
+        measures.note(deployment)
+        if log is not None:
+            try:
+                log.add_errors(measures.take_errors(), utc_now())
+            except Exception:  # the counts are lost; the service goes on
+                logger.exception("the prediction log can't be written")
+
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         measures.note(deployment)
-        deployment.follow(settings.refresh_seconds, after=lambda: measures.note(deployment))
+        deployment.follow(settings.refresh_seconds, after=note)
         yield
         deployment.close()
         await run_in_threadpool(batcher.close)
         if log is not None:
+            await run_in_threadpool(note)
             log.close()
 
     name, most = deployment.current.identity.model, int(settings.limits.body_mb * 1e6)

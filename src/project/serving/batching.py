@@ -187,7 +187,9 @@ class Batcher:
                 keys = make_keys(rows, self._keys, deployed.contract)
                 entered = Entered(identifiers, keys, (now - question.arrived) * 1000)
                 identity = deployed.identity
-                entries += make_entries(rows, answers, entered, identity.model, identity.version)
+                entries += make_entries(
+                    rows, answers, entered, deployed.contract, identity.model, identity.version
+                )
         if self._log is not None and entries:
             try:
                 self._log.append(entries)

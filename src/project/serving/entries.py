@@ -1,5 +1,6 @@
 """Rows of the prediction log, made from rows that were asked and their answers."""
 
+import random
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
@@ -11,6 +12,7 @@ from pydantic_core import to_json
 from ..contract import Contract
 from ..rows import parse_datetime
 from .parsing import Rows
+from .prediction_log import DRAWS
 
 _LEFT_OUT = ("prediction", "source", "reasons", "explanation")
 
@@ -63,7 +65,12 @@ class Entered(NamedTuple):
 
 
 def make_entries(
-    rows: Rows, answers: dict[str, np.ndarray], entered: Entered, model: str, version: str
+    rows: Rows,
+    answers: dict[str, np.ndarray],
+    entered: Entered,
+    contract: Contract,
+    model: str,
+    version: str,
 ) -> list[dict[str, Any]]:
     """A row of the log for each answer.
 
@@ -71,10 +78,12 @@ def make_entries(
         rows: what was asked.
         answers: as the packaged model gives them, in the same order.
         entered: ids, keys and the time from the arrival of the request to its answers.
+        contract: names the column of the time that a row is about, if any.
         model: the model that answered.
         version: and its version.
     """
     now = utc_now()
+    events = _event_times(rows, contract, now)
     names, numbers = list(rows.columns), [name for name in answers if name not in _LEFT_OUT]
     asked = zip(*(np.asarray(values, dtype=object) for values in rows.columns.values()), strict=True)
     said = zip(*(answers[name].tolist() for name in numbers), strict=True)
@@ -83,6 +92,8 @@ def make_entries(
         {
             "id": identifier,
             "time": now,
+            "event_time": event,
+            "draw": random.randrange(DRAWS),
             "model": model,
             "version": version,
             "key": key,
@@ -93,7 +104,16 @@ def make_entries(
             "reasons": as_json(reasons),
             "latency_ms": entered.latency_ms,
         }
-        for identifier, key, row, found, prediction, source, reasons in zip(
-            entered.identifiers, entered.keys, asked, said, *others, strict=True
+        for identifier, event, key, row, found, prediction, source, reasons in zip(
+            entered.identifiers, events, entered.keys, asked, said, *others, strict=True
         )
     ]
+
+
+def _event_times(rows: Rows, contract: Contract, now: datetime) -> list[datetime]:
+    """The time that each row is about: that of the contract's time column, or else of the answer."""
+    if contract.time is None or contract.time not in rows.columns:
+        return [now] * rows.n_rows
+    moments = [parse_datetime(value) for value in rows.columns[contract.time]]
+    found = [None if moment is None else moment.astype("datetime64[us]").item() for moment in moments]
+    return [moment if isinstance(moment, datetime) else now for moment in found]

@@ -2,6 +2,7 @@
 
 import os
 from collections import Counter as Counts
+from threading import Lock
 
 import numpy as np
 from prometheus_client import (
@@ -57,6 +58,8 @@ class Measures:
             multiprocess_mode="max",
         )
         self._shown: tuple[str, str] | None = None
+        self._unlogged: Counts[str] = Counts()
+        self._lock = Lock()
 
     def count_request(self, path: str, status: int, seconds: float) -> None:
         """Count a request that has been answered, whatever the answer."""
@@ -66,6 +69,14 @@ class Measures:
     def count_error(self, code: str) -> None:
         """Count a request that was refused or failed."""
         self._errors.labels(code).inc()
+        with self._lock:
+            self._unlogged[code] += 1
+
+    def take_errors(self) -> dict[str, int]:
+        """Requests refused or failed since this was last asked, by code."""
+        with self._lock:
+            taken, self._unlogged = self._unlogged, Counts()
+        return dict(taken)
 
     def count_answers(self, answers: dict[str, np.ndarray], classes: bool) -> None:
         """Count rows by source, reason and predicted class."""

@@ -5,7 +5,7 @@ depend on the contract are JSON text, so that a log outlives many contracts.
 """
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -15,12 +15,19 @@ import sqlalchemy as sa
 from kedro.io import AbstractDataset, DatasetError
 from sqlalchemy.dialects import postgresql, sqlite
 
+DRAWS = 1_000_000
 _METADATA = sa.MetaData()
 PREDICTIONS = sa.Table(
     "predictions",
     _METADATA,
     sa.Column("id", sa.String(64), primary_key=True),
-    sa.Column("time", sa.DateTime, nullable=False, index=True),  # UTC
+    sa.Column("time", sa.DateTime, nullable=False, index=True),  # of the answer, UTC
+    sa.Column(
+        "event_time", sa.DateTime, nullable=False, index=True
+    ),  # what monitoring asks for: see entries.py
+    sa.Column(
+        "draw", sa.Integer, nullable=False
+    ),  # random, from 0 to DRAWS - 1: to take a part of the rows by
     sa.Column("model", sa.String(255), nullable=False),
     sa.Column("version", sa.String(32), nullable=False),
     sa.Column("key", sa.Text, index=True),  # tells the case apart, for outcomes that come without an id
@@ -38,6 +45,14 @@ OUTCOMES = sa.Table(
     sa.Column("time", sa.DateTime, nullable=False),  # UTC
     sa.Column("outcome", sa.Text, nullable=False),
 )
+ERRORS = sa.Table(
+    "errors",
+    _METADATA,
+    sa.Column("number", sa.Integer, primary_key=True),
+    sa.Column("time", sa.DateTime, nullable=False, index=True),  # UTC, when they were counted
+    sa.Column("code", sa.String(64), nullable=False),
+    sa.Column("requests", sa.Integer, nullable=False),
+)
 _AT_ONCE = 500  # parameters of a statement are limited
 _INSERTS: dict[str, Any] = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
 
@@ -54,14 +69,14 @@ class PredictionLog:
 
     def __init__(self, url: str) -> None:
         try:
-            self._engine = _connect(url)
-            _METADATA.create_all(self._engine)
+            self.engine = connect(url)
+            _METADATA.create_all(self.engine)
         except (sa.exc.SQLAlchemyError, ImportError, OSError) as error:
             raise DatasetError(f"the prediction log can't be opened: {error}") from error
 
     def append(self, rows: Sequence[dict[str, Any]]) -> None:
         """Store predictions, all or none. Each is a dict of the columns of `PREDICTIONS`."""
-        with self._engine.begin() as connection:
+        with self.engine.begin() as connection:
             connection.execute(PREDICTIONS.insert(), rows)
 
     def add_outcomes(self, outcomes: Iterable[dict[str, Any]]) -> int:
@@ -75,14 +90,21 @@ class PredictionLog:
         """
         latest = list({outcome["reference"]: outcome for outcome in outcomes}.values())
         missing = 0
-        with self._engine.begin() as connection:
+        with self.engine.begin() as connection:
             for first in range(0, len(latest), _AT_ONCE):
                 part = latest[first : first + _AT_ONCE]
-                insert = _INSERTS[self._engine.dialect.name](OUTCOMES).values(part)
+                insert = _INSERTS[self.engine.dialect.name](OUTCOMES).values(part)
                 replaced = {name: insert.excluded[name] for name in ("time", "outcome")}
                 connection.execute(insert.on_conflict_do_update(index_elements=["reference"], set_=replaced))
                 missing += len(part) - self._count_known(connection, [row["reference"] for row in part])
         return missing
+
+    def add_errors(self, requests: Mapping[str, int], time: datetime) -> None:
+        """Store how many requests were refused or failed since the last time, by code."""
+        if requests:
+            rows = [{"time": time, "code": code, "requests": n} for code, n in requests.items()]
+            with self.engine.begin() as connection:
+                connection.execute(ERRORS.insert(), rows)
 
     def _count_known(self, connection: sa.Connection, references: list[str]) -> int:
         known = 0
@@ -104,21 +126,18 @@ class PredictionLog:
             The columns of the log and `outcome`, those of the JSON texts taken apart: what was asked stands
             under `input.<column>`.
         """
-        by_id, by_key = OUTCOMES.alias("by_id"), OUTCOMES.alias("by_key")
-        joined = PREDICTIONS.outerjoin(by_id, by_id.c.reference == "id:" + PREDICTIONS.c.id)
-        joined = joined.outerjoin(by_key, by_key.c.reference == "key:" + PREDICTIONS.c.key)
-        outcome = sa.func.coalesce(by_id.c.outcome, by_key.c.outcome).label("outcome")
+        joined, outcome = with_outcomes(by_id=True, by_key=True)
         query = sa.select(PREDICTIONS, outcome).select_from(joined).order_by(PREDICTIONS.c.id)
         if since is not None:
             query = query.where(PREDICTIONS.c.time >= since)
         if until is not None:
             query = query.where(PREDICTIONS.c.time < until)
-        with self._engine.connect() as connection:
+        with self.engine.connect() as connection:
             return _take_apart(pd.read_sql(query, connection))
 
     def close(self) -> None:
         """Let go of the database."""
-        self._engine.dispose()
+        self.engine.dispose()
 
 
 class PredictionLogDataset(AbstractDataset[Any, pd.DataFrame]):
@@ -135,9 +154,7 @@ class PredictionLogDataset(AbstractDataset[Any, pd.DataFrame]):
 
     def load(self) -> pd.DataFrame:
         """All predictions, with their outcomes."""
-        if self._url is None:
-            raise DatasetError("there is no prediction log: serving.log in conf/ is off")
-        log = PredictionLog(self._url)
+        log = open_log(self._url)
         try:
             return log.read()
         finally:
@@ -148,10 +165,38 @@ class PredictionLogDataset(AbstractDataset[Any, pd.DataFrame]):
         raise DatasetError("the prediction log is written by `kedro serve`")
 
     def _describe(self) -> dict[str, Any]:
-        return {"url": self._url and sa.make_url(self._url).render_as_string(hide_password=True)}
+        return {"url": shown(self._url)}
 
 
-def _connect(url: str) -> sa.Engine:
+def open_log(url: str | None) -> PredictionLog:
+    """Open a log to read from it. Raises DatasetError where there is none."""
+    if url is None:
+        raise DatasetError("there is no prediction log: serving.log in conf/ is off")
+    address = sa.make_url(url)
+    if address.get_backend_name() == "sqlite" and address.database and not Path(address.database).exists():
+        raise DatasetError(f"there is no prediction log at {address.database} yet: `kedro serve` writes it")
+    return PredictionLog(url)
+
+
+def shown(url: str | None) -> str | None:
+    """The address without its password."""
+    return url and sa.make_url(url).render_as_string(hide_password=True)
+
+
+def with_outcomes(by_id: bool, by_key: bool) -> tuple[sa.FromClause, sa.Label[Any]]:
+    """The predictions joined with their outcomes, and the outcome, by the given kinds of reference."""
+    joined: sa.FromClause = PREDICTIONS
+    found: list[sa.ColumnElement[str | None]] = []
+    for kind, column, wanted in (("id:", PREDICTIONS.c.id, by_id), ("key:", PREDICTIONS.c.key, by_key)):
+        if wanted:
+            outcomes = OUTCOMES.alias()
+            joined = joined.outerjoin(outcomes, outcomes.c.reference == kind + column)
+            found.append(outcomes.c.outcome)
+    return joined, (sa.func.coalesce(*found, sa.null()) if found else sa.null()).label("outcome")
+
+
+def connect(url: str) -> sa.Engine:
+    """An engine for the database of a log. Raises DatasetError for a kind of database that is not known."""
     address = sa.make_url(url)
     if address.get_backend_name() not in _INSERTS:
         raise DatasetError(

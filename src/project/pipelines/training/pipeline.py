@@ -1,12 +1,13 @@
-"""Wiring of the training: features to the fitted estimator, its fallback and the guard."""
+"""Wiring of the training: features to the fitted estimator, its fallback, the guard and the profile."""
 
 from kedro.pipeline import Pipeline, node
 
 from .nodes import fit_guard, train_estimator, train_fallback
+from .profiling import profile_reference
 
 
 def create_pipeline() -> Pipeline:
-    """`train_features`, `train_table` and `calibration_table` in; `model`, `fallback` and `guard` out."""
+    """Features, train and calibration table in; `model`, `fallback`, `guard` and `profile` out."""
     return Pipeline(
         [
             node(
@@ -41,6 +42,23 @@ def create_pipeline() -> Pipeline:
                 ],
                 outputs="guard",
                 name="fit_guard",
+            ),
+            node(
+                profile_reference,
+                inputs=[
+                    "calibration_table",
+                    "preprocessor",
+                    "model",
+                    "guard",
+                    "fallback",
+                    "params:table",
+                    "params:features.datetime_parts",
+                    "params:evaluation.calibration_bins",
+                    "params:profile",
+                    "params:seed",
+                ],
+                outputs="profile",
+                name="profile_reference",
             ),
         ]
     )

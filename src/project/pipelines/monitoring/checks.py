@@ -1,0 +1,45 @@
+"""What a look at a window has found."""
+
+from statistics import NormalDist
+from typing import Any, NamedTuple
+
+from ...drift import Limit
+from .settings import Check, Rule
+
+
+class Finding(NamedTuple):
+    """One check of one thing. It is told if the value is above the limit."""
+
+    check: Check
+    subject: str
+    value: float
+    limit: float
+    says: str
+
+    @classmethod
+    def of(cls, check: Check, subject: str, found: Limit, says: str) -> "Finding":
+        """A finding of a measured value and its limit."""
+        return cls(check, subject, found.value, found.limit, says)
+
+    def under(self, rule: Rule) -> "Finding":
+        """The same under a rule, which may have a limit of its own."""
+        return self if rule.above is None else self._replace(limit=rule.above)
+
+    @property
+    def raised(self) -> bool:
+        """Whether it is told."""
+        return self.value > self.limit
+
+    @property
+    def key(self) -> str:
+        """What is the same from window to window."""
+        return f"{self.check} {self.subject}"
+
+    def as_dict(self) -> dict[str, Any]:
+        """As the verdict has it."""
+        return self._asdict() | {"severity": self.value / self.limit}
+
+
+def surely(false_alarms: float) -> float:
+    """How many standard errors a value passes by chance in this share of cases."""
+    return NormalDist().inv_cdf(1 - false_alarms)

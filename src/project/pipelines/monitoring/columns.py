@@ -1,0 +1,126 @@
+"""What has moved: each column of rows and answers, all inputs together, and the reasons against rows."""
+
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from sklearn.ensemble import HistGradientBoostingClassifier
+from sklearn.inspection import permutation_importance
+from sklearn.metrics import roc_auc_score
+from sklearn.model_selection import StratifiedKFold
+
+from ...drift import MISSING, NEW, WASSERSTEIN, Limit, find_limits
+from ...profile import Profile, Watched, as_text, codes_of, count_reasons
+from .checks import Finding, surely
+from .settings import Check, Monitoring
+
+_CHECKS: dict[str, Check] = {"input": "drift", "output": "output_drift", "outcome": "outcome_drift"}
+_FOLDS, _TOLD = 3, 3
+
+
+def compare_columns(
+    rows: pa.Table, profile: Profile, settings: Monitoring, seed: int
+) -> tuple[list[Finding], list[dict[str, Any]]]:
+    """Each watched column against the reference: what is found, and what the report draws of it."""
+    counted = [(one, one.count(rows), profile.counts(one.name)) for one in profile.watched if _has(one, rows)]
+    counted = [(one, live, blocks) for one, live, blocks in counted if live.sum() >= settings.min_rows]
+    limits = find_limits(
+        counted,
+        settings.floors.model_dump(),
+        settings.draw,
+        settings.draws,
+        settings.false_alarms,
+        seed,
+    )
+    findings, drawn = [], []
+    for watched, live, blocks in counted:
+        measures = limits[watched.name]
+        worst = max(measures, key=lambda name: measures[name].severity)
+        before = blocks.sum(axis=0)
+        says = _say(watched, worst, measures[worst], live, before, rows)
+        findings.append(Finding.of(_CHECKS[watched.group], watched.name, measures[worst], says))
+        drawn.append(
+            {
+                "name": watched.name,
+                "group": watched.group,
+                "labels": watched.labels,
+                "live": (live / live.sum()).tolist(),
+                "reference": (before / before.sum()).tolist(),
+                "measures": {name: limit._asdict() for name, limit in measures.items()},
+                "severity": measures[worst].severity,
+            }
+        )
+    return findings, drawn
+
+
+def _has(watched: Watched, rows: pa.Table) -> bool:
+    return watched.column in rows.column_names
+
+
+def _say(
+    watched: Watched, measure: str, found: Limit, live: np.ndarray, before: np.ndarray, rows: pa.Table
+) -> str:
+    now, then = live / live.sum(), before / before.sum()
+    if measure == MISSING:
+        return f"{now[0]:.2%} missing, in the reference {then[0]:.2%}"
+    if measure == NEW:
+        unseen = rows[watched.column].filter(pa.array(watched.codes(rows) == watched.n_bins - 1))
+        counts = sorted(as_text(unseen).value_counts().to_pylist(), key=lambda entry: -entry["counts"])
+        named = ", ".join(
+            f"{entry['values']} ({entry['counts'] / live.sum():.1%})" for entry in counts[:_TOLD]
+        )
+        return f"{now[-1]:.1%} of rows in categories that training has not seen ({named})"
+    if measure == WASSERSTEIN and watched.mean is not None:
+        mean = float(np.nanmean(watched.numbers(rows)))
+        moved = f"moved by {found.value:.2f} standard deviations"
+        return f"{moved}: the mean is {mean:.4g}, in the reference {watched.mean:.4g}"
+    most = int(np.argmax(np.abs(now - then)))
+    shown = f"{watched.labels[most]}: {now[most]:.1%} of rows, in the reference {then[most]:.1%}"
+    return f"{measure.replace('psi', 'PSI').replace('_', '-')} {found.value:.3f}; {shown}"
+
+
+def tell_apart(rows: pa.Table, profile: Profile, settings: Monitoring, seed: int) -> Finding:
+    """Whether a classifier can tell live rows from reference rows, and by which columns.
+
+    The ROC AUC of out-of-fold scores (Lopez-Paz and Oquab 2017, https://arxiv.org/abs/1610.06545), against
+    that of a classifier that can't, which varies as the Mann-Whitney statistic does.
+    """
+    inputs = list(profile.of_group("input"))
+    reference = np.array(profile.sample)
+    rng = np.random.default_rng(seed)
+    some = np.sort(rng.choice(len(rows), min(len(rows), len(reference)), replace=False))
+    features = np.concatenate([reference, codes_of(inputs, rows.take(some))])
+    is_live = np.arange(len(features)) >= len(reference)
+    scores = np.zeros(len(features))
+    fitted = []
+    for train, test in StratifiedKFold(_FOLDS, shuffle=True, random_state=seed).split(features, is_live):
+        model = HistGradientBoostingClassifier(max_iter=30, max_leaf_nodes=8, random_state=seed)
+        scores[test] = model.fit(features[train], is_live[train]).predict_proba(features[test])[:, 1]
+        fitted.append((model, features[test], is_live[test]))
+    area, (n, m) = float(roc_auc_score(is_live, scores)), (len(some), len(reference))
+    by_chance = 0.5 + surely(settings.false_alarms) * ((n + m + 1) / (12 * n * m)) ** 0.5
+    limit = Limit(area, max(by_chance, settings.floors.domain))
+    says = f"a classifier tells live rows from the reference with ROC AUC {area:.3f}"
+    if area > limit.limit:
+        importance = sum(
+            permutation_importance(*fold, scoring="roc_auc", n_repeats=1, random_state=seed).importances_mean
+            for fold in fitted
+        )
+        giving = [inputs[k].name for k in np.argsort(-importance, kind="stable")[:_TOLD] if importance[k] > 0]
+        says += f", by {', '.join(giving)}"
+    return Finding.of("domain", "all inputs", limit, says)
+
+
+def compare_reasons(rows: pa.Table, profile: Profile, settings: Monitoring) -> list[Finding]:
+    """How many more rows have a reason against them than in the reference."""
+    counts = count_reasons(rows)
+    names = sorted(counts.keys() | profile.reasons.keys())
+    found = []
+    for name in names:
+        now, then = counts.get(name, 0) / len(rows), profile.reasons.get(name, 0) / profile.rows
+        both = (counts.get(name, 0) + profile.reasons.get(name, 0)) / (len(rows) + profile.rows)
+        error = (both * (1 - both) * (1 / len(rows) + 1 / profile.rows)) ** 0.5
+        limit = max(surely(settings.false_alarms / len(names)) * error, settings.floors.reason)
+        says = f"{now:.1%} of rows, in the reference {then:.1%}"
+        found.append(Finding.of("reason", name, Limit(now - then, limit), says))
+    return found

@@ -1,0 +1,196 @@
+"""Look at the live predictions of a window: what there is, what it shows, and what to say of it."""
+
+import logging
+from typing import Any, NamedTuple, Protocol
+
+import numpy as np
+import pyarrow as pa
+
+from ...contract import Contract, ContractError
+from ...parameters import ParameterError
+from ...profile import Profile, as_numbers, with_derived
+from ...scored import Contents, Part, ScoredRows, Window
+from .checks import Finding
+from .columns import compare_columns, compare_reasons, tell_apart
+from .quality import Outcomes, check_quality, over_time
+from .settings import Alerts, Monitoring
+from .window import find_window
+
+logger = logging.getLogger(__name__)
+
+
+class Profiles(Protocol):
+    """The reference profiles of a model's versions."""
+
+    def get(self, version: str) -> Profile | None:
+        """That of a version; None where it has none."""
+
+
+class Seen(NamedTuple):
+    """The rows that a version answered, with its profile."""
+
+    profile: Profile
+    rows: pa.Table
+    n_rows: int  # of which `rows` may be a part
+
+
+class Observed(NamedTuple):
+    """What there is of a window."""
+
+    window: Window
+    contents: Contents
+    seen: dict[str, Seen]  # by version, the newest first
+    problems: list[str]  # why rows, or whole versions, are not judged
+
+
+def observe(
+    scored_rows: ScoredRows,
+    profiles: Profiles,
+    contract: dict[str, Any],
+    window: str,
+    since: str | None,
+    until: str | None,
+    month: str | None,
+    monitoring: dict[str, Any],
+) -> Observed:
+    """Read the rows of the window, by the version that answered.
+
+    Raises:
+        ParameterError: the window can't be read.
+    """
+    settings, model = Monitoring.read("monitoring", monitoring), Contract.from_parameters(contract).name
+    span = find_window(window, since, until, month)
+    contents = scored_rows.look(model, span)
+    seen, problems = {}, []
+    if not contents.rows:
+        problems.append(_nothing(model, span, contents))
+    for version in sorted(contents.rows, key=_age):
+        n_rows = contents.rows[version]
+        if n_rows < settings.min_rows:
+            problems.append(f"version {version} answered {n_rows:,} rows only: monitoring.min_rows is higher")
+            continue
+        profile = profiles.get(version)
+        if profile is None:
+            problems.append(f"version {version} has no reference profile: it was made before there were any")
+            continue
+        part = Part(model, version, span, min(1.0, settings.most_rows / n_rows))
+        try:
+            rows = scored_rows.read(part, profile.contract, profile.classes)
+        except ContractError as error:
+            problems.append(f"version {version} can't be judged: {error}")
+            continue
+        seen[version] = Seen(profile, with_derived(rows, profile.classes), n_rows)
+    for problem in problems:
+        logger.warning(problem)
+    return Observed(span, contents, seen, problems)
+
+
+def assess(
+    observed: Observed,
+    monitoring: dict[str, Any],
+    alerts: dict[str, Any],
+    fail_on: str | None,
+    seed: int,
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Compare each version's rows with its reference, and judge by the rules.
+
+    Returns:
+        The verdict as JSON takes it: `verdict` is alert, ok or none (nothing could be judged); `findings` are
+        those of all versions, with what moved first and what came of it after, the worst first of each;
+        `fails` says whether the run should end with an error. The same goes to the versions in the registry.
+
+    Raises:
+        ParameterError: for parameters that can't be read.
+    """
+    if fail_on not in (None, "alert"):
+        raise ParameterError(f"fail_on: {fail_on!r} is not known, write alert or null")
+    settings, rules = Monitoring.read("monitoring", monitoring), Alerts.read("alerts", alerts).rules
+    versions = {
+        version: _assess_version(seen, observed.contents, settings, seed)
+        for version, seen in observed.seen.items()
+    }
+    raised = []
+    for version, assessed in versions.items():
+        judged = [f.under(rule) for rule in rules for f in assessed["findings"] if f.check == rule.check]
+        assessed["findings"] = [finding.as_dict() for finding in sorted(judged, key=_order)]
+        raised += [{"version": version} | f.as_dict() for f in sorted(judged, key=_order) if f.raised]
+    verdict = ("alert" if raised else "ok") if versions else "none"
+    logger.info("verdict: %s", verdict)
+    for finding in raised:
+        logger.warning("%s: %s", finding["subject"], finding["says"])
+    told = {
+        "verdict": verdict,
+        "fails": verdict == fail_on,
+        "window": {"since": str(observed.window.since), "until": str(observed.window.until)},
+        "findings": raised,
+        "problems": observed.problems,
+        "errors": observed.contents.errors,
+        "versions": versions,
+    }
+    return told, told
+
+
+def _assess_version(seen: Seen, contents: Contents, settings: Monitoring, seed: int) -> dict[str, Any]:
+    profile, rows = seen.profile, seen.rows
+    findings, columns = compare_columns(rows, profile, settings, seed)
+    outcomes = Outcomes(rows, profile, seed)
+    findings.append(tell_apart(rows, profile, settings, seed))
+    findings += compare_reasons(rows, profile, settings)
+    findings += check_quality(outcomes, profile, settings)
+    service = _service(seen, contents, settings)
+    findings += [
+        Finding(check, "the service", service[check], np.inf, f"{check} is {service[check]:.4g}")
+        for check in ("latency_p99_ms", "error_share")
+        if check in service
+    ]
+    measured, estimated = outcomes.quality(), outcomes.estimate()
+    return {
+        "rows": seen.n_rows,
+        "looked_at": len(rows),
+        "outcomes": int(outcomes.known.sum()),
+        "reference_rows": profile.rows,
+        "metric": profile.metric,
+        "reference": profile.quality[0].model_dump(),
+        "measured": measured and measured._asdict(),
+        "estimated": estimated and estimated._asdict(),
+        "metrics": outcomes.metrics(),
+        "over_time": list(over_time(rows, outcomes)),
+        "columns": columns,
+        "service": service,
+        "findings": findings,
+    }
+
+
+def _service(seen: Seen, contents: Contents, settings: Monitoring) -> dict[str, float]:
+    """Latency, and the share of requests that failed by the service's own fault, against rows answered."""
+    if "latency_ms" not in seen.rows.column_names:
+        return {}
+    latency = as_numbers(seen.rows["latency_ms"])
+    told = {f"latency_p{at}_ms": float(np.percentile(latency, at)) for at in (50, 95, 99)}
+    failed = sum(n for code, n in contents.errors.items() if code in settings.errors_of)
+    return told | {"error_share": failed / (failed + sum(contents.rows.values()))}
+
+
+def _nothing(model: str, window: Window, contents: Contents) -> str:
+    said = f"no predictions of {model} from {window.since:%Y-%m-%d %H:%M} to {window.until:%Y-%m-%d %H:%M}"
+    if contents.first is None:
+        return f"{said}, nor at any other time" + (
+            f"; {contents.lost_outcomes:,} outcomes belong to no prediction" if contents.lost_outcomes else ""
+        )
+    return (
+        f"{said}; there are some from {contents.first:%Y-%m-%d} to {contents.last:%Y-%m-%d}: choose them "
+        f"with --params=month={contents.last:%Y-%m}, or since=… and until=…"
+    )
+
+
+def _age(version: str) -> tuple[int, str]:
+    return (-int(version), "") if version.isdigit() else (0, version)
+
+
+# Causes before effects: who reads only the first line should read what to look at.
+_ORDER = ["drift", "domain", "reason", "output_drift", "quality", "outcome_drift", "estimated_quality"]
+
+
+def _order(finding: Finding) -> tuple[int, float]:
+    place = _ORDER.index(finding.check) if finding.check in _ORDER else len(_ORDER)
+    return place, -finding.value / finding.limit

@@ -1,0 +1,216 @@
+"""The reference profile, made of the calibration rows: the newest that the estimator has not seen."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+from pydantic import Field
+from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.isotonic import IsotonicRegression
+
+from ...contract import Contract
+from ...estimation import measure_quality
+from ...guard import Guard
+from ...metrics import Scored
+from ...model import PackagedModel
+from ...parameters import ParameterError, Section
+from ...profile import (
+    CONFIDENCE,
+    INPUT,
+    OUTCOME,
+    PREDICTION,
+    SOURCE,
+    Calibration,
+    Profile,
+    SliceQuality,
+    Watched,
+    codes_of,
+    count_reasons,
+    with_derived,
+)
+from ...resampling import metric_names
+
+_MOST_BLOCKS = 60
+
+
+class ProfileSettings(Section):
+    """How finely the reference is described."""
+
+    bins: int = Field(ge=2)
+    categories: int = Field(ge=1)
+    sample_rows: int = Field(ge=50)
+    metric: str
+    slices: list[str]
+    slice_rows: int = Field(ge=2)
+
+
+def profile_reference(
+    calibration_table: pd.DataFrame,
+    preprocessor: TransformerMixin,
+    model: BaseEstimator,
+    guard: Guard,
+    fallback: BaseEstimator,
+    contract: dict[str, Any],
+    datetime_parts: list[str],
+    calibration_bins: int,
+    settings: dict[str, Any],
+    seed: int,
+) -> dict[str, Any]:
+    """What the calibration rows and the packaged model's answers to them look like, as JSON.
+
+    Raises:
+        ParameterError: the metric is none of the task, or a column of the slices is no category.
+    """
+    read, settled = Contract.from_parameters(contract), ProfileSettings.read("profile", settings)
+    _check(read, settled)
+    packaged = PackagedModel.from_parts(read, preprocessor, model, guard, fallback)
+    answers = packaged.predict(calibration_table[read.features])
+    classes = None if packaged.classes is None else [str(label) for label in packaged.classes]
+    rows = _as_rows(calibration_table, answers, read, classes)
+    watched = [*_inputs(read, rows, guard, datetime_parts, settled), *_answers(rows, classes, settled)]
+    days = calibration_table[read.time] if read.time else pd.Series(pd.Timestamp(0), index=answers.index)
+    blocks = _blocks(days)
+    inputs = [one for one in watched if one.group == "input"]
+    some = np.random.default_rng(seed).permutation(len(rows))[: settled.sample_rows]
+    scored = Scored.from_predictions(pd.concat([calibration_table[[read.target]], answers], axis=1), read)
+    return Profile(
+        table=contract,
+        classes=classes,
+        rows=len(rows),
+        watched=watched,
+        reasons=count_reasons(rows),
+        blocks={one.name: _count_blocks(one, rows, blocks) for one in watched},
+        sample=codes_of(inputs, rows.take(np.sort(some))).tolist(),
+        metric=settled.metric,
+        calibration_bins=calibration_bins,
+        quality=list(_qualities(scored, calibration_table, settled, calibration_bins, seed)),
+        calibration=None if classes is None else _calibrate(scored),
+    ).model_dump(mode="json")
+
+
+def _check(contract: Contract, settings: ProfileSettings) -> None:
+    known = metric_names(contract.task)
+    if settings.metric not in known:
+        raise ParameterError(
+            f"profile.metric in conf/: a {contract.task} has no {settings.metric!r}, but {', '.join(known)}"
+        )
+    wrong = sorted(set(settings.slices) - set(contract.of_type("category")))
+    if wrong:
+        raise ParameterError(f"profile.slices in conf/: {', '.join(wrong)} is no category of table.columns")
+
+
+def _as_rows(
+    table: pd.DataFrame, answers: pd.DataFrame, contract: Contract, classes: list[str] | None
+) -> pa.Table:
+    reasons = answers["reasons"].map(list)
+    outcome = table[contract.target]
+    frame = pd.concat([table[contract.features].add_prefix(INPUT), answers.assign(reasons=reasons)], axis=1)
+    frame[OUTCOME] = outcome.astype(float) if classes is None else outcome.astype(str)
+    rows = pa.Table.from_pandas(frame.drop(columns="reasons"), preserve_index=False)
+    return with_derived(rows.append_column("reasons", pa.array(reasons, pa.list_(pa.string()))), classes)
+
+
+def _inputs(
+    contract: Contract, rows: pa.Table, guard: Guard, parts: list[str], settings: ProfileSettings
+) -> Iterator[Watched]:
+    for name, column in contract.columns.items():
+        if column.type == "category":
+            yield _category(name, INPUT + name, rows, guard.categories[name], settings.categories)
+        elif column.type == "number":
+            yield _number(Watched(name=name, group="input", column=INPUT + name), rows, settings.bins)
+        else:
+            for part in parts:
+                of_part = Watched(name=f"{name}: {part}", group="input", column=INPUT + name, part=part)
+                yield _number(of_part, rows, settings.bins)
+
+
+def _answers(rows: pa.Table, classes: list[str] | None, settings: ProfileSettings) -> Iterator[Watched]:
+    numbers, bins = {OUTCOME: "outcome", PREDICTION: "output"}, settings.bins
+    if classes is not None:
+        yield Watched(name=OUTCOME, group="outcome", column=OUTCOME, values=classes)
+        yield Watched(name=PREDICTION, group="output", column=PREDICTION, values=classes)
+        shown = classes[1:] if len(classes) == 2 else classes
+        numbers = {CONFIDENCE: "output"} | {f"probability_{label}": "output" for label in shown}
+    for name, group in numbers.items():
+        yield _number(Watched(name=name, group=group, column=name), rows, bins)  # type: ignore[arg-type]
+    yield Watched(name=SOURCE, group="output", column=SOURCE, values=["model", "fallback"])
+
+
+def _category(name: str, column: str, rows: pa.Table, seen: list[str], most: int) -> Watched:
+    counts = pd.Series(rows[column].to_pylist(), dtype=object).value_counts()
+    frequent = sorted(set(counts.index) & set(seen), key=lambda value: (-counts[value], value))[:most]
+    others = sorted(set(seen) - set(frequent))
+    return Watched(name=name, group="input", column=column, values=frequent, others=others)
+
+
+def _number(watched: Watched, rows: pa.Table, bins: int) -> Watched:
+    values = watched.numbers(rows)
+    values = np.sort(values[np.isfinite(values)])
+    if not len(values):
+        return watched.model_copy(update={"edges": [0.0, 0.0]})
+    told = {"edges": find_edges(values, bins), "mean": float(values.mean()), "deviation": float(values.std())}
+    return watched.model_copy(update=told)
+
+
+def find_edges(values: np.ndarray, bins: int) -> list[float]:
+    """Edges of at least one bin between the smallest and the largest value, of about as many rows each.
+
+    Args:
+        values: sorted numbers, at least one.
+        bins: how many bins there should be. A value that would fill one by itself gets its own.
+    """
+    unique, counts = np.unique(values, return_counts=True)
+    if len(unique) <= bins:
+        return [*unique.tolist(), float(unique[-1])]
+    heavy = np.flatnonzero(counts > len(values) / bins)
+    rest = np.delete(np.arange(len(unique)), heavy)
+    spread = np.repeat(unique[rest], counts[rest])
+    between = np.quantile(spread, np.linspace(0, 1, max(bins - len(heavy), 1) + 1)) if len(spread) else []
+    after = unique[np.minimum(heavy + 1, len(unique) - 1)]
+    edges = np.unique(np.concatenate([unique[[0, -1]], between, unique[heavy], after])).tolist()
+    return [*edges, edges[-1]] if len(unique) - 1 in heavy else edges
+
+
+def _blocks(times: pd.Series) -> np.ndarray:
+    """Which block each row is in: a day, or several where there are many."""
+    days = np.unique(times.to_numpy().astype("datetime64[D]"), return_inverse=True)[1].ravel()
+    n_days = int(days.max()) + 1
+    return days if n_days <= _MOST_BLOCKS else days * _MOST_BLOCKS // n_days
+
+
+def _count_blocks(watched: Watched, rows: pa.Table, blocks: np.ndarray) -> list[list[int]]:
+    n_blocks = int(blocks.max()) + 1
+    cells = blocks * watched.n_bins + watched.codes(rows)
+    return np.bincount(cells, minlength=n_blocks * watched.n_bins).reshape(n_blocks, -1).tolist()
+
+
+def _qualities(
+    scored: Scored, table: pd.DataFrame, settings: ProfileSettings, bins: int, seed: int
+) -> Iterator[SliceQuality]:
+    whole = np.ones(len(table), dtype=bool)
+    parts: list[tuple[str | None, str | None, np.ndarray]] = [(None, None, whole)]
+    for name in settings.slices:
+        counts = table[name].value_counts()
+        frequent = sorted(counts[counts >= settings.slice_rows].index)
+        parts += [(name, label, table[name].eq(label).to_numpy()) for label in frequent]
+    for column, value, mask in parts:
+        found = measure_quality(scored.select(mask), settings.metric, bins, seed)
+        if found is not None:
+            yield SliceQuality(column=column, value=value, **found._asdict())
+
+
+def _calibrate(scored: Scored) -> list[Calibration]:
+    """By isotonic regression (Zadrozny and Elkan 2002, https://doi.org/10.1145/775047.775151)."""
+    assert scored.classes is not None
+    lines = []
+    for k, label in enumerate(scored.classes):
+        fitted = IsotonicRegression(out_of_bounds="clip").fit(scored.scores[:, k], scored.truth == label)
+        lines.append(
+            Calibration(
+                probability=fitted.X_thresholds_.tolist(),
+                frequency=np.clip(fitted.y_thresholds_, 0, 1).tolist(),
+            )
+        )
+    return lines
