@@ -169,3 +169,4 @@ def run_kedro(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--mutations", type=int, default=600, help="requests of the test of mutated ones")
+    parser.addoption("--windows", type=int, default=20, help="windows of the test of false alarms")

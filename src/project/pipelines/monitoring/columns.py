@@ -8,6 +8,7 @@ from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.inspection import permutation_importance
 from sklearn.metrics import roc_auc_score
 from sklearn.model_selection import StratifiedKFold
+from threadpoolctl import threadpool_limits
 
 from ...drift import MISSING, NEW, WASSERSTEIN, Limit, find_limits
 from ...profile import Profile, Watched, as_text, codes_of, count_reasons
@@ -93,10 +94,11 @@ def tell_apart(rows: pa.Table, profile: Profile, settings: Monitoring, seed: int
     is_live = np.arange(len(features)) >= len(reference)
     scores = np.zeros(len(features))
     fitted = []
-    for train, test in StratifiedKFold(_FOLDS, shuffle=True, random_state=seed).split(features, is_live):
-        model = HistGradientBoostingClassifier(max_iter=30, max_leaf_nodes=8, random_state=seed)
-        scores[test] = model.fit(features[train], is_live[train]).predict_proba(features[test])[:, 1]
-        fitted.append((model, features[test], is_live[test]))
+    with threadpool_limits(1, "openmp"):  # of so few rows, threads would only wait for each other
+        for train, test in StratifiedKFold(_FOLDS, shuffle=True, random_state=seed).split(features, is_live):
+            model = HistGradientBoostingClassifier(max_iter=30, max_leaf_nodes=8, random_state=seed)
+            scores[test] = model.fit(features[train], is_live[train]).predict_proba(features[test])[:, 1]
+            fitted.append((model, features[test], is_live[test]))
     area, (n, m) = float(roc_auc_score(is_live, scores)), (len(some), len(reference))
     by_chance = 0.5 + surely(settings.false_alarms) * ((n + m + 1) / (12 * n * m)) ** 0.5
     limit = Limit(area, max(by_chance, settings.floors.domain))

@@ -68,7 +68,7 @@ def profile_reference(
     packaged = PackagedModel.from_parts(read, preprocessor, model, guard, fallback)
     answers = packaged.predict(calibration_table[read.features])
     classes = None if packaged.classes is None else [str(label) for label in packaged.classes]
-    rows = _as_rows(calibration_table, answers, read, classes)
+    rows = as_rows(calibration_table, answers, read, classes)
     watched = [*_inputs(read, rows, guard, datetime_parts, settled), *_answers(rows, classes, settled)]
     days = calibration_table[read.time] if read.time else pd.Series(pd.Timestamp(0), index=answers.index)
     blocks = _blocks(days)
@@ -101,9 +101,10 @@ def _check(contract: Contract, settings: ProfileSettings) -> None:
         raise ParameterError(f"profile.slices in conf/: {', '.join(wrong)} is no category of table.columns")
 
 
-def _as_rows(
+def as_rows(
     table: pd.DataFrame, answers: pd.DataFrame, contract: Contract, classes: list[str] | None
 ) -> pa.Table:
+    """Rows with their target and the packaged model's answers, as monitoring reads them."""
     reasons = answers["reasons"].map(list)
     outcome = table[contract.target]
     frame = pd.concat([table[contract.features].add_prefix(INPUT), answers.assign(reasons=reasons)], axis=1)
