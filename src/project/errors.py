@@ -16,8 +16,14 @@ from yaml import YAMLError
 from .contract import ContractError
 from .parameters import ParameterError
 
+
+class AlertError(Exception):
+    """Monitoring has found what the run was told to fail on (`fail_on`)."""
+
+
 # What a user can put right in the data or in conf/. Anything else is a fault of the code, with its traceback.
 _USER_ERRORS = (
+    AlertError,
     ContractError,
     DataValidationError,
     DatasetError,

@@ -1,6 +1,7 @@
 """Kedro hooks of the project: parameters inside the catalog, tracking, and what a run tells its user."""
 
 import logging
+import os
 import time
 from pathlib import Path
 from typing import Any
@@ -17,11 +18,13 @@ from rich.table import Table
 
 from . import lineage
 from .catalog import Catalog
+from .errors import AlertError
 from .pipeline_registry import requested
 
 logger = logging.getLogger(__name__)
 
-_METRICS, _REPORT, _DUMMY = "metrics", "report", "dummy_"
+_METRICS, _REPORT, _DUMMY, _MONITORING = "metrics", "report", "dummy_", "monitoring"
+_TOLD = 10  # findings; the report has all
 
 
 def offer_parameters(parameters: dict[str, Any]) -> None:
@@ -35,7 +38,12 @@ class ParametersInConfig:
 
     @hook_impl(tryfirst=True)
     def after_context_created(self, context: KedroContext) -> None:
-        """Register the resolver before kedro-mlflow or the catalog read their files."""
+        """Register the resolver before kedro-mlflow or the catalog read their files.
+
+        Addresses in conf/, such as that of the MLflow store, are relative to the project's folder, from
+        wherever it is used: a notebook, a subfolder.
+        """
+        os.chdir(context.project_path)
         offer_parameters(context.config_loader["parameters"])
 
 
@@ -151,11 +159,31 @@ class RunReport:
         """Say that the node is done, and how long it took."""
         logger.info("%-17s %5.1f s", node.name, time.perf_counter() - self._started[node.name])
 
-    @hook_impl
+    @hook_impl(trylast=True)  # all else has to be done before the run ends with an error
     def after_pipeline_run(self, pipeline: Pipeline, catalog: CatalogProtocol) -> None:
-        """Print the metrics beside the dummy's, and what to look at next."""
-        if _METRICS not in pipeline.all_outputs():
-            return
+        """Print what has come out, and what to look at next.
+
+        Raises:
+            AlertError: monitoring has found what it is to fail on.
+        """
+        if _METRICS in pipeline.all_outputs():
+            self._print_metrics(pipeline, catalog)
+        if _MONITORING in pipeline.all_outputs():
+            self._print_monitoring(catalog.load(_MONITORING))
+
+    def _print_monitoring(self, monitoring: dict[str, Any]) -> None:
+        table = Table("Check", "What", "Found")
+        for finding in monitoring["findings"][:_TOLD]:
+            table.add_row(finding["check"].replace("_", " "), finding["subject"], finding["says"])
+        console, more = Console(), len(monitoring["findings"]) - _TOLD
+        if monitoring["findings"]:
+            console.print(table)
+        console.print(f"Verdict: {monitoring['verdict']}{f', and {more} more findings' if more > 0 else ''}.")
+        console.print("Next: open data/08_reporting/monitoring.html")
+        if monitoring["fails"]:
+            raise AlertError(f"monitoring raised an alert of {monitoring['findings'][0]['subject']}")
+
+    def _print_metrics(self, pipeline: Pipeline, catalog: CatalogProtocol) -> None:
         metrics = catalog.load(_METRICS)
         table = Table("Metric", "Model", "Dummy")
         for name, value in metrics.items():

@@ -82,7 +82,8 @@ class LoggedRows:
         if part.share < 1:
             inside = sa.and_(inside, PREDICTIONS.c.draw < part.share * DRAWS)
         with self._engine.connect() as connection:
-            joined, outcome = with_outcomes(*_kinds_of_reference(connection))
+            by_id, by_key = _kinds_of_reference(connection)
+            joined, outcome = with_outcomes(by_id, by_key)
             lines = sa.select(_line(outcome)).select_from(joined).where(inside)
             found = connection.execution_options(yield_per=_ROWS).execute(lines).scalars()
             pieces = [_parse("\n".join(some), schema, contract) for some in found.partitions()]
@@ -97,8 +98,8 @@ def _inside(model: str, window: Window) -> sa.ColumnElement[bool]:
 def _kinds_of_reference(connection: sa.Connection) -> tuple[bool, bool]:
     """Whether there are outcomes by id, and by key: a join that can find nothing costs as much as others."""
     exists = [sa.exists().where(OUTCOMES.c.reference.startswith(kind)) for kind in ("id:", "key:")]
-    by_id, by_key = connection.execute(sa.select(*exists)).one()
-    return bool(by_id), bool(by_key)
+    found = connection.execute(sa.select(*exists)).one()
+    return bool(found[0]), bool(found[1])
 
 
 def _line(outcome: sa.ColumnElement[str | None]) -> sa.ColumnElement[str]:

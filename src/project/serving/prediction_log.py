@@ -71,8 +71,15 @@ class PredictionLog:
         try:
             self.engine = connect(url)
             _METADATA.create_all(self.engine)
+            found = {column["name"] for column in sa.inspect(self.engine).get_columns(PREDICTIONS.name)}
         except (sa.exc.SQLAlchemyError, ImportError, OSError) as error:
             raise DatasetError(f"the prediction log can't be opened: {error}") from error
+        absent = [column.name for column in PREDICTIONS.columns if column.name not in found]
+        if absent:
+            raise DatasetError(
+                f"the prediction log lacks the columns {', '.join(absent)}: it was written by earlier code. "
+                "Move it away, or name another in serving.log.url of conf/"
+            )
 
     def append(self, rows: Sequence[dict[str, Any]]) -> None:
         """Store predictions, all or none. Each is a dict of the columns of `PREDICTIONS`."""

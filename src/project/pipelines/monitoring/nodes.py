@@ -18,8 +18,6 @@ from .window import find_window
 
 logger = logging.getLogger(__name__)
 
-_TOLD = 5  # findings; the report has all
-
 
 class Profiles(Protocol):
     """The reference profiles of a model's versions."""
@@ -117,9 +115,6 @@ def assess(
         assessed["findings"] = [finding.as_dict() for finding in sorted(judged, key=_order)]
         raised += [{"version": version} | f.as_dict() for f in sorted(judged, key=_order) if f.raised]
     verdict = ("alert" if raised else "ok") if versions else "none"
-    logger.info("verdict: %s", verdict)
-    for finding in raised[:_TOLD]:
-        logger.warning("%s: %s", finding["subject"], finding["says"])
     told = {
         "verdict": verdict,
         "fails": verdict == fail_on,
