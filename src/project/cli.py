@@ -11,6 +11,7 @@ from kedro.framework.startup import ProjectMetadata
 from .cli_deploy import promote, rollback
 from .cli_lineage import lineage, reproduce
 from .cli_models import models
+from .cli_replay import replay
 from .cli_serve import outcomes, serve
 from .dvc_stages import write_stages
 from .errors import plainly
@@ -68,5 +69,5 @@ def _current_stages(metadata: ProjectMetadata) -> str:
 
 assert kedro_run.callback is not None
 run = click.Command("run", params=kedro_run.params, callback=plainly(kedro_run.callback), help=kedro_run.help)
-for command in (run, lineage, reproduce, models, promote, rollback, serve, outcomes):
+for command in (run, lineage, reproduce, models, promote, rollback, serve, outcomes, replay):
     cli.add_command(command)

@@ -22,7 +22,7 @@ from .settings import CONFIG_LOADER_ARGS
 @plainly
 def serve(metadata: ProjectMetadata, **options: Any) -> None:
     """Answer over HTTP with the champion: POST /predict, and /docs for all else."""
-    loader = _load_conf(metadata)
+    loader = load_conf(metadata)
     parameters = loader["parameters"]
     given = {name: value for name, value in options.items() if value is not None}
     os.chdir(metadata.project_path)  # paths of conf/ are relative to it
@@ -55,7 +55,7 @@ def outcomes(metadata: ProjectMetadata, file: Path) -> None:
     It has a column for the outcome, named `outcome` or as the target, and `id` or the columns of
     serving.log.keys to find the predictions by.
     """
-    parameters, file = _load_conf(metadata)["parameters"], file.absolute()
+    parameters, file = load_conf(metadata)["parameters"], file.absolute()
     os.chdir(metadata.project_path)
     from .contract import Contract
     from .serving.outcomes import read_outcome_table
@@ -72,7 +72,8 @@ def outcomes(metadata: ProjectMetadata, file: Path) -> None:
     click.echo(f"{len(found):,} outcomes stored, {missing:,} of them without a prediction so far")
 
 
-def _load_conf(metadata: ProjectMetadata) -> OmegaConfigLoader:
+def load_conf(metadata: ProjectMetadata) -> OmegaConfigLoader:
+    """The project's conf/, with the parameters on offer to it."""
     # Not through a Kedro session, whose hooks would start MLflow and an experiment.
     loader = OmegaConfigLoader(str(metadata.project_path / "conf"), **CONFIG_LOADER_ARGS)
     offer_parameters(loader["parameters"])

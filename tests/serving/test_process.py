@@ -163,6 +163,25 @@ def test_two_processes_count_together_finish_what_they_accepted_and_outcomes_com
     assert "Traceback" not in refused.stderr
 
 
+def test_live_flights_are_replayed(project):
+    before = len(logged(project))
+    days = ["--from", "2013-11-04", "--to", "2013-11-06", "--outcomes-after", "12h"]
+    with serving(project) as (_, url):
+        told = run_kedro(project, "replay", "--url", url, *days)
+    assert told.returncode == 0, told.stderr
+    table = pd.read_parquet(project / "data/03_primary/live.parquet").set_index("scheduled_departure")
+    rows = table.sort_index(kind="stable").loc["2013-11-04":"2013-11-06"]
+    known = rows.loc[:"2013-11-06 12:00"]
+    assert told.stdout.splitlines() == [
+        f"{len(rows)} rows answered: {len(rows)} by version 1; 0 of them by the fallback. "
+        f"{len(known)} outcomes sent, {len(rows) - len(known)} not known by the end.",
+        "Next: kedro run --pipeline=monitoring --params=since=2013-11-04,until=2013-11-07",
+    ]
+    found = logged(project).iloc[before:]
+    assert found["input.tailnum"].tolist() == rows["tailnum"].tolist()
+    assert found["outcome"].dropna().tolist() == known["late"].tolist()
+
+
 def test_what_can_not_be_served_is_told_in_a_line(project):
     wrong = run_kedro(project, "serve", "--model", "nobody")
     assert wrong.returncode == 1
