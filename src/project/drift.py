@@ -15,6 +15,9 @@ PSI, JENSEN_SHANNON, WASSERSTEIN = "psi", "jensen_shannon", "wasserstein"
 MISSING, NEW = "missing", "new_category"
 
 
+Unit = Literal["rows", "blocks"]
+
+
 class Limit(NamedTuple):
     """What a measure has to exceed."""
 
@@ -84,7 +87,7 @@ def measure(watched: Watched, live: np.ndarray, reference: np.ndarray) -> dict[s
 def find_limits(
     columns: list[tuple[Watched, np.ndarray, np.ndarray]],
     floors: dict[str, float],
-    unit: Literal["rows", "blocks"],
+    unit: Unit,
     n_draws: int,
     false_alarms: float,
     seed: int,

@@ -15,11 +15,12 @@ class Finding(NamedTuple):
     value: float
     limit: float
     says: str
+    rank: float  # among findings of one check the highest is told first
 
     @classmethod
-    def of(cls, check: Check, subject: str, found: Limit, says: str) -> "Finding":
-        """A finding of a measured value and its limit."""
-        return cls(check, subject, found.value, found.limit, says)
+    def of(cls, check: Check, subject: str, found: Limit, says: str, rank: float | None = None) -> "Finding":
+        """A finding of a measured value and its limit, by which it ranks if by nothing else."""
+        return cls(check, subject, *found, says, found.severity if rank is None else rank)
 
     def under(self, rule: Rule) -> "Finding":
         """The same under a rule, which may have a limit of its own."""

@@ -7,15 +7,16 @@ import pyarrow as pa
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.inspection import permutation_importance
 from sklearn.metrics import roc_auc_score
-from sklearn.model_selection import StratifiedKFold
+from sklearn.model_selection import StratifiedKFold, cross_val_predict
 from threadpoolctl import threadpool_limits
 
-from ...drift import MISSING, NEW, WASSERSTEIN, Limit, find_limits
+from ...drift import MISSING, NEW, WASSERSTEIN, Limit, Unit, find_limits
 from ...profile import Profile, Watched, as_text, codes_of, count_reasons
 from .checks import Finding, surely
 from .settings import Check, Monitoring
 
 _CHECKS: dict[str, Check] = {"input": "drift", "output": "output_drift", "outcome": "outcome_drift"}
+_UNITS: tuple[Unit, ...] = ("rows", "blocks")
 _FOLDS, _TOLD = 3, 3
 
 
@@ -25,21 +26,25 @@ def compare_columns(
     """Each watched column against the reference: what is found, and what the report draws of it."""
     counted = [(one, one.count(rows), profile.counts(one.name)) for one in profile.watched if _has(one, rows)]
     counted = [(one, live, blocks) for one, live, blocks in counted if live.sum() >= settings.min_rows]
-    limits = find_limits(
-        counted,
-        settings.floors.model_dump(),
-        settings.draw,
-        settings.draws,
-        settings.false_alarms,
-        seed,
-    )
+    by_unit = {
+        unit: find_limits(
+            counted, settings.floors.model_dump(), unit, settings.draws, settings.false_alarms, seed
+        )
+        for unit in _UNITS
+    }
     findings, drawn = [], []
     for watched, live, blocks in counted:
-        measures = limits[watched.name]
+        measures = by_unit[settings.draw][watched.name]
+        among_blocks = by_unit["blocks"][watched.name]
         worst = max(measures, key=lambda name: measures[name].severity)
         before = blocks.sum(axis=0)
         says = _say(watched, worst, measures[worst], live, before, rows)
-        findings.append(Finding.of(_CHECKS[watched.group], watched.name, measures[worst], says))
+        # What moves with the season of every week is told after what does not.
+        beyond = max(limit.severity for limit in among_blocks.values())
+        if len(blocks) > 1 and beyond <= 1 < measures[worst].severity:
+            says += " (as much as days of the reference differ)"
+        finding = Finding.of(_CHECKS[watched.group], watched.name, measures[worst], says, beyond)
+        findings.append(finding)
         drawn.append(
             {
                 "name": watched.name,
@@ -92,24 +97,23 @@ def tell_apart(rows: pa.Table, profile: Profile, settings: Monitoring, seed: int
     some = np.sort(rng.choice(len(rows), min(len(rows), len(reference)), replace=False))
     features = np.concatenate([reference, codes_of(inputs, rows.take(some))])
     is_live = np.arange(len(features)) >= len(reference)
-    scores = np.zeros(len(features))
-    fitted = []
-    with threadpool_limits(1, "openmp"):  # of so few rows, threads would only wait for each other
-        for train, test in StratifiedKFold(_FOLDS, shuffle=True, random_state=seed).split(features, is_live):
-            model = HistGradientBoostingClassifier(max_iter=30, max_leaf_nodes=8, random_state=seed)
-            scores[test] = model.fit(features[train], is_live[train]).predict_proba(features[test])[:, 1]
-            fitted.append((model, features[test], is_live[test]))
-    area, (n, m) = float(roc_auc_score(is_live, scores)), (len(some), len(reference))
+    n, m = len(some), len(reference)
     by_chance = 0.5 + surely(settings.false_alarms) * ((n + m + 1) / (12 * n * m)) ** 0.5
-    limit = Limit(area, max(by_chance, settings.floors.domain))
-    says = f"a classifier tells live rows from the reference with ROC AUC {area:.3f}"
-    if area > limit.limit:
-        importance = sum(
-            permutation_importance(*fold, scoring="roc_auc", n_repeats=1, random_state=seed).importances_mean
-            for fold in fitted
-        )
-        giving = [inputs[k].name for k in np.argsort(-importance, kind="stable")[:_TOLD] if importance[k] > 0]
-        says += f", by {', '.join(giving)}"
+    model = HistGradientBoostingClassifier(max_iter=30, max_leaf_nodes=8, random_state=seed)
+    folds = StratifiedKFold(_FOLDS, shuffle=True, random_state=seed)
+    with threadpool_limits(1, "openmp"):  # of so few rows, threads would only wait for each other
+        scores = cross_val_predict(model, features, is_live, cv=folds, method="predict_proba")
+        area = float(roc_auc_score(is_live, scores[:, 1]))
+        limit = Limit(area, max(by_chance, settings.floors.domain))
+        says = f"a classifier tells live rows from the reference with ROC AUC {area:.3f}"
+        if area > limit.limit:
+            train, test = next(folds.split(features, is_live))
+            model.fit(features[train], is_live[train])
+            shuffled = permutation_importance(
+                model, features[test], is_live[test], scoring="roc_auc", n_repeats=1, random_state=seed
+            ).importances_mean
+            giving = [inputs[k].name for k in np.argsort(-shuffled, kind="stable")[:_TOLD] if shuffled[k] > 0]
+            says += f", by {', '.join(giving)}"
     return Finding.of("domain", "all inputs", limit, says)
 
 

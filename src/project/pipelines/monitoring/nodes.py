@@ -136,7 +136,7 @@ def _assess_version(seen: Seen, contents: Contents, settings: Monitoring, seed: 
     findings += check_quality(outcomes, profile, settings)
     service = _service(seen, contents, settings)
     findings += [
-        Finding(check, "the service", service[check], np.inf, f"{check} is {service[check]:.4g}")
+        Finding(check, "the service", service[check], np.inf, f"{check} is {service[check]:.4g}", 0.0)
         for check in ("latency_p99_ms", "error_share")
         if check in service
     ]
@@ -190,4 +190,4 @@ _ORDER = ["drift", "domain", "reason", "output_drift", "quality", "outcome_drift
 
 def _order(finding: Finding) -> tuple[int, float]:
     place = _ORDER.index(finding.check) if finding.check in _ORDER else len(_ORDER)
-    return place, -finding.value / finding.limit
+    return place, -finding.rank

@@ -94,14 +94,17 @@ def check_quality(outcomes: Outcomes, profile: Profile, settings: Monitoring) ->
         # an outcome more or less makes much of a difference in a small part
         if found is not None and (one.column is None or found.rows >= settings.min_rows / 2):
             compared.append((one, found))
+    losses = [_loss(found, one, profile.metric, settings, len(compared)) for one, found in compared]
     return [
         Finding.of(
             "quality",
             "all rows" if one.column is None else f"{one.column} = {one.value}",
-            _loss(found, one, profile.metric, settings, len(compared)),
+            loss,
             _say(found, one, profile),
+            # A part that has lost more than the whole is where to look; others have only lost with it.
+            1.0 if one.column is None else (loss.value - losses[0].value) / loss.limit,
         )
-        for one, found in compared
+        for (one, found), loss in zip(compared, losses, strict=True)
     ]
 
 
