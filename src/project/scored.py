@@ -31,7 +31,7 @@ class Contents(NamedTuple):
     """What there is of a window, by version of the model."""
 
     rows: dict[str, int]
-    first: datetime | None  # of all rows, in the window or not
+    first: datetime | None  # of all rows, where the window has none
     last: datetime | None
     errors: dict[str, int]  # requests that were refused or failed, by code
     lost_outcomes: int  # outcomes in the log that belong to no prediction

@@ -1,6 +1,6 @@
 """How often windows without drift raise an alarm, and how often drift is found and named first.
 
-On the real sample. `pytest -n0 -s --windows=200 tests/pipelines/test_detection.py` prints the rates that README has.
+On the real sample. `pytest -n0 --windows=200 tests/pipelines/test_detection.py` prints the rates of README.
 """
 
 import datetime as dt
@@ -159,5 +159,5 @@ def test_windows_without_drift_raise_few_alarms_and_drift_is_found(watch, pytest
                 [any(f["check"] == "drift" for f in judged["findings"]) for judged in verdicts]
             )
         with capsys.disabled():
-            print("\n" + "\n".join(f"{rate:7.1%}  {name}" for name, rate in rates.items()))
+            print("\n" + "\n".join(f"{rate:7.1%}  {name}" for name, rate in rates.items()))  # noqa: T201
     assert np.mean([rate for name, rate in rates.items() if "alarms" not in name]) > 0.7

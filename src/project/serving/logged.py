@@ -59,8 +59,10 @@ class LoggedRows:
         span = sa.select(sa.func.min(table.event_time), sa.func.max(table.event_time))
         with self._engine.connect() as connection:
             found = connection.execute(by_version.where(inside).group_by(table.version)).all()
-            first, last = connection.execute(span.where(table.model == model)).one()
             errors: dict[str, int] = {}
+            first = last = None
+            if not found:
+                first, last = connection.execute(span.where(table.model == model)).one()
             if found:
                 meanwhile = ERRORS.c.time.between(min(row[2] for row in found), max(row[3] for row in found))
                 counted = sa.select(ERRORS.c.code, sa.func.sum(ERRORS.c.requests)).where(meanwhile)

@@ -22,12 +22,8 @@ PREDICTIONS = sa.Table(
     _METADATA,
     sa.Column("id", sa.String(64), primary_key=True),
     sa.Column("time", sa.DateTime, nullable=False, index=True),  # of the answer, UTC
-    sa.Column(
-        "event_time", sa.DateTime, nullable=False, index=True
-    ),  # what monitoring asks for: see entries.py
-    sa.Column(
-        "draw", sa.Integer, nullable=False
-    ),  # random, from 0 to DRAWS - 1: to take a part of the rows by
+    sa.Column("event_time", sa.DateTime, nullable=False),  # that the row is about: see entries.py
+    sa.Column("draw", sa.Integer, nullable=False),  # random, below DRAWS: some of the rows are taken by it
     sa.Column("model", sa.String(255), nullable=False),
     sa.Column("version", sa.String(32), nullable=False),
     sa.Column("key", sa.Text, index=True),  # tells the case apart, for outcomes that come without an id
@@ -37,6 +33,8 @@ PREDICTIONS = sa.Table(
     sa.Column("source", sa.String(16), nullable=False),
     sa.Column("reasons", sa.Text, nullable=False),
     sa.Column("latency_ms", sa.Float, nullable=False),
+    # what a window is counted and drawn by, without a look at its rows
+    sa.Index("predictions_by_window", "model", "version", "event_time", "draw", "time"),
 )
 OUTCOMES = sa.Table(
     "outcomes",

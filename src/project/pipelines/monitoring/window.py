@@ -18,10 +18,10 @@ def find_window(window: str, since: str | None, until: str | None, month: str | 
         if since is not None or until is not None:
             raise ParameterError("month goes with neither since nor until: give the one or the other")
         try:
-            period = pd.Period(str(month), "M")
+            start = datetime.strptime(str(month), "%Y-%m")
         except ValueError as error:
             raise ParameterError(f"month: {month!r} is no month, write it as 2013-11") from error
-        return Window(period.start_time.to_pydatetime(), (period + 1).start_time.to_pydatetime())
+        return Window(start, (pd.Timestamp(start) + pd.DateOffset(months=1)).to_pydatetime())
     end = datetime.now(UTC).replace(tzinfo=None) if until is None else _moment("until", until)
     start = end - _length(window) if since is None else _moment("since", since)
     if start >= end:
@@ -31,12 +31,10 @@ def find_window(window: str, since: str | None, until: str | None, month: str | 
 
 def _moment(name: str, text: str) -> datetime:
     try:
-        moment = pd.Timestamp(str(text))
+        moment = datetime.fromisoformat(str(text))
     except ValueError as error:
         raise ParameterError(f"{name}: {text!r} is no day or point in time, write 2013-11-30") from error
-    if moment.tzinfo is not None:
-        moment = moment.tz_convert(None)
-    return moment.to_pydatetime()
+    return moment if moment.tzinfo is None else moment.astimezone(UTC).replace(tzinfo=None)
 
 
 def _length(text: str) -> pd.Timedelta:

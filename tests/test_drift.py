@@ -1,0 +1,116 @@
+"""Measures of drift against those of SciPy, and limits against what chance does."""
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from scipy.spatial import distance
+from scipy.stats import wasserstein_distance
+
+from project import drift
+from project.pipelines.training.profiling import find_edges
+from project.profile import Watched
+
+FLOORS = {"psi": 1e-9, "jensen_shannon": 1e-9, "wasserstein": 1e-9, "missing": 1e-9, "new_category": 1e-9}
+
+
+def number(values, bins=20):
+    edges = find_edges(np.sort(values), bins)
+    return Watched(name="x", group="input", column="x", edges=edges, deviation=float(values.std()))
+
+
+def rows(values):
+    return pa.table({"x": values})
+
+
+@pytest.fixture
+def rng():
+    return np.random.default_rng(0)
+
+
+def test_the_measures_are_those_of_scipy(rng):
+    live, reference = rng.integers(100, 1000, 12), rng.integers(100, 1000, 12)
+    p, q = (live + 0.5) / (live + 0.5).sum(), (reference + 0.5) / (reference + 0.5).sum()
+    expected = np.sum((p - q) * np.log(p / q))
+    assert drift.population_stability_index(live, reference) == pytest.approx(expected)
+    assert drift.jensen_shannon(live, reference) == pytest.approx(distance.jensenshannon(p, q, base=2))
+
+
+def test_the_wasserstein_distance_is_near_that_of_the_rows(rng):
+    reference, live = rng.normal(10, 4, 20_000), rng.normal(12, 4.5, 20_000)
+    watched = number(reference)
+    counts = [watched.count(rows(values)) for values in (live, reference)]
+    found = drift.measure(watched, *counts)["wasserstein"]
+    assert found == pytest.approx(wasserstein_distance(live, reference) / reference.std(), rel=0.2)
+
+
+def test_what_is_missing_or_new_is_measured():
+    watched = Watched(name="x", group="input", column="x", values=["a", "b"], others=["c"])
+    before = watched.count(rows(["a", "b", "c", "a", None]))
+    after = watched.count(rows(["a", "z", "z", None, None]))
+    assert before.tolist() == [1, 2, 1, 1, 0]
+    assert after.tolist() == [2, 1, 0, 0, 2]
+    found = drift.measure(watched, after, before)
+    assert found["missing"] == pytest.approx(0.2)
+    assert found["new_category"] == pytest.approx(0.4)
+
+
+@pytest.mark.parametrize("unit", ["rows", "blocks"])
+def test_few_windows_without_drift_pass_any_limit_and_those_with_drift_do(rng, unit):
+    columns = [number(rng.normal(size=3000)) for _ in range(8)]
+    blocks = [np.stack([one.count(rows(rng.normal(size=100))) for _ in range(30)]) for one in columns]
+
+    def raised(shift, seed):
+        values = np.random.default_rng(seed)
+        live = [one.count(rows(values.normal(shift * (k == 3), size=700))) for k, one in enumerate(columns)]
+        named = [one.model_copy(update={"name": str(k)}) for k, one in enumerate(columns)]
+        limits = drift.find_limits(list(zip(named, live, blocks, strict=True)), FLOORS, unit, 400, 0.02, seed)
+        return {name for name, found in limits.items() if any(limit.severity > 1 for limit in found.values())}
+
+    assert sum(bool(raised(0, seed)) for seed in range(50)) <= 4
+    assert all("3" in raised(0.5, seed) for seed in range(20))
+
+
+def test_blocks_that_differ_from_each_other_raise_the_limit(rng):
+    watched = number(rng.normal(size=3000))
+    blocks = np.stack([watched.count(rows(rng.normal(day, 0.3, 100))) for day in rng.normal(size=30)])
+    live = watched.count(rows(np.concatenate([rng.normal(day, 0.3, 100) for day in rng.normal(size=7)])))
+    by_unit = {
+        unit: drift.find_limits([(watched, live, blocks)], FLOORS, unit, 400, 0.02, 0)["x"]["psi"]
+        for unit in ("rows", "blocks")
+    }
+    assert by_unit["rows"].severity > 2
+    assert by_unit["blocks"].severity < 1
+
+
+@pytest.mark.parametrize(
+    ("values", "edges"),
+    [
+        ([3.0] * 5, [3, 3]),
+        ([1.0, 2.0, 2.0, 5.0], [1, 2, 5, 5]),
+        ([0.0] * 90 + [float(v) for v in range(1, 101)], None),
+        ([float(v) for v in range(100)] + [100.0] * 90, None),
+    ],
+)
+def test_edges_give_a_frequent_value_a_bin_of_its_own(values, edges):
+    found = find_edges(np.sort(values), 10)
+    assert found == sorted(found)
+    if edges is not None:
+        assert found == edges
+    watched = Watched(name="x", group="input", column="x", edges=found)
+    counts = watched.count(rows(values))
+    assert counts.sum() == len(values)
+    assert counts[:2].sum() + counts[-1] == 0  # nothing is missing or outside
+    frequent = max(set(values), key=values.count)
+    if values.count(frequent) > len(values) / 10:
+        code = watched.codes(rows([frequent]))[0]
+        assert counts[code] == values.count(frequent)
+        larger = min((value for value in values if value > frequent), default=frequent + 1e-6)
+        assert watched.codes(rows([larger]))[0] != code
+
+
+def test_values_outside_or_of_another_type_have_bins_too():
+    watched = Watched(name="x", group="input", column="x", edges=[0.0, 5.0, 10.0])
+    given = pa.table({"x": pa.array([-1.0, 0.0, 5.0, 10.0, 10.5, None, float("nan"), float("inf")])})
+    assert watched.codes(given).tolist() == [1, 2, 3, 3, 4, 0, 0, 4]
+    assert watched.codes(pa.table({"x": ["7", "x"]})).tolist() == [0, 0]
+    assert watched.codes(pa.table({"x": pa.nulls(2)})).tolist() == [0, 0]
