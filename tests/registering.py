@@ -1,6 +1,10 @@
 """A registry of small models, for tests of what is done with them."""
 
+import sqlite3
+from contextlib import closing
+from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import mlflow
 
@@ -36,8 +40,20 @@ def package(model, gate=None, example=None):
     )
 
 
+@cache
+def empty_store() -> bytes:
+    """A SQLite file with MLflow's tables, which it takes seconds to make."""
+    with TemporaryDirectory() as folder:
+        mlflow.set_tracking_uri(f"sqlite:///{folder}/mlflow.db")
+        mlflow.search_experiments()
+        with closing(sqlite3.connect(f"{folder}/mlflow.db")) as connection:
+            return connection.serialize()
+
+
 def make_registry(folder: Path, model: PackagedModel) -> RegisteredModelDataset:
     """A registry in a SQLite file of its own, with the stored objects of a model beside it."""
+    if not (folder / "mlflow.db").exists():
+        (folder / "mlflow.db").write_bytes(empty_store())
     mlflow.set_tracking_uri(f"sqlite:///{folder}/mlflow.db")
     if mlflow.get_experiment_by_name("test") is None:
         mlflow.create_experiment("test", artifact_location=str(folder / "artifacts"))
