@@ -19,22 +19,29 @@ set_model(Echo())
 """
 
 
-@pytest.fixture
-def moved(tmp_path):
+@pytest.fixture(scope="module")
+def kept(tmp_path_factory):
     """A project with a registered model, moved to another folder after it was made."""
-    before, after = tmp_path / "before", tmp_path / "after"
+    folder = tmp_path_factory.mktemp("project")
+    before = folder / "before"
     before.mkdir()
     mlflow.set_tracking_uri(f"sqlite:///{before}/mlflow.db")
     client = MlflowClient()
     experiment = client.create_experiment("test", artifact_location=(before / "mlartifacts").as_uri())
     with mlflow.start_run(experiment_id=experiment):
         mlflow.log_text("kept", "note.txt")
-        code = tmp_path / "echo.py"
+        code = folder / "echo.py"
         code.write_text(ECHO)
         mlflow.pyfunc.log_model(
             name="model", python_model=str(code), pip_requirements=["mlflow"], registered_model_name="m"
         )
-    shutil.move(before, after)
+    return before.rename(folder / "kept")
+
+
+@pytest.fixture
+def moved(kept, tmp_path):
+    """A copy of it, whose store leads to where it was made."""
+    after = shutil.copytree(kept, tmp_path / "after")
     mlflow.set_tracking_uri(f"sqlite:///{after}/mlflow.db")
     return after
 
