@@ -12,6 +12,19 @@ from .conftest import make_table
 
 TREES = ["sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor"]
 
+# Fits trees and stores them, without all that the tests import.
+PROGRAM = f"""
+import sys
+from pathlib import Path
+import numpy as np
+import pandas as pd
+from sklearn.ensemble import HistGradientBoostingClassifier
+from project import serialization
+rows = pd.DataFrame(np.random.default_rng(0).normal(size=(300, 2)), columns=["size", "weight"])
+trees = HistGradientBoostingClassifier(max_iter=5, random_state=0).fit(rows, rows["size"] > 0)
+serialization.dump(trees, Path(sys.argv[1]), {TREES})
+"""
+
 
 def fit_trees():
     table = make_table(300)
@@ -29,13 +42,9 @@ def test_two_fits_give_the_same_bytes_and_so_does_what_is_read_back(tmp_path):
 
 
 def test_another_process_with_another_hash_seed_gives_the_same_bytes(tmp_path):
-    program = (
-        "import sys; from pathlib import Path; from tests.test_serialization import *\n"
-        "serialization.dump(fit_trees(), Path(sys.argv[1]), TREES)"
-    )
     for seed in ("1", "2"):
         environment = os.environ | {"PYTHONHASHSEED": seed}
-        subprocess.run([sys.executable, "-c", program, tmp_path / seed], env=environment, check=True)
+        subprocess.run([sys.executable, "-c", PROGRAM, tmp_path / seed], env=environment, check=True)
     assert (tmp_path / "1").read_bytes() == (tmp_path / "2").read_bytes()
 
 
