@@ -11,13 +11,17 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from click.testing import CliRunner, Result
 from filelock import FileLock
+from kedro.framework.startup import bootstrap_project
 from omegaconf import OmegaConf
 
+from project.cli import cli
 from project.contract import Contract
 from project.model import PackagedModel
 from project.pipelines.feature_engineering.nodes import fit_preprocessor
 from project.pipelines.training.nodes import fit_guard, train_estimator, train_fallback
+from project.relocation import follow_artifacts
 
 ROOT = Path(__file__).parents[1]
 
@@ -151,7 +155,7 @@ def copy_trained(
 
     def copy(folder: Path) -> Path:
         shutil.copytree(trained, folder)
-        assert run_kedro(folder, "models").returncode == 0  # leads the store to the artifacts beside it
+        follow_artifacts(folder, "sqlite:///mlflow.db", "mlartifacts")  # as the first command in it would
         return folder
 
     return copy
@@ -165,6 +169,29 @@ def run_kedro(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]
     return subprocess.run(
         [kedro, *arguments], cwd=folder, env=environment, capture_output=True, text=True, check=False
     )
+
+
+def invoke(folder: Path, *arguments: str) -> Result:
+    """A command of the project in this process, which spares the start of another."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        patch.setenv("COLUMNS", "200")
+        patch.setenv("PYTHONPATH", str(folder / "src"))  # which Kedro adds, here and to the path of imports
+        patch.setattr(sys, "path", [*sys.path])
+        return CliRunner().invoke(cli, arguments, obj=bootstrap_project(folder))
+
+
+def succeed(folder: Path, *arguments: str) -> str:
+    done = invoke(folder, *arguments)
+    assert done.exit_code == 0, done.output
+    return done.stdout
+
+
+def fail(folder: Path, *arguments: str) -> str:
+    done = invoke(folder, *arguments)
+    assert done.exit_code != 0
+    assert isinstance(done.exception, SystemExit), done.exception  # told, not raised
+    return done.stderr
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

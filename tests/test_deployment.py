@@ -8,15 +8,11 @@ import sys
 import pandas as pd
 import pytest
 import yaml
-from click.testing import CliRunner
-from kedro.framework.startup import bootstrap_project
 from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
 
-from project.cli import cli
-
 from .conftest import FAST as TRAINED
-from .conftest import run_kedro
+from .conftest import fail, run_kedro, succeed
 from .test_dvc import environment
 
 FAST = TRAINED.removesuffix("20")
@@ -57,34 +53,17 @@ def versions(folder):
     return sorted(int(v.version) for v in client(folder).search_model_versions("name = 'flight_delay'"))
 
 
-def invoke(folder, *arguments):
-    """A command of the project in this process, which spares the start of another."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(folder)
-        patch.setenv("COLUMNS", "200")
-        return CliRunner().invoke(cli, arguments, obj=bootstrap_project(folder))
-
-
-def succeed(folder, *arguments):
-    done = invoke(folder, *arguments)
-    assert done.exit_code == 0, done.output
-    return done.stdout
-
-
-def fail(folder, *arguments):
-    done = invoke(folder, *arguments)
-    assert done.exit_code != 0
-    assert isinstance(done.exception, SystemExit), done.exception  # told, not raised
-    return done.stderr
-
-
 def infer(folder):
     return run_kedro(folder, "run", "--pipeline=inference")
 
 
 def scored_by(folder):
     assert infer(folder).returncode == 0
-    return set(pd.read_parquet(folder / PREDICTIONS)["model_version"])
+    live = pd.read_parquet(folder / "data/03_primary/live.parquet")
+    predictions = pd.read_parquet(folder / PREDICTIONS)
+    assert len(predictions) == len(live)
+    assert (predictions["tailnum"].fillna("") == live["tailnum"].fillna("")).all()
+    return set(predictions["model_version"])
 
 
 def test_a_worse_version_is_refused_and_found_and_deployed_only_by_force(project):
@@ -113,7 +92,7 @@ def test_a_worse_version_is_refused_and_found_and_deployed_only_by_force(project
     assert holder(project, "champion") == "1"
 
 
-def test_a_rollback_is_what_inference_uses_next(project):
+def test_a_rollback_is_what_inference_answers_each_row_with_next(project):
     worse = str(versions(project)[-1])  # the one that was refused
     succeed(project, "promote", worse, "--force", "--reason", "to see it fail")
     assert scored_by(project) == {worse}
@@ -128,13 +107,9 @@ def test_a_rollback_is_what_inference_uses_next(project):
     assert holder(project, "champion") == "1"
 
 
-def test_inference_answers_each_row_and_refuses_a_table_that_lacks_columns(project):
-    assert infer(project).returncode == 0
+def test_inference_refuses_a_table_that_lacks_columns_and_leaves_the_earlier_answers(project):
+    (project / PREDICTIONS).write_bytes(b"earlier")
     live = pd.read_parquet(project / "data/03_primary/live.parquet")
-    predictions = pd.read_parquet(project / PREDICTIONS)
-    assert len(predictions) == len(live)
-    assert (predictions["tailnum"].fillna("") == live["tailnum"].fillna("")).all()
-    before = (project / PREDICTIONS).read_bytes()
     live.drop(columns="seats").to_parquet(project / "data/lacking.parquet")
     entry = {"type": "project.datasets.ParquetChunksDataset", "filepath": "data/lacking.parquet"}
     local = project / "conf/local/catalog.yml"
@@ -144,7 +119,7 @@ def test_inference_answers_each_row_and_refuses_a_table_that_lacks_columns(proje
     assert refused.returncode != 0
     assert "Traceback" not in refused.stdout + refused.stderr
     assert "missing columns: seats" in refused.stderr
-    assert (project / PREDICTIONS).read_bytes() == before
+    assert (project / PREDICTIONS).read_bytes() == b"earlier"
     assert [path.name for path in (project / PREDICTIONS).parent.glob("pred*")] == ["predictions.parquet"]
 
 

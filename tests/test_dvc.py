@@ -20,7 +20,7 @@ from project.catalog import Catalog
 from project.origin import Reader
 from project.verification import find_faults
 
-from .conftest import ROOT, run_kedro
+from .conftest import ROOT, fail, run_kedro, succeed
 from .test_lineage import commit, git
 
 
@@ -92,7 +92,7 @@ def runs(client):
 
 
 def test_dvc_yaml_is_in_step_and_check_says_what_differs(repository):
-    assert run_kedro(ROOT, "dvc", "check").returncode == 0
+    succeed(ROOT, "dvc", "check")
     path = repository / "conf" / "base" / "catalog.yml"
     kept = path.read_text()
     path.write_text(kept.replace("data/06_models/model.skops", "data/06_models/moved.skops", 1))
@@ -200,11 +200,9 @@ def test_lineage_tells_and_verifies(repository, client):
     told = run_kedro(repository, "lineage", "1", "--verify")
     assert told.returncode == 0, told.stderr
     assert pointer_md5(repository, "planes") in told.stdout
-    by_file = run_kedro(repository, "lineage", "data/01_raw/planes.parquet", "--json")
-    assert client.get_model_version("flight_delay", "1").run_id in by_file.stdout
-    unknown = run_kedro(repository, "lineage", "no-such-thing")
-    assert unknown.returncode != 0
-    assert "no-such-thing" in unknown.stderr
+    by_file = succeed(repository, "lineage", "data/01_raw/planes.parquet", "--json")
+    assert client.get_model_version("flight_delay", "1").run_id in by_file
+    assert "no-such-thing" in fail(repository, "lineage", "no-such-thing")
 
 
 @pytest.fixture
