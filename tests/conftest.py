@@ -194,6 +194,16 @@ def fail(folder: Path, *arguments: str) -> str:
     return done.stderr
 
 
+# The files that take longest, which start many processes, in the order of their length.
+LONGEST = ["test_dvc.py", "test_deployment.py", "test_process.py", "test_end_to_end.py", "test_requests.py"]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest files first, lest one of them be begun when all others are done."""
+    places = {name: place for place, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: places.get(item.path.name, len(places)))
+
+
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--mutations", type=int, default=600, help="requests of the test of mutated ones")
     parser.addoption("--windows", type=int, default=20, help="windows of the test of false alarms")
