@@ -133,7 +133,10 @@ def copy_project() -> Callable[[Path], Path]:
     return copy
 
 
-FAST = "evaluation.importance_rows=200,gate.resamples=100,estimator.kwargs.max_iter=20"
+FAST = (
+    "evaluation.importance_rows=200,evaluation.importance_repeats=1,"
+    "gate.resamples=100,estimator.kwargs.max_iter=20"
+)
 
 
 @pytest.fixture(scope="session")
@@ -195,7 +198,15 @@ def fail(folder: Path, *arguments: str) -> str:
 
 
 # The files that take longest, which start many processes, in the order of their length.
-LONGEST = ["test_dvc.py", "test_deployment.py", "test_process.py", "test_end_to_end.py", "test_requests.py"]
+LONGEST = [
+    "test_dvc.py",
+    "test_deployment.py",
+    "test_end_to_end.py",
+    "test_process.py",
+    "test_registry.py",
+    "test_s3.py",
+    "test_requests.py",
+]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -205,5 +216,5 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--mutations", type=int, default=600, help="requests of the test of mutated ones")
+    parser.addoption("--mutations", type=int, default=300, help="requests of the test of mutated ones")
     parser.addoption("--windows", type=int, default=20, help="windows of the test of false alarms")

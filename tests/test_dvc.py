@@ -35,6 +35,8 @@ def repository(tmp_path_factory, copy_project):
         shutil.copy(ROOT / ".dvc" / name, folder / ".dvc")
     set_parameter(folder, "training", "max_iter", 20)
     set_parameter(folder, "evaluation", "importance_rows", 200)
+    set_parameter(folder, "evaluation", "importance_repeats", 1)
+    set_parameter(folder, "packaging", "resamples", 100)
     for pointer in folder.glob("data/01_raw/*.dvc"):
         pointer.unlink()  # it names the remote of the sample
     git(folder, "init", "--quiet")

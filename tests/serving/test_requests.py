@@ -189,7 +189,7 @@ def test_the_example_of_the_description_works(service):
     assert "cdn" not in service.server.get("/docs").text  # all that it needs is here
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True)
+@settings(max_examples=80, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True)
 @given(st.data())
 def test_any_request_made_from_the_description_is_answered_as_described(service, data):
     schema = schemathesis.openapi.from_dict(service.server.get("/openapi.json").json())
