@@ -7,6 +7,9 @@ UV := $(shell command -v uv 2>/dev/null)
 INSTALLED := $(VENV)/.installed
 RAW := data/01_raw
 
+# Where it is set, each command would compile all that it imports anew.
+unexport PYTHONDONTWRITEBYTECODE
+
 .DEFAULT_GOAL := help
 .PHONY: help install data train test check bench ui lock clean
 

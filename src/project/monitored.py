@@ -19,6 +19,7 @@ logger = logging.getLogger(__name__)
 
 PREFIX = "monitoring."  # of the tags of a version
 _FILE = "artifacts/profile.json"
+_LOGGED = "models:/"  # before the id of the logged model that a version is made of
 
 
 class Profiles:
@@ -86,9 +87,8 @@ class MonitoredVersionsDataset(AbstractDataset[dict[str, Any], Any]):
                 client.set_model_version_tag(self._name, version, PREFIX + tag, value)
             if run is None:
                 continue
-            model = client.get_model_version(self._name, version).model_id
-            if model:
-                client.log_inputs(run.info.run_id, models=[LoggedModelInput(model)])
+            source = str(client.get_model_version(self._name, version).source)
+            client.log_inputs(run.info.run_id, models=[LoggedModelInput(source.removeprefix(_LOGGED))])
             numbers = _numbers(f"version_{version}", seen)
             client.log_batch(run.info.run_id, metrics=[Metric(n, v, 0, 0) for n, v in numbers.items()])
         if run is not None:

@@ -1,0 +1,119 @@
+"""`kedro run --pipeline=monitoring` as a process: from the log to MLflow, a report and an alert."""
+
+import json
+
+import mlflow
+import pandas as pd
+import pytest
+from mlflow.tracking import MlflowClient
+from omegaconf import OmegaConf
+
+from project import serialization
+from project.contract import Contract
+from project.model import STORED, PackagedModel
+from project.rows import columns_of
+from project.serving.entries import Entered, as_json, make_entries, utc_now
+from project.serving.parsing import Rows
+from project.serving.prediction_log import PredictionLog
+
+from .conftest import run_kedro
+from .test_alerting import Endpoint
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory, copy_trained, parameters):
+    """A project whose model has answered the calibration month and the two after the test month."""
+    folder = copy_trained(tmp_path_factory.mktemp("watching") / "project")
+    stored = [
+        serialization.load(folder / "data" / "06_models" / f"{name}.skops", parameters["trusted_types"])
+        for name in STORED
+    ]
+    contract = Contract.from_parameters(parameters["table"])
+    model = PackagedModel.from_parts(contract, *stored)
+    log = PredictionLog(f"sqlite:///{folder}/data/07_model_output/prediction_log.db")
+    for part in ("calibration", "live"):
+        table = pd.read_parquet(folder / "data" / "03_primary" / f"{part}.parquet")
+        rows = Rows(columns_of(table[contract.features]), len(table))
+        identifiers = [f"{part}-{number:06}" for number in range(len(table))]
+        entered = Entered(identifiers, [None] * len(table), 5.0)
+        answers = model.answer(rows.columns, len(table), False)
+        log.append(make_entries(rows, answers, entered, contract, contract.name, "1"))
+        known = zip(identifiers, table[contract.target].tolist(), strict=True)
+        log.add_outcomes(
+            [{"reference": f"id:{i}", "time": utc_now(), "outcome": as_json(o)} for i, o in known]
+        )
+    log.close()
+    return folder
+
+
+@pytest.fixture(scope="module")
+def endpoint():
+    endpoint = Endpoint()
+    yield endpoint
+    endpoint.close()
+
+
+def monitor(folder, *params):
+    return run_kedro(folder, "run", "--pipeline=monitoring", "--params", ",".join(params))
+
+
+def result(folder):
+    return json.loads((folder / "data" / "08_reporting" / "monitoring.json").read_text())
+
+
+def test_a_winter_month_is_an_alert_with_a_report_and_a_run_linked_to_the_version(
+    project, endpoint, monkeypatch
+):
+    monkeypatch.setenv("ALERT_URLS", endpoint.url)
+    process = monitor(project, "month=2013-12", "fail_on=alert")
+    assert process.returncode == 1
+    assert "Error: monitoring raised an alert of temp" in process.stderr
+    assert "Traceback" not in process.stdout + process.stderr
+    told = result(project)
+    assert told["verdict"] == "alert"
+    assert {"temp", "dewp"} <= {finding["subject"] for finding in told["findings"]}
+    version = told["versions"]["1"]
+    assert version["rows"] == version["outcomes"] > 600
+    assert abs(version["measured"]["metric"] - version["estimated"]["metric"]) < 0.2
+    [alert] = endpoint.received
+    assert alert["title"].startswith("flight_delay: ")
+    assert "temp" in alert["message"]
+    assert "kedro run --pipeline=monitoring" in alert["message"]
+
+    mlflow.set_tracking_uri(f"sqlite:///{project}/mlflow.db")
+    client = MlflowClient()
+    registered = client.get_model_version("flight_delay", "1")
+    assert registered.tags["monitoring.verdict"] == "alert"
+    run = client.get_run(registered.tags["monitoring.run"])
+    assert run.info.status == "FINISHED"
+    assert run.data.tags["monitoring.versions"] == "1"
+    assert [f"models:/{model.model_id}" for model in run.inputs.model_inputs] == [registered.source]
+    assert run.data.metrics["version_1/psi/temp"] > 0.05
+    measured = run.data.metrics["version_1/measured/roc_auc"]
+    assert measured == pytest.approx(version["measured"]["metric"])
+    logged = {artifact.path for artifact in client.list_artifacts(run.info.run_id)}
+    assert {"monitoring.json", "monitoring.html"} <= logged
+    assert "<svg" in (project / "data" / "08_reporting" / "monitoring.html").read_text()
+
+
+def test_the_calibration_month_again_tells_that_it_is_over(project, endpoint, monkeypatch):
+    monkeypatch.setenv("ALERT_URLS", endpoint.url)
+    before = len(endpoint.received)
+    process = monitor(project, "month=2013-09", "fail_on=alert")
+    assert process.returncode == 0, process.stdout + process.stderr
+    assert result(project)["verdict"] == "ok"
+    [recovery] = endpoint.received[before:]
+    assert "over" in recovery["title"]
+    assert json.loads((project / "data" / "08_reporting" / "alerts.json").read_text()) == {}
+
+
+def test_a_window_without_rows_says_so_and_changes_nothing(project, endpoint):
+    process = monitor(project, "month=2014-06")
+    assert process.returncode == 0
+    assert "no predictions of flight_delay from 2014-06-01" in process.stdout
+    assert result(project)["verdict"] == "none"
+
+
+def test_both_entries_of_alerts_are_one_file(parameters):
+    catalog = OmegaConf.load("conf/base/catalog.yml")
+    assert catalog["alerts"]["filepath"] == catalog["alert_state"]["filepath"]
