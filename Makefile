@@ -53,6 +53,7 @@ check: $(INSTALLED) ## Lint and check types
 bench: data ## Compare speed and memory with what does the same by hand
 	@$(BIN)/python benchmarks/run.py
 	@$(BIN)/python benchmarks/serving.py
+	@$(BIN)/python benchmarks/monitoring.py
 
 ui: $(INSTALLED) ## Show runs and models in the browser
 	@MLFLOW_DISABLE_TELEMETRY=true $(BIN)/mlflow ui --backend-store-uri sqlite:///mlflow.db

@@ -1,6 +1,7 @@
 """`kedro run --pipeline=monitoring` as a process: from the log to MLflow, a report and an alert."""
 
 import json
+import shutil
 
 import mlflow
 import pandas as pd
@@ -16,8 +17,10 @@ from project.serving.entries import Entered, as_json, make_entries, utc_now
 from project.serving.parsing import Rows
 from project.serving.prediction_log import PredictionLog
 
-from .conftest import run_kedro
+from .conftest import ROOT, run_kedro
 from .test_alerting import Endpoint
+from .test_dvc import dvc, set_parameter, stages_run
+from .test_lineage import commit, git
 
 
 @pytest.fixture(scope="module")
@@ -112,6 +115,43 @@ def test_a_window_without_rows_says_so_and_changes_nothing(project, endpoint):
     assert process.returncode == 0
     assert "no predictions of flight_delay from 2014-06-01" in process.stdout
     assert result(project)["verdict"] == "none"
+
+
+def test_new_rows_train_a_version_that_the_gate_compares_with_the_champion(project):
+    """README, "When it drifts": what follows an alert."""
+    for name in ("dvc.yaml", ".gitignore", ".dvcignore"):
+        shutil.copy(ROOT / name, project)
+    shutil.copytree(ROOT / ".dvc", project / ".dvc", ignore=shutil.ignore_patterns("cache", "tmp", "sample"))
+    for section, key, value in (
+        ("training", "max_iter", 20),
+        ("evaluation", "importance_rows", 200),
+        ("packaging", "resamples", 100),
+    ):
+        set_parameter(project, section, key, value)
+    raw = project / "data" / "01_raw" / "flights.parquet"
+    newer = pd.read_parquet(raw)
+    newer[newer["month"] <= 10].to_parquet(raw, index=False)
+    for pointer in raw.parent.glob("*.dvc"):
+        pointer.unlink()  # it names the remote of the sample
+    git(project, "init", "--quiet")
+    dvc(project, "add", "--quiet", *map(str, raw.parent.glob("*.parquet")))
+    commit(project)
+
+    newer[newer["month"] <= 11].to_parquet(raw, index=False)
+    dvc(project, "add", "--quiet", str(raw))
+    for part, day in (("train", "2013-09-30"), ("calibration", "2013-10-31"), ("test", "2013-11-30")):
+        set_parameter(project, "data_prep", part, f'"{day}"')
+    assert stages_run(project)[-1] == "packaging"
+
+    mlflow.set_tracking_uri(f"sqlite:///{project}/mlflow.db")
+    client = MlflowClient()
+    version = client.get_model_version("flight_delay", "2")
+    assert version.tags["gate.champion"] == "1"
+    champion = client.get_model_version_by_alias("flight_delay", "champion").version
+    assert str(champion) == ("2" if version.tags["gate"] == "passed" else "1")
+    profile = json.loads((project / "data" / "06_models" / "profile.json").read_text())
+    october = newer[(newer["month"] == 10) & newer["arr_delay"].notna()]
+    assert profile["rows"] == len(october)
 
 
 def test_both_entries_of_alerts_are_one_file(parameters):
