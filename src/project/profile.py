@@ -5,7 +5,7 @@ of several windows add up to those of the whole.
 """
 
 import itertools
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import cached_property
 from typing import Any, Literal
 
@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pydantic import Field
 
+from .arrow import as_numbers, as_text, in_one_piece
 from .contract import Contract
 from .parameters import Section
 from .transformers import DatetimeParts
@@ -147,52 +148,6 @@ def codes_of(watched: list[Watched], rows: pa.Table) -> np.ndarray:
     return np.stack([one.codes(rows) for one in watched], axis=1)
 
 
-def as_numbers(values: pa.ChunkedArray) -> np.ndarray:
-    """Numbers as float64; what is missing or of another type becomes NaN."""
-    if pa.types.is_integer(values.type) or pa.types.is_floating(values.type) or pa.types.is_null(values.type):
-        return np.asarray(values.cast(pa.float64()).to_numpy(), dtype=np.float64)
-    given = (value if type(value) in (int, float) else np.nan for value in values.to_pylist())
-    return np.fromiter(given, dtype=np.float64, count=len(values))
-
-
-def as_text(values: pa.ChunkedArray) -> pa.Array:
-    """Categories as text."""
-    whole = in_one_piece(values)
-    return whole if pa.types.is_string(whole.type) else whole.cast(pa.string())
-
-
-def in_one_piece(values: pa.ChunkedArray) -> pa.Array:
-    """A column as one array of plain values."""
-    if values.num_chunks == 0:
-        return pa.array([], values.type)
-    whole = values.chunk(0) if values.num_chunks == 1 else pa.concat_arrays(values.chunks)
-    return whole.dictionary_decode() if pa.types.is_dictionary(whole.type) else whole
-
-
-def outcomes_of(values: pa.Array, parse: Callable[[Any], Any], classes: list[str] | None) -> pa.Array:
-    """Outcomes as names of classes, or of a regression as float64: `1`, `1.0` and `"1"` are one class.
-
-    Args:
-        values: as they are stored.
-        parse: gives the value of one of them.
-        classes: None for a regression.
-    """
-    encoded = values.dictionary_encode()
-    names = [_outcome(parse(value), classes is not None) for value in encoded.dictionary.to_pylist()]
-    return pa.array(names, pa.float64() if classes is None else pa.string()).take(encoded.indices)
-
-
-def _outcome(value: Any, is_class: bool) -> Any:
-    if value is None or value != value:
-        return None
-    if not is_class:
-        try:
-            return float(value)
-        except (TypeError, ValueError):  # a client has sent something else
-            return None
-    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
-
-
 def with_derived(rows: pa.Table, classes: list[str] | None) -> pa.Table:
     """Add what is watched of a classification's answers beside the probabilities."""
     if classes is None:
@@ -213,8 +168,7 @@ def scores_of(rows: pa.Table, classes: list[str] | None) -> np.ndarray:
 
 def count_reasons(rows: pa.Table) -> dict[str, int]:
     """How many rows have each reason, by `code:column` without the value."""
-    reasons = rows["reasons"].combine_chunks()
-    told = pc.list_flatten(reasons)
+    told = pc.list_flatten(in_one_piece(rows["reasons"]))
     names = pc.replace_substring_regex(as_text(pa.chunked_array([told])), "=.*", "")
     names = pc.replace_substring_regex(names, "^(far_from_training|uncertain|failed):.*", r"\1")
     counted = names.value_counts().to_pylist()

@@ -16,8 +16,9 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from kedro.io import AbstractDataset, DatasetError
 
+from .arrow import as_text, in_one_piece, outcomes_of
 from .contract import Contract, ContractError
-from .profile import INPUT, OUTCOME, as_text, in_one_piece, outcomes_of
+from .profile import INPUT, OUTCOME
 
 
 class Window(NamedTuple):

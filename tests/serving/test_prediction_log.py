@@ -14,16 +14,10 @@ from project.contract import Contract
 from project.rows import columns_of
 from project.scored import Part, Window
 from project.serving.entries import make_keys
+from project.serving.log_tables import DRAWS, ERRORS, OUTCOMES, PREDICTIONS
 from project.serving.logged import LoggedRows, LoggedRowsDataset
 from project.serving.parsing import Rows
-from project.serving.prediction_log import (
-    DRAWS,
-    ERRORS,
-    OUTCOMES,
-    PREDICTIONS,
-    PredictionLog,
-    PredictionLogDataset,
-)
+from project.serving.prediction_log import PredictionLog, PredictionLogDataset
 
 from ..conftest import fit_packaged, make_contract, make_table
 from .conftest import Server, records, start

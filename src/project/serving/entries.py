@@ -11,8 +11,8 @@ from pydantic_core import to_json
 
 from ..contract import Contract
 from ..rows import parse_datetime
+from .log_tables import DRAWS
 from .parsing import Rows
-from .prediction_log import DRAWS
 
 _LEFT_OUT = ("prediction", "source", "reasons", "explanation")
 

@@ -17,21 +17,14 @@ import pyarrow.json as pj
 import sqlalchemy as sa
 from kedro.io import AbstractDataset, DatasetError
 
+from ..arrow import as_text, outcomes_of
 from ..contract import ColumnType, Contract
 from ..findings import Findings
-from ..profile import OUTCOME, as_text, outcomes_of
+from ..profile import OUTCOME
 from ..rows import check_rows
 from ..scored import Contents, Part, Window
-from .prediction_log import (
-    DRAWS,
-    ERRORS,
-    OUTCOMES,
-    PREDICTIONS,
-    PredictionLog,
-    open_log,
-    shown,
-    with_outcomes,
-)
+from .log_tables import DRAWS, ERRORS, OUTCOMES, PREDICTIONS, with_outcomes
+from .prediction_log import PredictionLog, open_log, shown
 
 _ROWS = 20_000
 _TYPES: dict[ColumnType, pa.DataType] = {

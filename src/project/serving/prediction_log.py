@@ -13,46 +13,10 @@ from typing import Any
 import pandas as pd
 import sqlalchemy as sa
 from kedro.io import AbstractDataset, DatasetError
-from sqlalchemy.dialects import postgresql, sqlite
 
-DRAWS = 1_000_000
-_METADATA = sa.MetaData()
-PREDICTIONS = sa.Table(
-    "predictions",
-    _METADATA,
-    sa.Column("id", sa.String(64), primary_key=True),
-    sa.Column("time", sa.DateTime, nullable=False, index=True),  # of the answer, UTC
-    sa.Column("event_time", sa.DateTime, nullable=False),  # that the row is about: see entries.py
-    sa.Column("draw", sa.Integer, nullable=False),  # random, below DRAWS: some of the rows are taken by it
-    sa.Column("model", sa.String(255), nullable=False),
-    sa.Column("version", sa.String(32), nullable=False),
-    sa.Column("key", sa.Text, index=True),  # tells the case apart, for outcomes that come without an id
-    sa.Column("input", sa.Text, nullable=False),
-    sa.Column("prediction", sa.Text, nullable=False),
-    sa.Column("numbers", sa.Text, nullable=False),  # probability_<class>, or lower and upper
-    sa.Column("source", sa.String(16), nullable=False),
-    sa.Column("reasons", sa.Text, nullable=False),
-    sa.Column("latency_ms", sa.Float, nullable=False),
-    # what a window is counted and drawn by, without a look at its rows
-    sa.Index("predictions_by_window", "model", "version", "event_time", "draw", "time"),
-)
-OUTCOMES = sa.Table(
-    "outcomes",
-    _METADATA,
-    sa.Column("reference", sa.Text, primary_key=True),  # `id:…` or `key:…`
-    sa.Column("time", sa.DateTime, nullable=False),  # UTC
-    sa.Column("outcome", sa.Text, nullable=False),
-)
-ERRORS = sa.Table(
-    "errors",
-    _METADATA,
-    sa.Column("number", sa.Integer, primary_key=True),
-    sa.Column("time", sa.DateTime, nullable=False, index=True),  # UTC, when they were counted
-    sa.Column("code", sa.String(64), nullable=False),
-    sa.Column("requests", sa.Integer, nullable=False),
-)
+from .log_tables import ERRORS, INSERTS, METADATA, OUTCOMES, PREDICTIONS, connect, with_outcomes
+
 _AT_ONCE = 500  # parameters of a statement are limited
-_INSERTS: dict[str, Any] = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
 
 
 class PredictionLog:
@@ -68,7 +32,7 @@ class PredictionLog:
     def __init__(self, url: str) -> None:
         try:
             self.engine = connect(url)
-            _METADATA.create_all(self.engine)
+            METADATA.create_all(self.engine)
             found = {column["name"] for column in sa.inspect(self.engine).get_columns(PREDICTIONS.name)}
         except (sa.exc.SQLAlchemyError, ImportError, OSError) as error:
             raise DatasetError(f"the prediction log can't be opened: {error}") from error
@@ -98,7 +62,7 @@ class PredictionLog:
         with self.engine.begin() as connection:
             for first in range(0, len(latest), _AT_ONCE):
                 part = latest[first : first + _AT_ONCE]
-                insert = _INSERTS[self.engine.dialect.name](OUTCOMES).values(part)
+                insert = INSERTS[self.engine.dialect.name](OUTCOMES).values(part)
                 replaced = {name: insert.excluded[name] for name in ("time", "outcome")}
                 connection.execute(insert.on_conflict_do_update(index_elements=["reference"], set_=replaced))
                 missing += len(part) - self._count_known(connection, [row["reference"] for row in part])
@@ -186,41 +150,6 @@ def open_log(url: str | None) -> PredictionLog:
 def shown(url: str | None) -> str | None:
     """The address without its password."""
     return url and sa.make_url(url).render_as_string(hide_password=True)
-
-
-def with_outcomes(by_id: bool, by_key: bool) -> tuple[sa.FromClause, sa.Label[Any]]:
-    """The predictions joined with their outcomes, and the outcome, by the given kinds of reference."""
-    joined: sa.FromClause = PREDICTIONS
-    found: list[sa.ColumnElement[str | None]] = []
-    for kind, column, wanted in (("id:", PREDICTIONS.c.id, by_id), ("key:", PREDICTIONS.c.key, by_key)):
-        if wanted:
-            outcomes = OUTCOMES.alias()
-            joined = joined.outerjoin(outcomes, outcomes.c.reference == kind + column)
-            found.append(outcomes.c.outcome)
-    return joined, (sa.func.coalesce(*found, sa.null()) if found else sa.null()).label("outcome")
-
-
-def connect(url: str) -> sa.Engine:
-    """An engine for the database of a log. Raises DatasetError for a kind of database that is not known."""
-    address = sa.make_url(url)
-    if address.get_backend_name() not in _INSERTS:
-        raise DatasetError(
-            f"the prediction log can't be in {address.get_backend_name()}: {', '.join(_INSERTS)}"
-        )
-    if address.get_backend_name() != "sqlite":
-        return sa.create_engine(address, pool_pre_ping=True)
-    if address.database:
-        Path(address.database).parent.mkdir(parents=True, exist_ok=True)
-    engine = sa.create_engine(address, connect_args={"timeout": 30})
-
-    @sa.event.listens_for(engine, "connect")
-    def _set_up(connection: Any, record: Any) -> None:
-        # Readers and a writer don't wait for each other. A commit outlives the end of the process; only with
-        # the power may the last ones be lost.
-        connection.execute("PRAGMA journal_mode=WAL")
-        connection.execute("PRAGMA synchronous=NORMAL")
-
-    return engine
 
 
 def _take_apart(rows: pd.DataFrame) -> pd.DataFrame:

@@ -10,8 +10,9 @@ from sklearn.metrics import roc_auc_score
 from sklearn.model_selection import StratifiedKFold, cross_val_predict
 from threadpoolctl import threadpool_limits
 
+from ...arrow import as_text
 from ...drift import MISSING, NEW, WASSERSTEIN, Limit, Unit, find_limits
-from ...profile import Profile, Watched, as_text, codes_of, count_reasons
+from ...profile import Profile, Watched, codes_of, count_reasons
 from .checks import Finding, surely
 from .settings import Check, Monitoring
 

@@ -6,9 +6,10 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 import pyarrow as pa
 
+from ...arrow import as_numbers
 from ...contract import Contract, ContractError
 from ...parameters import ParameterError
-from ...profile import Profile, as_numbers, with_derived
+from ...profile import Profile, with_derived
 from ...scored import Contents, Part, ScoredRows, Window
 from .checks import Finding
 from .columns import compare_columns, compare_reasons, tell_apart

@@ -8,10 +8,11 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from ...arrow import as_numbers, as_text
 from ...drift import Limit
 from ...estimation import Quality, estimate_quality, measure_quality, worsening
 from ...metrics import Scored
-from ...profile import INPUT, OUTCOME, Profile, SliceQuality, as_numbers, as_text, scores_of
+from ...profile import INPUT, OUTCOME, Profile, SliceQuality, scores_of
 from ...resampling import metric_names, prepare
 from .checks import Finding, surely
 from .settings import Monitoring
