@@ -109,9 +109,8 @@ def test_stages_name_the_code_and_the_parameters_they_use():
     stages = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
     assert "src/project/transformers.py" in stages["evaluation"]["deps"]  # through the packaged model
     assert "src/project/registry.py" not in stages["training"]["deps"]
-    assert {"conf/base/parameters_training.yml": ["estimator", "fallback", "guard"]} in stages["training"][
-        "params"
-    ]
+    keys = {"conf/base/parameters_training.yml": ["estimator", "fallback", "guard", "profile"]}
+    assert keys in stages["training"]["params"]
     assert stages["evaluation"]["metrics"] == ["data/08_reporting/metrics.json"]
     assert "data/08_reporting/plots" in stages["evaluation"]["plots"]
 

@@ -169,7 +169,7 @@ def scores_of(rows: pa.Table, classes: list[str] | None) -> np.ndarray:
 def count_reasons(rows: pa.Table) -> dict[str, int]:
     """How many rows have each reason, by `code:column` without the value."""
     told = pc.list_flatten(in_one_piece(rows["reasons"]))
-    names = pc.replace_substring_regex(as_text(pa.chunked_array([told])), "=.*", "")
-    names = pc.replace_substring_regex(names, "^(far_from_training|uncertain|failed):.*", r"\1")
+    names = pc.replace_substring_regex(as_text(pa.chunked_array([told])), "(?s)=.*", "")
+    names = pc.replace_substring_regex(names, "(?s)^(far_from_training|uncertain|failed):.*", r"\1")
     counted = names.value_counts().to_pylist()
     return {entry["values"]: entry["counts"] for entry in counted}

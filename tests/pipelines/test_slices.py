@@ -27,6 +27,7 @@ SETTINGS = {
     "guard": GUARD,
     "packaging": {"requirements": ["scikit-learn"], "example_rows": 2},
     "evaluation.calibration_bins": 5,
+    "features.datetime_parts": ["hour", "weekday"],
     "trusted_types": [],
     "seed": 0,
 }
@@ -57,6 +58,14 @@ def catalog(request, tmp_path_factory):
             "slices": {"metric": metric, "columns": ["colour"], "min_rows": 20, "max_drop": 0},
         },
         "estimator": {"class": f"sklearn.ensemble.{estimator}", "kwargs": {"max_iter": 20}},
+        "profile": {
+            "bins": 10,
+            "categories": 20,
+            "sample_rows": 50,
+            "metric": metric,
+            "slices": ["colour"],
+            "slice_rows": 20,
+        },
     }
     plots = {
         "type": "partitions.PartitionedDataset",

@@ -75,6 +75,12 @@ def profile_reference(
     inputs = [one for one in watched if one.group == "input"]
     some = np.random.default_rng(seed).permutation(len(rows))[: settled.sample_rows]
     scored = Scored.from_predictions(pd.concat([calibration_table[[read.target]], answers], axis=1), read)
+    quality = list(_qualities(scored, calibration_table, settled, calibration_bins, seed))
+    if not quality or quality[0].column is not None:
+        raise ParameterError(
+            f"profile.metric in conf/: the {len(rows)} calibration rows have no {settled.metric}, as where all "
+            "are of one class: choose another metric or another split"
+        )
     return Profile(
         table=contract,
         classes=classes,
@@ -85,7 +91,7 @@ def profile_reference(
         sample=codes_of(inputs, rows.take(np.sort(some))).tolist(),
         metric=settled.metric,
         calibration_bins=calibration_bins,
-        quality=list(_qualities(scored, calibration_table, settled, calibration_bins, seed)),
+        quality=quality,
         calibration=None if classes is None else _calibrate(scored),
     ).model_dump(mode="json")
 
