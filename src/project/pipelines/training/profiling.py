@@ -78,8 +78,8 @@ def profile_reference(
     quality = list(_qualities(scored, calibration_table, settled, calibration_bins, seed))
     if not quality or quality[0].column is not None:
         raise ParameterError(
-            f"profile.metric in conf/: the {len(rows)} calibration rows have no {settled.metric}, as where all "
-            "are of one class: choose another metric or another split"
+            f"profile.metric in conf/: the {len(rows)} calibration rows have no {settled.metric}, as where "
+            "all are of one class: choose another metric or another split"
         )
     return Profile(
         table=contract,
