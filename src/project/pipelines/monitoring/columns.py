@@ -77,13 +77,15 @@ def _say(
             f"{entry['values']} ({entry['counts'] / live.sum():.1%})" for entry in counts[:_TOLD]
         )
         return f"{now[-1]:.1%} of rows in categories that training has not seen ({named})"
-    if measure == WASSERSTEIN and watched.mean is not None:
-        mean = float(np.nanmean(watched.numbers(rows)))
+    moved = f"{measure.replace('psi', 'PSI').replace('_', '-')} {found.value:.3f}"
+    if measure == WASSERSTEIN:
         moved = f"moved by {found.value:.2f} standard deviations"
+    values = watched.numbers(rows) if watched.mean is not None else np.empty(0)
+    if np.isfinite(values).any():
+        mean = float(values[np.isfinite(values)].mean())
         return f"{moved}: the mean is {mean:.4g}, in the reference {watched.mean:.4g}"
     most = int(np.argmax(np.abs(now - then)))
-    shown = f"{watched.labels[most]}: {now[most]:.1%} of rows, in the reference {then[most]:.1%}"
-    return f"{measure.replace('psi', 'PSI').replace('_', '-')} {found.value:.3f}; {shown}"
+    return f"{moved}: {watched.labels[most]} in {now[most]:.1%} of rows, in the reference {then[most]:.1%}"
 
 
 def tell_apart(rows: pa.Table, profile: Profile, settings: Monitoring, seed: int) -> Finding:

@@ -1,5 +1,6 @@
 """The report of a window: one HTML file that needs no other, to be read from the top down."""
 
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -26,11 +27,14 @@ def write_report(monitoring: dict[str, Any], contract: dict[str, Any], settings:
     environment.filters["fixed"] = lambda value: "" if value is None else f"{value:.4f}"
     environment.filters["percent"] = lambda value: "" if value is None else f"{value:.1%}"
     environment.filters["count"] = lambda value: f"{value:,}"
+    first = {finding["check"]: finding for finding in reversed(monitoring["findings"])}
+    counts = Counter(finding["check"] for finding in monitoring["findings"])
     environment.globals |= {"bars": draw_bars, "over_time": draw_over_time}
     return environment.get_template("monitoring.html.j2").render(
         contract=Contract.from_parameters(contract),
         settings=settings,
         interval=_INTERVAL,
         groups=_GROUPS,
+        first=[(first[check], count - 1) for check, count in counts.items()],
         **monitoring,
     )
