@@ -93,9 +93,10 @@ def test_a_dry_run_sends_and_changes_nothing(tmp_path, endpoint, monkeypatch, ca
     assert make(tmp_path).load() == {}
 
 
-def test_an_address_that_can_not_be_read_is_told_without_its_secrets(tmp_path, endpoint, monkeypatch):
+def test_an_address_that_can_not_be_read_is_told_without_its_secrets(tmp_path, endpoint, monkeypatch, caplog):
     monkeypatch.setenv("TEST_ALERT_URLS", f"{endpoint.url} nonsense-with-secret")
-    with pytest.raises(DatasetError, match="address 2 of 2 in TEST_ALERT_URLS") as refused:
+    with pytest.raises(DatasetError, match="can't read address 2 of the 2 of TEST_ALERT_URLS") as refused:
         make(tmp_path).save(alert())
-    assert "secret" not in str(refused.value)
+    assert "secret" not in str(refused.value) + caplog.text
     assert endpoint.received == []
+    assert make(tmp_path).load()[KEY]["windows"] == 1

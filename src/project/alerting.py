@@ -36,7 +36,7 @@ class AlertsDataset(AbstractDataset[dict[str, Any], dict[str, Any]]):
         return state
 
     def save(self, data: dict[str, Any]) -> None:
-        """Send the message, if any. What could not be told counts as not told, and is sent the next time.
+        """Send the message, if any. What could not be told to all counts as not told, and is sent again.
 
         Args:
             data: `state`, `message` and `told`, as `decide_alerts` gives them.
@@ -48,9 +48,9 @@ class AlertsDataset(AbstractDataset[dict[str, Any], dict[str, Any]]):
         if self._dry_run:
             logger.info("dry run, this would be sent: %s", message or "nothing")
             return
-        delivered = message is None or self._send(message)
+        problem = None if message is None else self._send(message)
         state = dict(data["state"])
-        for key in data["told"] if delivered else []:
+        for key in data["told"] if problem is None else []:
             if state[key]["raised"]:
                 state[key] = state[key] | {"told": True}
             else:
@@ -59,27 +59,25 @@ class AlertsDataset(AbstractDataset[dict[str, Any], dict[str, Any]]):
         partial = self._filepath.with_name(self._filepath.name + ".partial")
         partial.write_text(json.dumps(state, indent=2))
         partial.replace(self._filepath)
-        if delivered is False:
-            raise DatasetError(
-                f"the alert could not be delivered to all addresses of {self._variable}; it is sent again "
-                "the next time"
-            )
+        if problem:
+            raise DatasetError(f"{problem} of {self._variable}; the alert is sent again the next time")
 
-    def _send(self, message: dict[str, str]) -> bool | None:
-        """Whether it was delivered; None where there is nobody to tell."""
+    def _send(self, message: dict[str, str]) -> str | None:
+        """What hindered it, empty where there is nobody to tell; None if it was delivered."""
         urls = os.environ.get(self._variable, "").split()
         if not urls:
             logger.info("nobody is told of %s: no addresses in %s", message["title"], self._variable)
-            return None
+            return ""
         import apprise  # only where it is used: it knows more than a hundred services
 
+        logging.getLogger("apprise").disabled = True  # it would log addresses, which hold secrets
         channels = apprise.Apprise()
         wrong = [number for number, url in enumerate(urls, 1) if not channels.add(url)]
-        if wrong:  # not the address itself, which holds secrets
-            raise DatasetError(
-                f"address {wrong[0]} of {len(urls)} in {self._variable} is none that Apprise can read"
-            )
-        return bool(channels.notify(title=message["title"], body=message["body"]))
+        if wrong:
+            return f"Apprise can't read address {wrong[0]} of the {len(urls)}"
+        if not channels.notify(title=message["title"], body=message["body"]):
+            return "the alert could not be delivered to all addresses"
+        return None
 
     def _describe(self) -> dict[str, Any]:
         return {"filepath": self._filepath}

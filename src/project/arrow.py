@@ -10,7 +10,7 @@ import pyarrow as pa
 def as_numbers(values: pa.ChunkedArray) -> np.ndarray:
     """Numbers as float64; what is missing or of another type becomes NaN."""
     if pa.types.is_integer(values.type) or pa.types.is_floating(values.type) or pa.types.is_null(values.type):
-        return np.asarray(values.cast(pa.float64()).to_numpy(), dtype=np.float64)
+        return np.asarray(values.cast(pa.float64(), safe=False).to_numpy(), dtype=np.float64)
     given = (value if type(value) in (int, float) else np.nan for value in values.to_pylist())
     return np.fromiter(given, dtype=np.float64, count=len(values))
 
@@ -38,16 +38,29 @@ def outcomes_of(values: pa.Array, parse: Callable[[Any], Any], classes: list[str
         classes: None for a regression.
     """
     encoded = values.dictionary_encode()
-    names = [_outcome(parse(value), classes is not None) for value in encoded.dictionary.to_pylist()]
+    known = None if classes is None else {_canonical(label): label for label in classes}
+    names = [_outcome(parse(value), known) for value in encoded.dictionary.to_pylist()]
     return pa.array(names, pa.float64() if classes is None else pa.string()).take(encoded.indices)
 
 
-def _outcome(value: Any, is_class: bool) -> Any:
+def _outcome(value: Any, known: dict[str, str] | None) -> Any:
     if value is None or value != value:
         return None
-    if not is_class:
-        try:
-            return float(value)
-        except (TypeError, ValueError):  # a client has sent something else
-            return None
-    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
+    if known is not None:
+        return known.get(_canonical(value), str(value))
+    try:
+        return float(value)
+    except (OverflowError, TypeError, ValueError):  # a client has sent something else
+        return None
+
+
+def _canonical(label: Any) -> str:
+    """One way to write a class, however it came: 1, 1.0, true, `1` and `1.0`, `True` are the same."""
+    text = str(label)
+    if text in ("True", "False"):
+        return str(int(text == "True"))
+    try:
+        number = float(text)
+    except ValueError:
+        return text
+    return str(int(number)) if number.is_integer() else text

@@ -48,17 +48,24 @@ def jensen_shannon(live: np.ndarray, reference: np.ndarray) -> np.ndarray:
     return np.sqrt(np.maximum(divergence, 0))
 
 
-def wasserstein(live: np.ndarray, reference: np.ndarray, edges: np.ndarray, deviation: float) -> np.ndarray:
-    """The Wasserstein distance of numbers, in standard deviations of the reference.
+def wasserstein(watched: Watched, live: np.ndarray, reference: np.ndarray) -> np.ndarray:
+    """The Wasserstein distance of numbers, in standard deviations of the reference; 0 where there are none.
 
-    It is the area between the two distribution functions, which are taken as straight within a bin. What is
-    outside the edges counts as up to one standard deviation away from them.
+    It is the area between the two distribution functions, which are taken as straight within a bin, or as
+    steps where a bin holds but one value. What is outside the edges counts as up to one standard deviation
+    away from them.
     """
-    scale = deviation or 1.0
-    places = np.concatenate([[edges[0] - scale], edges, [edges[-1] + scale]])
+    scale, edges = watched.deviation or 1.0, np.array(watched.edges)
     between = np.abs(np.cumsum(_shares(live[..., 1:]) - _shares(reference[..., 1:]), axis=-1))
-    between = np.concatenate([np.zeros((*between.shape[:-1], 1)), between], axis=-1)
-    return ((between[..., 1:] + between[..., :-1]) / 2 * np.diff(places)).sum(axis=-1) / scale
+    if watched.discrete:
+        places = np.concatenate([[edges[0] - scale], edges[:-1], [edges[-1] + scale]])
+        area = (between[..., :-1] * np.diff(places)).sum(axis=-1)
+    else:
+        places = np.concatenate([[edges[0] - scale], edges, [edges[-1] + scale]])
+        between = np.concatenate([np.zeros((*between.shape[:-1], 1)), between], axis=-1)
+        area = ((between[..., 1:] + between[..., :-1]) / 2 * np.diff(places)).sum(axis=-1)
+    both = (live[..., 1:].sum(axis=-1) > 0) & (reference[..., 1:].sum(axis=-1) > 0)
+    return np.where(both, area / scale, 0.0)
 
 
 def missing_change(live: np.ndarray, reference: np.ndarray) -> np.ndarray:
@@ -80,8 +87,7 @@ def measure(watched: Watched, live: np.ndarray, reference: np.ndarray) -> dict[s
     }
     if watched.edges is None:
         return found | {NEW: new_category_change(live, reference)}
-    edges = np.array(watched.edges)
-    return found | {WASSERSTEIN: wasserstein(live, reference, edges, watched.deviation or 0.0)}
+    return found | {WASSERSTEIN: wasserstein(watched, live, reference)}
 
 
 def find_limits(
@@ -110,6 +116,8 @@ def find_limits(
     Returns:
         The limits by column and measure.
     """
+    if not columns:
+        return {}
     rng = np.random.default_rng(seed)
     drawn: dict[tuple[str, str], np.ndarray] = {}
     for watched, live, blocks in columns:

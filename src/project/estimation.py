@@ -10,6 +10,7 @@ from .profile import Calibration
 from .resampling import bootstrap, prepare
 
 _MOST_ROWS, _RESAMPLES = 2000, 60  # of the bootstrap behind a standard error
+_FEWEST = 50  # rows of a class, or all rows are drawn from
 
 
 class Quality(NamedTuple):
@@ -30,13 +31,19 @@ def measure_quality(scored: Scored, metric: str, n_bins: int, seed: int) -> Qual
         return None
     value = float(prepare(metric, scored, n_bins)(np.ones((n_rows, 1)))[0])
     part = scored
-    if n_rows > _MOST_ROWS:
+    if n_rows > _MOST_ROWS and _smallest_class(scored) * _MOST_ROWS / n_rows >= _FEWEST:
         part = scored.select(np.random.default_rng(seed).choice(n_rows, _MOST_ROWS, replace=False))
     drawn = bootstrap([part], [metric], _RESAMPLES, n_bins, seed)[metric][0]
     drawn = drawn[np.isfinite(drawn)]
-    if not np.isfinite(value) or len(drawn) < _RESAMPLES / 2:
+    if not np.isfinite(value) or len(drawn) < 2:
         return None
     return Quality(n_rows, value, float(drawn.std()) * np.sqrt(len(part.truth) / n_rows))
+
+
+def _smallest_class(scored: Scored) -> float:
+    if scored.classes is None:
+        return float("inf")
+    return float(np.unique(scored.truth, return_counts=True)[1].min())
 
 
 def estimate_quality(

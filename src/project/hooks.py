@@ -14,6 +14,7 @@ from kedro.pipeline import Pipeline
 from kedro.pipeline.node import Node
 from omegaconf import OmegaConf
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from . import lineage
@@ -174,7 +175,8 @@ class RunReport:
     def _print_monitoring(self, monitoring: dict[str, Any]) -> None:
         table = Table("Check", "What", "Found")
         for finding in monitoring["findings"][:_TOLD]:
-            table.add_row(finding["check"].replace("_", " "), finding["subject"], finding["says"])
+            told = (finding["check"].replace("_", " "), finding["subject"], finding["says"])
+            table.add_row(*map(escape, told))  # clients choose the categories that are named
         console, more = Console(), len(monitoring["findings"]) - _TOLD
         if monitoring["findings"]:
             console.print(table)

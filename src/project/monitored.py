@@ -8,7 +8,7 @@ from typing import Any
 
 import mlflow
 from kedro.io import AbstractDataset, DatasetError
-from mlflow.artifacts import download_artifacts
+from mlflow.artifacts import download_artifacts, list_artifacts
 from mlflow.entities import LoggedModelInput, Metric
 from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
@@ -30,11 +30,21 @@ class Profiles:
 
     @cache  # noqa: B019  # lives as long as a run
     def get(self, version: str) -> Profile | None:
-        """That of a version; None where it has none, or there is no such version."""
+        """That of a version; None where it has none, or there is no such version.
+
+        Raises:
+            DatasetError: the registry or the files of the version can't be reached.
+        """
+        address = f"models:/{self._name}/{version}"
         try:
-            path = Path(download_artifacts(f"models:/{self._name}/{version}/{_FILE}"))
-        except (MlflowException, OSError):
-            return None
+            known = {artifact.path for artifact in list_artifacts(f"{address}/artifacts") or []}
+            if _FILE not in known:
+                return None
+            path = Path(download_artifacts(f"{address}/{_FILE}"))
+        except MlflowException as error:
+            if error.error_code == "RESOURCE_DOES_NOT_EXIST":
+                return None
+            raise DatasetError(f"the profile of version {version} can't be read: {error}") from error
         return Profile.model_validate_json(path.read_bytes())
 
 

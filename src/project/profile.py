@@ -40,6 +40,7 @@ class Watched(Section):
     edges: list[float] | None = None
     values: list[str] = Field(default_factory=list)
     others: list[str] = Field(default_factory=list)
+    discrete: bool = False  # numbers of few values: a bin between edges holds but one
     mean: float | None = None
     deviation: float | None = None
 
@@ -128,6 +129,7 @@ class Profile(Section):
     calibration_bins: int
     quality: list[SliceQuality]  # the first is that of all rows
     calibration: list[Calibration] | None  # by class
+    estimated: float | None  # the metric of the reference rows, estimated as that of others is
 
     @cached_property
     def contract(self) -> Contract:

@@ -35,7 +35,7 @@ class Contents(NamedTuple):
     first: datetime | None  # of all rows, where the window has none
     last: datetime | None
     errors: dict[str, int]  # requests that were refused or failed, by code
-    lost_outcomes: int  # outcomes in the log that belong to no prediction
+    lost_outcomes: int  # how many there are where there is no prediction at all
 
 
 class Part(NamedTuple):
@@ -84,10 +84,12 @@ class ScoredFile:
         for batch in self._batches([self._version]):
             versions = as_text(self._within(batch, window)[self._version]).value_counts()
             for entry in versions.to_pylist():
-                counts[entry["values"]] = counts.get(entry["values"], 0) + entry["counts"]
+                if entry["values"] is not None:
+                    counts[entry["values"]] = counts.get(entry["values"], 0) + entry["counts"]
             if self._time and batch.num_rows:
                 low, high = pc.min_max(batch[self._time]).as_py().values()
-                first, last = min(first or low, low), max(last or high, high)
+                if low is not None:
+                    first, last = min(first or low, low), max(last or high, high)
         return Contents(counts, first, last, {}, 0)
 
     def read(self, part: Part, contract: Contract, classes: list[str] | None) -> pa.Table:
@@ -117,7 +119,7 @@ class ScoredFile:
         if "latency_ms" in self._columns:
             named["latency_ms"] = rows["latency_ms"]
         if self._time:
-            named["event_time"] = rows[self._time].cast(pa.timestamp("us"))
+            named["event_time"] = rows[self._time].cast(pa.timestamp("us"), safe=False)
         return pa.table(named)
 
     def _batches(self, columns: list[str]) -> Iterator[pa.Table]:

@@ -3,18 +3,23 @@
 import datetime as dt
 import json
 
+import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 
+from project.arrow import outcomes_of
 from project.contract import Contract
+from project.estimation import measure_quality
+from project.metrics import Scored
 from project.parameters import ParameterError
 from project.pipelines.monitoring.alerts import decide_alerts
-from project.pipelines.monitoring.nodes import assess, observe
+from project.pipelines.monitoring.nodes import Observed, assess, observe
 from project.pipelines.monitoring.report import write_report
 from project.pipelines.monitoring.window import find_window
 from project.pipelines.training.profiling import profile_reference
 from project.profile import Profile
-from project.scored import ScoredFile, Window
+from project.scored import Contents, ScoredFile, Window
 
 from ..conftest import fit_packaged, make_contract, make_table
 
@@ -235,8 +240,15 @@ def test_a_profile_that_can_not_be_is_refused(model, changes, said):
 
 def found(*subjects, window=1, check="drift"):
     findings = [{"check": check, "subject": name, "says": f"{name} moved"} for name in subjects]
+    judged = [{"check": check, "subject": name} for name in ("size", "weight")]
     span = {"since": f"2020-01-0{window}", "until": f"2020-01-0{window + 1}"}
-    return {"verdict": "alert" if subjects else "ok", "findings": findings, "window": span}
+    versions = {"1": {"findings": judged}}
+    return {
+        "verdict": "alert" if subjects else "ok",
+        "findings": findings,
+        "window": span,
+        "versions": versions,
+    }
 
 
 def tell(state, told):
@@ -295,3 +307,105 @@ def test_a_window_without_a_verdict_changes_nothing():
     state = tell({}, decide(found("size"), {}))
     unknown = found() | {"verdict": "none"}
     assert decide(unknown, state) == {"state": state, "message": None, "told": []}
+
+
+def test_what_could_not_be_judged_is_not_over():
+    state = tell({}, decide(found("size"), {}))
+    unseen = found(window=2) | {"versions": {"1": {"findings": [{"check": "drift", "subject": "weight"}]}}}
+    told = decide(unseen, state)
+    assert told["message"] is None
+    assert list(told["state"]) == ["drift size"]
+    assert decide(found(window=3), told["state"])["told"] == ["drift size"]
+
+
+def test_a_look_at_an_earlier_window_tells_nobody():
+    state = tell({}, decide(found("size", window=5), {}))
+    assert decide(found(window=3), state) == {"state": state, "message": None, "told": []}
+
+
+def test_windows_that_overlap_count_once():
+    first = decide(found("size", window=1), {}, windows=2)
+    overlapping = found("size") | {"window": {"since": "2020-01-01 12:00", "until": "2020-01-02 12:00"}}
+    second = decide(overlapping, first["state"], windows=2)
+    assert (second["message"], second["state"]["drift size"]["windows"]) == (None, 1)
+    assert decide(found("size", window=3), second["state"], windows=2)["told"] == ["drift size"]
+
+
+def test_a_service_that_answers_nothing_but_errors_is_an_alert(monitoring):
+    rules = [{"check": "error_share", "above": 0, "windows": 1}]
+    window = Window(dt.datetime(2020, 1, 1), dt.datetime(2020, 1, 8))
+    contents = Contents({}, None, None, {"timeout": 7, "invalid_body": 3}, 0)
+    told = assess(Observed(window, contents, {}, []), monitoring, ALERTS | {"rules": rules}, "alert", 0)[0]
+    assert (told["verdict"], told["fails"]) == ("alert", True)
+    assert told["findings"][0]["says"] == "7 requests failed, 0 rows were answered"
+    json.dumps(told, allow_nan=False)
+    assert "7 requests failed" in write_report(told, make_contract(), monitoring)
+    fine = contents._replace(errors={"invalid_body": 3}, rows={"1": 5})
+    assert (
+        assess(Observed(window, fine, {}, []), monitoring, ALERTS | {"rules": rules}, None, 0)[0]["findings"]
+        == []
+    )
+
+
+@pytest.mark.parametrize(
+    ("monitoring_changes", "rules", "said"),
+    [
+        ({"most_rows": 1000, "min_rows": 2000}, RULES, "most_rows 1000 is below min_rows 2000"),
+        ({}, [*RULES, RULES[0]], "more than one for a check"),
+        ({}, [{"check": "error_share", "windows": 1}], "error_share needs a limit"),
+    ],
+)
+def test_settings_that_contradict_themselves_are_refused(monitoring, monitoring_changes, rules, said):
+    window = Window(dt.datetime(2020, 1, 1), dt.datetime(2020, 1, 8))
+    observed = Observed(window, Contents({}, None, None, {}, 0), {}, [])
+    with pytest.raises(ParameterError, match=said):
+        assess(observed, monitoring | monitoring_changes, ALERTS | {"rules": rules}, None, 0)
+
+
+def test_odd_values_in_a_file_are_no_hindrance(tmp_path, model, profiles, monitoring):
+    table = make_table(600, seed=21)
+    scored = score(model, table, tmp_path / "a.parquet", latency_ms=1.0)
+    scored["latency_ms"] = scored["latency_ms"].where(scored.index > 3)
+    scored["model_version"] = scored["model_version"].where(scored.index > 5)
+    scored["when"] = scored["when"].astype("datetime64[ns]") + pd.Timedelta(1, "ns")
+    scored.loc[7, "when"] = pd.NaT
+    scored["answer"] = scored["answer"].astype(float)
+    scored.to_parquet(tmp_path / "a.parquet")
+    told = look(tmp_path / "a.parquet", profiles, monitoring)
+    assert told["verdict"] == "ok"
+    assert told["versions"]["1"]["outcomes"] == told["versions"]["1"]["rows"] == 593
+    assert told["versions"]["1"]["service"]["latency_p99_ms"] == 1
+
+
+def test_outcomes_match_the_classes_however_numbers_and_booleans_are_written():
+    values = pa.array(["1", "1.0", "true", '"1"', '"True"', "0", "false", "null", '"x"'])
+    assert outcomes_of(values, json.loads, ["0", "1"]).to_pylist() == [*["1"] * 5, "0", "0", None, "x"]
+    assert outcomes_of(values, json.loads, ["0.0", "1.0"]).to_pylist()[:6] == [*["1.0"] * 5, "0.0"]
+    assert outcomes_of(values, json.loads, ["False", "True"]).to_pylist()[:6] == [*["True"] * 5, "False"]
+    huge = pa.array(["1" + "0" * 400, "2.5", '"x"'])
+    assert outcomes_of(huge, json.loads, None).to_pylist() == [None, 2.5, None]
+
+
+def test_a_rare_class_has_a_metric_and_an_error_to_believe():
+    rng = np.random.default_rng(0)
+    scores = rng.random((50_000, 1))
+    truth = np.where(np.arange(50_000) < 30, "1", "0").astype(object)
+    scored = Scored(truth, np.hstack([1 - scores, scores]), np.array(["0", "1"], dtype=object))
+    assert 0.03 < measure_quality(scored, "roc_auc", 10, 0).error < 0.09  # 0.29 / sqrt(30) is 0.053
+
+
+def test_a_class_that_only_the_calibration_rows_have_is_left_out(model):
+    table = make_table(1500, seed=9).astype({"answer": object})
+    table.loc[:2, "answer"] = 2
+    parts = (model.preprocessor, model.estimator, model.guard, model.fallback)
+    made = profile_reference(
+        table, *parts, make_contract(), ["hour"], 10, PROFILE | {"metric": "log_loss"}, 0
+    )
+    assert made["quality"][0]["rows"] == 1497
+
+
+def test_a_calibration_part_without_a_metric_is_refused(model):
+    table = make_table(500, seed=9).assign(answer=1)
+    parts = (model.preprocessor, model.estimator, model.guard, model.fallback)
+    with pytest.raises(ParameterError, match="500 calibration rows have no roc_auc"):
+        profile_reference(table, *parts, make_contract(), ["hour"], 10, PROFILE, 0)

@@ -13,6 +13,7 @@ from kedro.io import DatasetError
 from project.contract import Contract
 from project.rows import columns_of
 from project.scored import Part, Window
+from project.serving import logged
 from project.serving.entries import make_keys
 from project.serving.log_tables import DRAWS, ERRORS, OUTCOMES, PREDICTIONS
 from project.serving.logged import LoggedRows, LoggedRowsDataset
@@ -189,6 +190,22 @@ def test_monitoring_reads_what_clients_sent_in_wrong_types_as_missing(log):
     assert rows["event_time"].eq(NOW).all()
 
 
+def test_a_wrong_type_in_one_piece_of_many_is_no_hindrance(log, monkeypatch):
+    monkeypatch.setattr(logged, "_ROWS", 4)
+    log.append([row(100, model="logged", input='{"size":"much"}', event_time=NOW)])
+    rows = read(log)
+    assert len(rows) == 11
+    assert rows["input.size"].null_count + rows.to_pandas()["input.size"].isna().sum() >= 1
+
+
+def test_a_time_with_a_zone_counts_as_missing_whatever_is_beside_it(log):
+    zoned = ASKED.replace("03:04:05", "03:04:05Z")
+    log.append([row(100, model="logged", input=zoned, event_time=NOW, version="2")])
+    assert read(log, version="2")["input.when"].null_count == 1
+    log.append([row(101, model="logged", input='{"size":"much"}', event_time=NOW, version="2")])
+    assert read(log, version="2")["input.when"].null_count == 2
+
+
 def test_monitoring_reads_a_regression_and_outcomes_that_are_no_number_as_unknown(log):
     log.add_outcomes(
         [{"reference": f"id:request-{n}", "time": NOW, "outcome": o} for n, o in ((1, "2.5"), (2, '"x"'))]
@@ -212,10 +229,13 @@ def test_monitoring_sees_what_there_is(log):
     seen = LoggedRows(log).look("logged", WINDOW)
     assert seen.rows == {"1": 10}
     assert seen.errors == {"timeout": 5, "invalid_body": 1}
-    log.add_outcomes([{"reference": "id:lost", "time": NOW, "outcome": "1"}])
-    empty = LoggedRows(log).look("logged", Window(NOW + dt.timedelta(days=200), NOW + dt.timedelta(days=201)))
-    assert (empty.rows, empty.lost_outcomes) == ({}, 1)
+    later = Window(NOW + dt.timedelta(days=200), NOW + dt.timedelta(days=201))
+    log.add_errors({"internal_error": 4}, later.since)
+    empty = LoggedRows(log).look("logged", later)
+    assert (empty.rows, empty.errors, empty.lost_outcomes) == ({}, {"internal_error": 4}, 0)
     assert (empty.first, empty.last) == (NOW, NOW + dt.timedelta(days=52))
+    log.add_outcomes([{"reference": f"id:{n}", "time": NOW, "outcome": "1"} for n in range(3)])
+    assert LoggedRows(log).look("never asked", later).lost_outcomes == 3
 
 
 def test_a_log_that_is_not_there_or_of_earlier_code_is_told(tmp_path):

@@ -8,7 +8,7 @@ import functools
 import json
 import operator
 from concurrent.futures import ThreadPoolExecutor
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import numpy as np
@@ -20,17 +20,18 @@ from kedro.io import AbstractDataset, DatasetError
 from ..arrow import as_text, outcomes_of
 from ..contract import ColumnType, Contract
 from ..findings import Findings
-from ..profile import OUTCOME
-from ..rows import check_rows
+from ..profile import INPUT, OUTCOME
+from ..rows import check_rows, parse_datetime
 from ..scored import Contents, Part, Window
 from .log_tables import DRAWS, ERRORS, OUTCOMES, PREDICTIONS, with_outcomes
 from .prediction_log import PredictionLog, open_log, shown
 
 _ROWS = 20_000
+_COUNTED_WITHIN = timedelta(minutes=1)  # errors are stored a little later than they happen
 _TYPES: dict[ColumnType, pa.DataType] = {
     "category": pa.string(),
     "number": pa.float64(),
-    "datetime": pa.timestamp("us"),
+    "datetime": pa.string(),  # Arrow would turn one with a time zone into UTC, the model takes it as missing
 }
 
 
@@ -53,23 +54,20 @@ class LoggedRows:
         span = sa.select(sa.func.min(table.event_time), sa.func.max(table.event_time))
         with self._engine.connect() as connection:
             found = connection.execute(by_version.where(inside).group_by(table.version)).all()
-            errors: dict[str, int] = {}
-            first = last = None
+            meanwhile = [ERRORS.c.time.between(*window)]
+            if found:  # rows may be about another time than that of their answers
+                last_answer = max(row[3] for row in found) + _COUNTED_WITHIN
+                meanwhile.append(ERRORS.c.time.between(min(row[2] for row in found), last_answer))
+            counted = sa.select(ERRORS.c.code, sa.func.sum(ERRORS.c.requests)).where(sa.or_(*meanwhile))
+            by_code = connection.execute(counted.group_by(ERRORS.c.code)).all()
+            errors = {code: int(n) for code, n in by_code}
+            first, last = None, None
             if not found:
                 first, last = connection.execute(span.where(table.model == model)).one()
-            if found:
-                meanwhile = ERRORS.c.time.between(min(row[2] for row in found), max(row[3] for row in found))
-                counted = sa.select(ERRORS.c.code, sa.func.sum(ERRORS.c.requests)).where(meanwhile)
-                by_code = connection.execute(counted.group_by(ERRORS.c.code)).all()
-                errors = {code: int(n) for code, n in by_code}
-            known = sa.exists().where(
-                sa.or_(
-                    OUTCOMES.c.reference == "id:" + table.id,
-                    OUTCOMES.c.reference == "key:" + table.key,
-                )
-            )
-            lost = 0 if found else connection.execute(sa.select(sa.func.count()).where(~known)).scalar_one()
-        return Contents({row[0]: row[1] for row in found}, first, last, errors, lost)
+            outcomes = 0
+            if first is None:  # outcomes of what?
+                outcomes = connection.execute(sa.select(sa.func.count()).select_from(OUTCOMES)).scalar_one()
+        return Contents({row[0]: row[1] for row in found}, first, last, errors, outcomes)
 
     def read(self, part: Part, contract: Contract, classes: list[str] | None) -> pa.Table:
         """The rows, or as many of them, drawn at random, as the part asks for."""
@@ -86,7 +84,7 @@ class LoggedRows:
                 pieces = list(
                     aside.map(lambda some: _parse("\n".join(some), schema, contract), found.partitions())
                 )
-        return _normalise(pa.concat_tables(pieces) if pieces else schema.empty_table(), classes)
+        return _normalise(pa.concat_tables(pieces) if pieces else schema.empty_table(), contract, classes)
 
 
 def _inside(model: str, window: Window) -> sa.ColumnElement[bool]:
@@ -152,15 +150,27 @@ def _parse_slowly(data: bytes, schema: pa.Schema, contract: Contract) -> pa.Tabl
         values[:] = [row.get(name) for row in asked]
     clean = check_rows(contract, given, Findings(len(lines), {}))
     fields = list(schema.field("input").type)
+    for name in contract.of_type("datetime"):
+        clean[name] = np.datetime_as_string(clean[name]).astype(object)  # "NaT" is read as missing
     arrays = [pa.array(clean[field.name], field.type) for field in fields]
     rows = pa.Table.from_pylist(lines, schema.remove(schema.get_field_index("input")))
-    return rows.append_column("input", pa.StructArray.from_arrays(arrays, fields=fields))
+    whole = rows.append_column("input", pa.StructArray.from_arrays(arrays, fields=fields))
+    return whole.select(schema.names)
 
 
-def _normalise(rows: pa.Table, classes: list[str] | None) -> pa.Table:
+def _normalise(rows: pa.Table, contract: Contract, classes: list[str] | None) -> pa.Table:
     outcome = outcomes_of(as_text(rows["outcome"]), json.loads, classes)
     plain = rows.set_column(rows.schema.get_field_index("outcome"), OUTCOME, outcome).flatten()
+    for name in contract.of_type("datetime"):
+        place = plain.schema.get_field_index(INPUT + name)
+        plain = plain.set_column(place, INPUT + name, _datetimes(plain[INPUT + name]))
     return plain.rename_columns([name.removeprefix("numbers.") for name in plain.column_names])
+
+
+def _datetimes(texts: pa.ChunkedArray) -> pa.Array:
+    encoded = as_text(texts).dictionary_encode()
+    moments = np.array([parse_datetime(text) for text in encoded.dictionary.to_pylist()], "datetime64[us]")
+    return pa.array(moments, pa.timestamp("us")).take(encoded.indices)
 
 
 class LoggedRowsDataset(AbstractDataset[Any, LoggedRows]):

@@ -19,7 +19,8 @@ def decide_alerts(
 
     Args:
         monitoring: the verdict.
-        alert_state: by alert, how it stands: `windows` in a row, whether it was `told`, what it `says`.
+        alert_state: by alert, how it stands: `windows` in a row that do not overlap, whether it was `told`,
+            what it `says`. A window that ends before the newest one known changes nothing.
         monitoring_report: only so that it is written before anybody is told to read it.
         contract: `params:table`.
         alerts: `params:alerts`.
@@ -28,32 +29,49 @@ def decide_alerts(
         `state`, the new one; `message` with `title` and `body`, or None; and `told`, the alerts it is about.
     """
     del monitoring_report
-    if monitoring["verdict"] == "none":  # nothing is known of this window
+    since, until = monitoring["window"]["since"], monitoring["window"]["until"]
+    newest = max((known["until"] for known in alert_state.values()), default="")
+    if monitoring["verdict"] == "none" or until < newest:  # nothing is known of now
         return {"state": alert_state, "message": None, "told": []}
     rules = {rule.check: rule for rule in Alerts.read("alerts", alerts).rules}
-    window = " to ".join(monitoring["window"].values())
-    raised = {f"{found['check']} {found['subject']}": found for found in reversed(monitoring["findings"])}
     state: dict[str, Any] = {}
-    for key, finding in reversed(raised.items()):
-        known = alert_state.get(key, {"windows": 0, "window": None, "told": False})
-        again = known["window"] == window
-        windows = known["windows"] if again and known.get("raised", True) else known["windows"] + 1
-        state[key] = {
-            "raised": True,
-            "windows": windows,
-            "window": window,
-            "told": known["told"],
-            "check": finding["check"],
-            "says": f"{finding['subject']}: {finding['says']}",
-        }
+    for finding in monitoring["findings"]:
+        known = alert_state.get(_key(finding), {"windows": 0, "counted": "", "told": False})
+        again = since < known["counted"]  # it overlaps the last one that counted
+        state.setdefault(
+            _key(finding),
+            {
+                "raised": True,
+                "windows": known["windows"] + (not again),
+                "counted": known["counted"] if again else until,
+                "until": until,
+                "told": known["told"],
+                "check": finding["check"],
+                "says": f"{finding['subject']}: {finding['says']}",
+            },
+        )
     for key, known in alert_state.items():
-        if key not in raised and known["told"]:
-            state[key] = known | {"raised": False, "windows": 0}
+        if key in state:
+            continue
+        if not _was_judged(key, known["check"], monitoring):  # as where outcomes have not come yet
+            state[key] = known | {"until": until}
+        elif known["told"]:
+            state[key] = known | {"raised": False, "windows": 0, "counted": "", "until": until}
     waiting = {key: known for key, known in state.items() if known["raised"] and not known["told"]}
     new = [key for key, known in waiting.items() if known["windows"] >= rules[known["check"]].windows]
     over = [key for key, known in state.items() if not known["raised"]]
     message = _write(monitoring, Contract.from_parameters(contract).name, state, new, over)
     return {"state": state, "message": message, "told": new + over}
+
+
+def _key(finding: dict[str, Any]) -> str:
+    return f"{finding['check']} {finding['subject']}"
+
+
+def _was_judged(key: str, check: str, monitoring: dict[str, Any]) -> bool:
+    """Whether this window says anything of it. A reason that is gone has no finding of its own any more."""
+    judged = [finding for seen in monitoring["versions"].values() for finding in seen["findings"]]
+    return any(_key(finding) == key or finding["check"] == check == "reason" for finding in judged)
 
 
 def _write(

@@ -31,14 +31,9 @@ class Finding(NamedTuple):
         """Whether it is told."""
         return self.value > self.limit
 
-    @property
-    def key(self) -> str:
-        """What is the same from window to window."""
-        return f"{self.check} {self.subject}"
-
     def as_dict(self) -> dict[str, Any]:
         """As the verdict has it."""
-        return self._asdict() | {"severity": self.value / self.limit}
+        return self._asdict() | {"severity": self.value / self.limit if self.limit > 0 else None}
 
 
 def surely(false_alarms: float) -> float:

@@ -33,6 +33,9 @@ def compare_columns(
         )
         for unit in _UNITS
     }
+    for name, of_blocks in by_unit["blocks"].items():  # rows of a block differ, too
+        for measure, (value, limit) in of_blocks.items():
+            of_blocks[measure] = Limit(value, max(limit, by_unit["rows"][name][measure].limit))
     findings, drawn = [], []
     for watched, live, blocks in counted:
         measures = by_unit[settings.draw][watched.name]

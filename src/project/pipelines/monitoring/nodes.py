@@ -1,6 +1,7 @@
 """Look at the live predictions of a window: what there is, what it shows, and what to say of it."""
 
 import logging
+from collections.abc import Iterator
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
@@ -14,7 +15,7 @@ from ...scored import Contents, Part, ScoredRows, Window
 from .checks import Finding
 from .columns import compare_columns, compare_reasons, tell_apart
 from .quality import Outcomes, check_quality, over_time
-from .settings import Alerts, Monitoring
+from .settings import Alerts, Monitoring, Rule
 from .window import find_window
 
 logger = logging.getLogger(__name__)
@@ -106,16 +107,18 @@ def assess(
     if fail_on not in (None, "alert"):
         raise ParameterError(f"fail_on: {fail_on!r} is not known, write alert or null")
     settings, rules = Monitoring.read("monitoring", monitoring), Alerts.read("alerts", alerts).rules
-    versions = {
-        version: _assess_version(seen, observed.contents, settings, seed)
-        for version, seen in observed.seen.items()
-    }
-    raised = []
+    versions = {version: _assess_version(seen, settings, seed) for version, seen in observed.seen.items()}
+    raised = [
+        {"version": None} | finding.as_dict()
+        for finding in _judge_errors(observed.contents, settings, rules)
+        if finding.raised
+    ]
     for version, assessed in versions.items():
         judged = [f.under(rule) for rule in rules for f in assessed["findings"] if f.check == rule.check]
         assessed["findings"] = [finding.as_dict() for finding in sorted(judged, key=_order)]
         raised += [{"version": version} | f.as_dict() for f in sorted(judged, key=_order) if f.raised]
-    verdict = ("alert" if raised else "ok") if versions else "none"
+    raised.sort(key=lambda finding: finding["check"] == "error_share")
+    verdict = "alert" if raised else "ok" if versions else "none"
     told = {
         "verdict": verdict,
         "fails": verdict == fail_on,
@@ -128,20 +131,20 @@ def assess(
     return told, told
 
 
-def _assess_version(seen: Seen, contents: Contents, settings: Monitoring, seed: int) -> dict[str, Any]:
+def _assess_version(seen: Seen, settings: Monitoring, seed: int) -> dict[str, Any]:
     profile, rows = seen.profile, seen.rows
     findings, columns = compare_columns(rows, profile, settings, seed)
     outcomes = Outcomes(rows, profile, seed)
     findings.append(tell_apart(rows, profile, settings, seed))
     findings += compare_reasons(rows, profile, settings)
     findings += check_quality(outcomes, profile, settings)
-    service = _service(seen, contents, settings)
-    findings += [
-        Finding(check, "the service", service[check], np.inf, f"{check} is {service[check]:.4g}", 0.0)
-        for check in ("latency_p99_ms", "error_share")
-        if check in service
-    ]
+    service = _measure_latency(rows)
+    if "latency_p99_ms" in service:
+        slowest = service["latency_p99_ms"]
+        says = f"one answer in a hundred takes longer than {slowest:.4g} ms"
+        findings.append(Finding("latency_p99_ms", "the service", slowest, np.inf, says, 0.0))
     measured, estimated = outcomes.quality(), outcomes.estimate()
+    beside = outcomes.estimate(outcomes.known) if measured else None
     return {
         "rows": seen.n_rows,
         "looked_at": len(rows),
@@ -151,6 +154,7 @@ def _assess_version(seen: Seen, contents: Contents, settings: Monitoring, seed: 
         "reference": profile.quality[0].model_dump(),
         "measured": measured and measured._asdict(),
         "estimated": estimated and estimated._asdict(),
+        "estimated_where_measured": beside and beside._asdict(),
         "metrics": outcomes.metrics(),
         "over_time": list(over_time(rows, outcomes)),
         "columns": columns,
@@ -159,14 +163,23 @@ def _assess_version(seen: Seen, contents: Contents, settings: Monitoring, seed: 
     }
 
 
-def _service(seen: Seen, contents: Contents, settings: Monitoring) -> dict[str, float]:
-    """Latency, and the share of requests that failed by the service's own fault, against rows answered."""
-    if "latency_ms" not in seen.rows.column_names:
+def _measure_latency(rows: pa.Table) -> dict[str, float]:
+    latency = as_numbers(rows["latency_ms"]) if "latency_ms" in rows.column_names else np.empty(0)
+    latency = latency[np.isfinite(latency)]
+    if not len(latency):
         return {}
-    latency = as_numbers(seen.rows["latency_ms"])
-    told = {f"latency_p{at}_ms": float(np.percentile(latency, at)) for at in (50, 95, 99)}
+    return {f"latency_p{at}_ms": float(np.percentile(latency, at)) for at in (50, 95, 99)}
+
+
+def _judge_errors(contents: Contents, settings: Monitoring, rules: list[Rule]) -> Iterator[Finding]:
+    """The requests that failed by the service's own fault, as a share of these and of the rows answered."""
     failed = sum(n for code, n in contents.errors.items() if code in settings.errors_of)
-    return told | {"error_share": failed / (failed + sum(contents.rows.values()))}
+    answered = sum(contents.rows.values())
+    if failed + answered:
+        share = failed / (failed + answered)
+        says = f"{failed:,} requests failed, {answered:,} rows were answered"
+        found = Finding("error_share", "the service", share, np.inf, says, 0.0)
+        yield from (found.under(rule) for rule in rules if rule.check == "error_share")
 
 
 def _nothing(model: str, window: Window, contents: Contents) -> str:
@@ -182,7 +195,7 @@ def _nothing(model: str, window: Window, contents: Contents) -> str:
 
 
 def _age(version: str) -> tuple[int, str]:
-    return (-int(version), "") if version.isdigit() else (0, version)
+    return (-int(version), "") if version.isdecimal() else (0, version)
 
 
 # Causes before effects: who reads only the first line should read what to look at.

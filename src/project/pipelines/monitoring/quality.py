@@ -55,7 +55,12 @@ class Outcomes:
             return None
         scores = self._scores if mask is None else self._scores[mask]
         metric, lines = self._profile.metric, self._profile.calibration
-        return estimate_quality(scores, self._classes, lines, metric, self._bins, self._seed)
+        found = estimate_quality(scores, self._classes, lines, metric, self._bins, self._seed)
+        if found is None or self._profile.estimated is None:
+            return found
+        # The lines were fitted to the reference rows, and so flatter them.
+        too_much = self._profile.estimated - self._profile.quality[0].metric
+        return found._replace(metric=found.metric - too_much)
 
     def metrics(self) -> dict[str, float]:
         """All metrics of the task on the rows with outcomes."""
@@ -89,6 +94,8 @@ def check_quality(outcomes: Outcomes, profile: Profile, settings: Monitoring) ->
         whole = profile.quality[0]
         loss = _loss(estimate, whole, profile.metric, settings, 1)
         return [Finding.of("estimated_quality", "all rows", loss, _say(estimate, whole, profile))]
+    if outcomes.quality() is None:
+        return []
     compared: list[tuple[SliceQuality, Quality]] = []
     for one in profile.quality:
         found = outcomes.quality(outcomes.in_slice(one))

@@ -44,12 +44,18 @@ class Monitoring(Section):
     floors: Floors
     errors_of: list[str]
 
+    @model_validator(mode="after")
+    def _enough_are_drawn(self) -> "Monitoring":
+        if self.most_rows < self.min_rows:
+            raise ValueError(f"most_rows {self.most_rows} is below min_rows {self.min_rows}")
+        return self
+
 
 class Rule(Section):
     """What raises an alert."""
 
     check: Check
-    above: float | None = None
+    above: float | None = Field(default=None, ge=0)
     windows: int = Field(ge=1)
 
     @model_validator(mode="after")
@@ -65,3 +71,10 @@ class Alerts(Section):
     rules: list[Rule]
     urls_variable: str
     dry_run: bool
+
+    @model_validator(mode="after")
+    def _one_rule_a_check(self) -> "Alerts":
+        checks = [rule.check for rule in self.rules]
+        if len(set(checks)) < len(checks):
+            raise ValueError("rules: there is more than one for a check")
+        return self

@@ -39,7 +39,7 @@ def _moment(name: str, text: str) -> datetime:
 
 def _length(text: str) -> pd.Timedelta:
     try:
-        length = pd.Timedelta(str(text))
+        length = pd.Timedelta(str(text) if not str(text).isdigit() else "a number without a unit")
     except ValueError as error:
         raise ParameterError(f"window: {text!r} is no length of time, write 7d or 12h") from error
     if pd.isna(length) or length <= pd.Timedelta(0):

@@ -11,7 +11,7 @@ from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.isotonic import IsotonicRegression
 
 from ...contract import Contract
-from ...estimation import measure_quality
+from ...estimation import estimate_quality, measure_quality
 from ...guard import Guard
 from ...metrics import Scored
 from ...model import PackagedModel
@@ -75,12 +75,21 @@ def profile_reference(
     inputs = [one for one in watched if one.group == "input"]
     some = np.random.default_rng(seed).permutation(len(rows))[: settled.sample_rows]
     scored = Scored.from_predictions(pd.concat([calibration_table[[read.target]], answers], axis=1), read)
-    quality = list(_qualities(scored, calibration_table, settled, calibration_bins, seed))
+    known = np.ones(len(rows), dtype=bool)
+    if scored.classes is not None:  # a class that training has not seen can't be scored
+        known = np.isin(scored.truth.astype(str), scored.classes.astype(str))
+    scored = scored.select(known)
+    quality = list(_qualities(scored, calibration_table[known], settled, calibration_bins, seed))
     if not quality or quality[0].column is not None:
         raise ParameterError(
             f"profile.metric in conf/: the {len(rows)} calibration rows have no {settled.metric}, as where "
             "all are of one class: choose another metric or another split"
         )
+    calibration, estimated = None, None
+    if scored.classes is not None:
+        calibration = _calibrate(scored)
+        of_all = (scored.scores, scored.classes, calibration, settled.metric, calibration_bins, seed)
+        estimated = estimate_quality(*of_all)
     return Profile(
         table=contract,
         classes=classes,
@@ -92,7 +101,8 @@ def profile_reference(
         metric=settled.metric,
         calibration_bins=calibration_bins,
         quality=quality,
-        calibration=None if classes is None else _calibrate(scored),
+        calibration=calibration,
+        estimated=estimated and estimated.metric,
     ).model_dump(mode="json")
 
 
@@ -157,7 +167,12 @@ def _number(watched: Watched, rows: pa.Table, bins: int) -> Watched:
     values = np.sort(values[np.isfinite(values)])
     if not len(values):
         return watched.model_copy(update={"edges": [0.0, 0.0]})
-    told = {"edges": find_edges(values, bins), "mean": float(values.mean()), "deviation": float(values.std())}
+    told = {
+        "edges": find_edges(values, bins),
+        "discrete": len(np.unique(values)) <= bins,
+        "mean": float(values.mean()),
+        "deviation": float(values.std()),
+    }
     return watched.model_copy(update=told)
 
 
@@ -201,11 +216,15 @@ def _qualities(
     for name in settings.slices:
         counts = table[name].value_counts()
         frequent = sorted(counts[counts >= settings.slice_rows].index)
-        parts += [(name, label, table[name].eq(label).to_numpy()) for label in frequent]
+        parts += [(name, label, _is(table[name], label)) for label in frequent]
     for column, value, mask in parts:
         found = measure_quality(scored.select(mask), settings.metric, bins, seed)
         if found is not None:
             yield SliceQuality(column=column, value=value, **found._asdict())
+
+
+def _is(values: pd.Series, label: str) -> np.ndarray:
+    return values.eq(label).fillna(False).to_numpy(dtype=bool)
 
 
 def _calibrate(scored: Scored) -> list[Calibration]:
