@@ -10,6 +10,7 @@ from kedro.runner import SequentialRunner
 
 from project.contract import Contract
 from project.model import PackagedModel
+from project.parameters import ParameterError
 from project.pipelines import data_prep, evaluation, feature_engineering, packaging, training
 from project.pipelines.packaging.comparison import compare_models
 from project.pipelines.packaging.gate import Cost, judge
@@ -139,3 +140,11 @@ def test_what_is_packaged_says_what_it_takes_and_gives(catalog):
     assert package.name == "small"
     assert list(package.input_example.columns) == package.signature.inputs.input_names()
     assert [line.partition("==")[0] for line in package.requirements] == ["scikit-learn"]
+
+
+def test_a_profile_of_another_table_is_not_packaged(catalog):
+    packaging_node = packaging.create_pipeline().nodes[-1]
+    given = {name: catalog.load(name) for name in packaging_node.inputs}
+    given["profile"] = given["profile"] | {"table": given["params:table"] | {"name": "other"}}
+    with pytest.raises(ParameterError, match="the reference profile is of another table"):
+        packaging_node.run(given)

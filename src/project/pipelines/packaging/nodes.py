@@ -56,6 +56,7 @@ def package_model(
     model: BaseEstimator,
     guard: Guard,
     fallback: BaseEstimator,
+    profile: dict[str, Any],
     test_table: pd.DataFrame,
     gate: dict[str, Any],
     report: str,
@@ -65,10 +66,16 @@ def package_model(
 ) -> Package:
     """All that makes the registered version, for the registry to store.
 
+    The registry takes the reference profile from its file, like all that is stored; it must be of these rows.
     The report is not part of it, but must be done before: what is registered is the last thing a run does.
+
+    Raises:
+        ParameterError: the profile is of another table, or a requirement is not installed.
     """
     read = Contract.from_parameters(contract)
     settings = Packaging.read("packaging", packaging)
+    if profile["table"] != contract:
+        raise ParameterError("the reference profile is of another table: run the training again")
     packaged = PackagedModel.from_parts(read, preprocessor, model, guard, fallback)
     answered = packaged.predict(test_table)["source"].eq("model").to_numpy()
     if not answered.any():

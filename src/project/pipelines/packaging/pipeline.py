@@ -72,6 +72,7 @@ def create_pipeline() -> Pipeline:
                     "model",
                     "guard",
                     "fallback",
+                    "profile",
                     "test_table",
                     "gate",
                     "report",
