@@ -7,7 +7,7 @@ from scipy.spatial import distance
 from scipy.stats import wasserstein_distance
 
 from project import drift
-from project.pipelines.training.profiling import find_edges
+from project.pipelines.training.binning import find_edges
 from project.profile import Watched
 
 FLOORS = {"psi": 1e-9, "jensen_shannon": 1e-9, "wasserstein": 1e-9, "missing": 1e-9, "new_category": 1e-9}

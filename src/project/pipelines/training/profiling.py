@@ -6,7 +6,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-from pydantic import Field
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.isotonic import IsotonicRegression
 
@@ -15,13 +14,10 @@ from ...estimation import estimate_quality, measure_quality
 from ...guard import Guard
 from ...metrics import Scored
 from ...model import PackagedModel
-from ...parameters import ParameterError, Section
+from ...parameters import ParameterError
 from ...profile import (
-    CONFIDENCE,
     INPUT,
     OUTCOME,
-    PREDICTION,
-    SOURCE,
     Calibration,
     Profile,
     SliceQuality,
@@ -31,19 +27,9 @@ from ...profile import (
     with_derived,
 )
 from ...resampling import metric_names
+from .binning import ProfileSettings, watch_answers, watch_inputs
 
 _MOST_BLOCKS = 60
-
-
-class ProfileSettings(Section):
-    """How finely the reference is described."""
-
-    bins: int = Field(ge=2)
-    categories: int = Field(ge=1)
-    sample_rows: int = Field(ge=50)
-    metric: str
-    slices: list[str]
-    slice_rows: int = Field(ge=2)
 
 
 def profile_reference(
@@ -69,7 +55,10 @@ def profile_reference(
     answers = packaged.predict(calibration_table[read.features])
     classes = None if packaged.classes is None else [str(label) for label in packaged.classes]
     rows = as_rows(calibration_table, answers, read, classes)
-    watched = [*_inputs(read, rows, guard, datetime_parts, settled), *_answers(rows, classes, settled)]
+    watched = [
+        *watch_inputs(read, rows, guard, datetime_parts, settled),
+        *watch_answers(rows, classes, settled),
+    ]
     days = calibration_table[read.time] if read.time else pd.Series(pd.Timestamp(0), index=answers.index)
     blocks = _blocks(days)
     inputs = [one for one in watched if one.group == "input"]
@@ -127,72 +116,6 @@ def as_rows(
     frame[OUTCOME] = outcome.astype(float) if classes is None else outcome.astype(str)
     rows = pa.Table.from_pandas(frame.drop(columns="reasons"), preserve_index=False)
     return with_derived(rows.append_column("reasons", pa.array(reasons, pa.list_(pa.string()))), classes)
-
-
-def _inputs(
-    contract: Contract, rows: pa.Table, guard: Guard, parts: list[str], settings: ProfileSettings
-) -> Iterator[Watched]:
-    for name, column in contract.columns.items():
-        if column.type == "category":
-            yield _category(name, INPUT + name, rows, guard.categories[name], settings.categories)
-        elif column.type == "number":
-            yield _number(Watched(name=name, group="input", column=INPUT + name), rows, settings.bins)
-        else:
-            for part in parts:
-                of_part = Watched(name=f"{name}: {part}", group="input", column=INPUT + name, part=part)
-                yield _number(of_part, rows, settings.bins)
-
-
-def _answers(rows: pa.Table, classes: list[str] | None, settings: ProfileSettings) -> Iterator[Watched]:
-    numbers, bins = {OUTCOME: "outcome", PREDICTION: "output"}, settings.bins
-    if classes is not None:
-        yield Watched(name=OUTCOME, group="outcome", column=OUTCOME, values=classes)
-        yield Watched(name=PREDICTION, group="output", column=PREDICTION, values=classes)
-        shown = classes[1:] if len(classes) == 2 else classes
-        numbers = {CONFIDENCE: "output"} | {f"probability_{label}": "output" for label in shown}
-    for name, group in numbers.items():
-        yield _number(Watched(name=name, group=group, column=name), rows, bins)  # type: ignore[arg-type]
-    yield Watched(name=SOURCE, group="output", column=SOURCE, values=["model", "fallback"])
-
-
-def _category(name: str, column: str, rows: pa.Table, seen: list[str], most: int) -> Watched:
-    counts = pd.Series(rows[column].to_pylist(), dtype=object).value_counts()
-    frequent = sorted(set(counts.index) & set(seen), key=lambda value: (-counts[value], value))[:most]
-    others = sorted(set(seen) - set(frequent))
-    return Watched(name=name, group="input", column=column, values=frequent, others=others)
-
-
-def _number(watched: Watched, rows: pa.Table, bins: int) -> Watched:
-    values = watched.numbers(rows)
-    values = np.sort(values[np.isfinite(values)])
-    if not len(values):
-        return watched.model_copy(update={"edges": [0.0, 0.0]})
-    told = {
-        "edges": find_edges(values, bins),
-        "discrete": len(np.unique(values)) <= bins,
-        "mean": float(values.mean()),
-        "deviation": float(values.std()),
-    }
-    return watched.model_copy(update=told)
-
-
-def find_edges(values: np.ndarray, bins: int) -> list[float]:
-    """Edges of at least one bin between the smallest and the largest value, of about as many rows each.
-
-    Args:
-        values: sorted numbers, at least one.
-        bins: how many bins there should be. A value that would fill one by itself gets its own.
-    """
-    unique, counts = np.unique(values, return_counts=True)
-    if len(unique) <= bins:
-        return [*unique.tolist(), float(unique[-1])]
-    heavy = np.flatnonzero(counts > len(values) / bins)
-    rest = np.delete(np.arange(len(unique)), heavy)
-    spread = np.repeat(unique[rest], counts[rest])
-    between = np.quantile(spread, np.linspace(0, 1, max(bins - len(heavy), 1) + 1)) if len(spread) else []
-    after = unique[np.minimum(heavy + 1, len(unique) - 1)]
-    edges = np.unique(np.concatenate([unique[[0, -1]], between, unique[heavy], after])).tolist()
-    return [*edges, edges[-1]] if len(unique) - 1 in heavy else edges
 
 
 def _blocks(times: pd.Series) -> np.ndarray:
