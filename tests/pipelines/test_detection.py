@@ -148,7 +148,7 @@ def test_windows_without_drift_raise_few_alarms_and_drift_is_found(watch, unseen
     for name, there in (("of the reference itself", watch), ("of rows not in the reference", unseen)):
         alarms = [there.look(there.week(seed))["verdict"] == "alert" for seed in range(n_windows)]
         rates[f"false alarms, weeks drawn {name}"] = np.mean(alarms)
-        assert np.mean(alarms) <= max(0.05, 1 / n_windows)
+        assert np.mean(alarms) <= max(0.05, 2 / n_windows)  # of few windows, one more may be chance
     for change, subjects, _ in DRIFTS:
         for subject in subjects:
             found = []
