@@ -25,7 +25,11 @@ def compare_columns(
     rows: pa.Table, profile: Profile, settings: Monitoring, seed: int
 ) -> tuple[list[Finding], list[dict[str, Any]]]:
     """Each watched column against the reference: what is found, and what the report draws of it."""
-    counted = [(one, one.count(rows), profile.counts(one.name)) for one in profile.watched if _has(one, rows)]
+    counted = [
+        (one, one.count(rows), profile.counts(one.name))
+        for one in profile.watched
+        if one.column in rows.column_names
+    ]
     counted = [(one, live, blocks) for one, live, blocks in counted if live.sum() >= settings.min_rows]
     by_unit = {
         unit: find_limits(
@@ -61,10 +65,6 @@ def compare_columns(
             }
         )
     return findings, drawn
-
-
-def _has(watched: Watched, rows: pa.Table) -> bool:
-    return watched.column in rows.column_names
 
 
 def _say(

@@ -94,14 +94,14 @@ def check_quality(outcomes: Outcomes, profile: Profile, settings: Monitoring) ->
         whole = profile.quality[0]
         loss = _loss(estimate, whole, profile.metric, settings, 1)
         return [Finding.of("estimated_quality", "all rows", loss, _say(estimate, whole, profile))]
-    if outcomes.quality() is None:
-        return []
     compared: list[tuple[SliceQuality, Quality]] = []
     for one in profile.quality:
         found = outcomes.quality(outcomes.in_slice(one))
         # an outcome more or less makes much of a difference in a small part
         if found is not None and (one.column is None or found.rows >= settings.min_rows / 2):
             compared.append((one, found))
+    if not compared or compared[0][0].column is not None:  # the rows as a whole have no metric
+        return []
     losses = [_loss(found, one, profile.metric, settings, len(compared)) for one, found in compared]
     return [
         Finding.of(
