@@ -8,6 +8,7 @@ from kedro.config import OmegaConfigLoader
 from kedro.framework.cli.project import run as kedro_run
 from kedro.framework.startup import ProjectMetadata
 
+from .cli_adopt import adopt
 from .cli_deploy import promote, rollback
 from .cli_lineage import lineage, reproduce
 from .cli_models import models
@@ -69,5 +70,5 @@ def _current_stages(metadata: ProjectMetadata) -> str:
 
 assert kedro_run.callback is not None
 run = click.Command("run", params=kedro_run.params, callback=plainly(kedro_run.callback), help=kedro_run.help)
-for command in (run, lineage, reproduce, models, promote, rollback, serve, outcomes, replay):
+for command in (run, adopt, lineage, reproduce, models, promote, rollback, serve, outcomes, replay):
     cli.add_command(command)

@@ -1,0 +1,182 @@
+"""A table in a file of a common format, brought into the form that the contract describes."""
+
+import logging
+import zipfile
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+from kedro.io import AbstractDataset, DatasetError
+from pydantic import Field
+
+from .contract import Contract, ContractError
+from .parameters import Section
+from .raw_values import NumberForm, simplify, to_classes, to_datetimes, to_numbers, to_text
+
+logger = logging.getLogger(__name__)
+
+
+class Reading(Section):
+    """How a file has to be read: what its format leaves open."""
+
+    separator: str = ","  # of a text file
+    encoding: str = "utf-8"
+    sheet: str | int = 0  # of a workbook
+    missing: list[str] = Field(default=[])  # texts that stand for no value, beside the empty one
+    rename: dict[str, str] = Field(default={})  # columns that can't keep the name that they have in the file
+    numbers: dict[str, NumberForm] = Field(
+        default={}
+    )  # columns of numbers that are written in a form of their own
+    datetimes: dict[str, str] = Field(
+        default={}
+    )  # formats of dates that are not ISO 8601: of strftime, unix_s or unix_ms
+
+
+class TableFileDataset(AbstractDataset[Any, pd.DataFrame]):
+    """A table that is only read. Rows without a target are left out, and the log says how many.
+
+    Args:
+        filepath: a CSV, TSV, Parquet, Excel, OpenDocument or JSON-lines file; its name ends accordingly.
+        table: `params:table`.
+        metadata: anything; Kedro ignores it.
+        reading: what `Reading` has.
+    """
+
+    def __init__(
+        self, filepath: str, table: Mapping[str, Any], metadata: dict[str, Any] | None = None, **reading: Any
+    ) -> None:
+        self._filepath = Path(filepath)
+        self._contract = Contract.from_parameters(table)
+        self._reading = Reading.read("the catalog's entry", reading)
+        self.metadata = metadata
+
+    def load(self) -> pd.DataFrame:
+        """All columns of the file, those of the contract in its types.
+
+        Raises:
+            ContractError: a value can't be read as the type that the contract gives its column.
+        """
+        raw = read_raw(self._filepath, self._reading)
+        table, without = bring_into_form(raw, self._contract, self._reading)
+        if without:
+            target = self._contract.target
+            logger.info("%s of %s rows have no %s and are left out", f"{without:,}", f"{len(raw):,}", target)
+        return table
+
+    def save(self, data: Any) -> None:
+        """Refuse: the file is the user's."""
+        raise DatasetError(f"{self._filepath} is only read")
+
+    def _exists(self) -> bool:
+        return self._filepath.is_file()
+
+    def _describe(self) -> dict[str, Any]:
+        return {"filepath": self._filepath}
+
+
+def format_of(path: Path) -> str | None:
+    """The end of a file's name that tells its format, but for a compression's; None if none is known."""
+    suffixes = [suffix.lower() for suffix in path.suffixes]
+    if suffixes and suffixes[-1] in (".gz", ".bz2", ".xz"):
+        suffixes.pop()
+    return suffixes[-1] if suffixes and suffixes[-1] in _READERS else None
+
+
+def read_raw(path: Path, reading: Reading) -> pd.DataFrame:
+    """The columns of a file as `simplify` leaves them; those of a text file are all text.
+
+    Raises:
+        ContractError: the file is not what its name says.
+        FileNotFoundError: there is none.
+    """
+    suffix = format_of(path)
+    if suffix is None:
+        raise ContractError(f"{path.name}: known are files that end in {', '.join(_READERS)}")
+    try:
+        frame = _READERS[suffix](path, reading)
+    except (ValueError, UnicodeError, pa.ArrowException, zipfile.BadZipFile) as error:
+        raise ContractError(f"{path.name} can't be read as {suffix}: {error}") from error
+    frame.columns = [str(name) for name in frame.columns]
+    frame = frame.rename(columns=reading.rename)
+    simple = {name: simplify(frame[name]) for name in frame}
+    no_value = ["", *reading.missing]
+    return pd.DataFrame(
+        {name: v.mask(v.isin(no_value)) if v.dtype == "str" else v for name, v in simple.items()},
+        index=frame.index,
+    )
+
+
+def _read_text(path: Path, reading: Reading) -> pd.DataFrame:
+    frame = pd.read_csv(
+        path,
+        sep=reading.separator,
+        encoding=reading.encoding,
+        dtype=str,
+        keep_default_na=False,
+        skipinitialspace=True,
+    )
+    # Where rows have one value more than the header, as R writes them, pandas takes the first as the index.
+    return frame if isinstance(frame.index, pd.RangeIndex) else frame.reset_index(names="index")
+
+
+def _read_workbook(path: Path, reading: Reading) -> pd.DataFrame:
+    try:
+        return pd.read_excel(path, sheet_name=reading.sheet, engine="calamine", keep_default_na=False)
+    except ImportError as error:
+        raise DatasetError("to read workbooks, install the extra `excel` of pyproject.toml") from error
+
+
+def _read_json(path: Path, reading: Reading) -> pd.DataFrame:
+    """One object a line; or, as some have it, all in one list."""
+    how: dict[str, Any] = {"dtype": False, "convert_dates": False, "encoding": reading.encoding}
+    try:
+        return pd.read_json(path, lines=True, **how)
+    except ValueError:
+        return pd.read_json(path, orient="records", **how)
+
+
+def _read_parquet(path: Path, reading: Reading) -> pd.DataFrame:
+    # an index is a column like others
+    return pq.ParquetFile(path).read().to_pandas(ignore_metadata=True, date_as_object=False)
+
+
+_READERS: dict[str, Callable[[Path, Reading], pd.DataFrame]] = {
+    **dict.fromkeys((".csv", ".tsv", ".tab", ".txt"), _read_text),
+    ".parquet": _read_parquet,
+    **dict.fromkeys((".xlsx", ".xlsm", ".xls", ".ods"), _read_workbook),
+    **dict.fromkeys((".jsonl", ".ndjson", ".json"), _read_json),
+}
+
+
+def bring_into_form(raw: pd.DataFrame, contract: Contract, reading: Reading) -> tuple[pd.DataFrame, int]:
+    """The contract's columns in its types, all others as they are, and the number of rows without a target.
+
+    A column that is missing is left to the validator to name.
+    """
+    columns = dict(contract.columns.items())
+    types = {name: column.type for name, column in columns.items()}
+    if contract.time:
+        types[contract.time] = "datetime"
+    if contract.task == "regression":
+        types[contract.target] = "number"
+    has_target = raw[contract.target].notna() if contract.target in raw else pd.Series(True, raw.index)
+    table = raw[has_target].reset_index(drop=True)
+    made = {
+        name: _converted(table[name], types[name], reading) if name in types else table[name]
+        for name in table.columns
+    }
+    if contract.task == "classification" and contract.target in made:
+        made[contract.target] = to_classes(made[contract.target])
+    return pd.DataFrame(made), int((~has_target).sum())
+
+
+def _converted(values: pd.Series, column_type: str, reading: Reading) -> pd.Series:
+    name = str(values.name)
+    if column_type == "number":
+        return to_numbers(values, reading.numbers.get(name))
+    if column_type == "datetime":
+        return to_datetimes(values, reading.datetimes.get(name))
+    return to_text(values)
