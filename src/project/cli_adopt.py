@@ -76,7 +76,8 @@ def _refuse_uncommitted(project: Path, table: Path) -> None:
     done = subprocess.run(command, cwd=project, capture_output=True, text=True, check=False)
     if done.returncode:
         raise click.ClickException(
-            "the project is in no git repository, which DVC needs: git init && git add --all && git commit -m Start"
+            "the project is in no git repository, which DVC needs: "
+            "git init && git add --all && git commit -m Start"
         )
     own = table.resolve()
     changed = [line for line in done.stdout.splitlines() if (project / line[3:].strip('"')).resolve() != own]

@@ -84,7 +84,7 @@ def replay(
     client = Client(url, os.environ.get(settings.api_key_variable), settings.limits.seconds + 1)
     running = Replay(client, span, contract, settings.log.keys, settings.limits.rows)
     _run(running, span, url, settings, outcomes_after=outcomes_after, speed=speed)
-    _tell(running, span)
+    _tell(running, span, dated=contract.time is not None)
 
 
 def _load_table(loader: OmegaConfigLoader) -> Any:
@@ -127,11 +127,11 @@ def _what_is_done(running: "Replay") -> str:
     return f". Until then {running.answered:,} rows were answered; they are in the prediction log"
 
 
-def _tell(running: "Replay", span: "Span") -> None:
+def _tell(running: "Replay", span: "Span", dated: bool) -> None:
     versions = ", ".join(f"{rows:,} by version {version}" for version, rows in running.versions.items())
     click.echo(
         f"{running.answered:,} rows answered: {versions}; {running.by_fallback:,} of them by the fallback. "
         f"{running.outcomes:,} outcomes sent, {running.answered - running.outcomes:,} not known by the end."
     )
-    days = f"since={span.since:%Y-%m-%d},until={span.until:%Y-%m-%d}"
-    click.echo(f"Next: kedro run --pipeline=monitoring --params={days}")
+    days = f" --params=since={span.since:%Y-%m-%d},until={span.until:%Y-%m-%d}"
+    click.echo(f"Next: kedro run --pipeline=monitoring{days if dated else ''}")

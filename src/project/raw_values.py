@@ -81,16 +81,16 @@ def to_text(values: pd.Series) -> pd.Series:
 
 
 def to_numbers(values: pd.Series, form: NumberForm | None) -> pd.Series:
-    """Numbers. Raises ContractError for what is none, with examples."""
+    """Numbers as float64, as they are served. Raises ContractError for what is none, with examples."""
     if types.is_numeric_dtype(values.dtype):
-        return values
+        return values.astype("float64")
     text = values
     if form is not None:
         text = text.str.translate({ord(character): None for character in form.remove})
         text = text.str.replace(form.decimal, ".", regex=False)
     numbers = pd.to_numeric(text.astype(object), errors="coerce")
     _refuse(values, numbers, "number")
-    return numbers
+    return numbers.astype("float64")
 
 
 def to_datetimes(values: pd.Series, form: str | None) -> pd.Series:

@@ -15,9 +15,13 @@ _AT_ONCE = 200  # rows of a request
 
 
 class Span(NamedTuple):
-    """The rows of some days in the order of time, from the start of the first day to the end of the last."""
+    """The rows of some days in the order of time, from the start of the first day to the end of the last.
+
+    Rows without a time are all of now, and their outcomes become known in time.
+    """
 
     table: pd.DataFrame
+    times: pd.Series  # of the rows
     since: pd.Timestamp
     until: pd.Timestamp
 
@@ -34,15 +38,21 @@ def cut(table: pd.DataFrame, contract: Contract, first: datetime | None, last: d
     """The rows of `table` from the day `first` to the day `last`, both included; None for all there are.
 
     Raises:
-        ContractError: the rows have no time, columns are missing, or there are no rows on these days.
+        ContractError: columns are missing, there are no rows on these days, or no rows or days at all.
     """
-    if contract.time is None:
-        raise ContractError("a replay goes by the time of the rows: name its column in conf/ as table.time")
-    lacking = [
-        n for n in dict.fromkeys([contract.time, *contract.columns, contract.target]) if n not in table
-    ]
+    time = [contract.time] if contract.time else []
+    lacking = [n for n in dict.fromkeys([*time, *contract.columns, contract.target]) if n not in table]
     if lacking:
         raise ContractError(f"the table lacks columns of the contract: {', '.join(lacking)}")
+    if contract.time is None:
+        if first or last:
+            raise ContractError(
+                "the rows have no time to choose them by: conf/ names no column as table.time"
+            )
+        if table.empty:
+            raise ContractError("the table has no rows")
+        now = pd.Timestamp.now("UTC").tz_localize(None).floor("h")
+        return Span(table.reset_index(drop=True), pd.Series(now, range(len(table))), now, pd.Timestamp.max)
     times = table[contract.time]
     if not pd.api.types.is_datetime64_dtype(times):
         raise ContractError(f"the table's {contract.time} is {times.dtype} instead of a date-time")
@@ -55,7 +65,8 @@ def cut(table: pd.DataFrame, contract: Contract, first: datetime | None, last: d
         raise ContractError(
             f"there are no rows on these days: the table has {times.min():%Y-%m-%d} to {times.max():%Y-%m-%d}"
         )
-    return Span(within.sort_values(contract.time, kind="stable", ignore_index=True), since, until)
+    ordered = within.sort_values(contract.time, kind="stable", ignore_index=True)
+    return Span(ordered, ordered[contract.time], since, until)
 
 
 def plan(times: pd.Series, known: pd.Series) -> Iterator[Step]:
@@ -108,7 +119,7 @@ class Replay:
             RefusedError: the server answers with an error.
             requests.RequestException: it does not answer.
         """
-        times = self._span.table[self._contract.time]
+        times = self._span.times
         known = times + outcomes_after
         sent = (known <= self._span.until) & self._span.table[self._contract.target].notna()
         began, start = time.monotonic(), times.iloc[0].floor("h")

@@ -61,7 +61,7 @@ def _by_type(name: str, values: pd.Series, present: pd.Series) -> Found:
     if form is not None:
         numbers = to_numbers(values, form)
         special = form != NumberForm()
-        notes = [f"numbers written as {present.iloc[0]!r} are read as {numbers.dropna().iloc[0]:g}"]
+        notes = [f"{present.iloc[0]!r} is read as {numbers.dropna().iloc[0]:g}"]
         return Found(
             name, _number(numbers, nullable), numbers, notes=notes * special, number=form if special else None
         )

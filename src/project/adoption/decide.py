@@ -56,8 +56,8 @@ def decide(source: Source, options: Options) -> Decision:
     target = look_at_target(raw[options.target], options.task)
     if len(target.values) < LEAST_ROWS:
         raise ContractError(
-            f"{len(target.values)} rows with a target are too few to train, calibrate and test with: at least "
-            f"{LEAST_ROWS} are needed"
+            f"{len(target.values)} rows with a target are too few to train, calibrate and test with: at "
+            f"least {LEAST_ROWS} are needed"
         )
     rows = raw[target.has_value].drop(columns=options.target)
     found = {str(name): _look(rows[name], options) for name in rows}
@@ -131,8 +131,8 @@ def _look_at_time(values: pd.Series) -> Found:
     """The column that orders the split. It must be a point in time in all rows."""
     if values.isna().any():
         raise ContractError(
-            f"{values.isna().sum()} of {len(values)} rows have no {values.name!r} (--time): they can't be put "
-            "in order. Fill the time in, or leave out --time for a random split"
+            f"{values.isna().sum()} of {len(values)} rows have no {values.name!r} (--time): they can't be "
+            "put in order. Fill the time in, or leave out --time for a random split"
         )
     found = look_at(values)
     if found.column is not None and found.column.type == "datetime":
@@ -186,8 +186,8 @@ def _duplicates(names: list[str]) -> list[str]:
 
 def _leaks(alone: dict[str, float], task: str) -> list[str]:
     return [
-        f"{name!r} says nearly all of the target by itself ({MEASURE[task]} {score:.3f}). If it is known only "
-        f"after the event, it leaks the answer: --drop {name!r}"
+        f"{name!r} says nearly all of the target by itself ({MEASURE[task]} {score:.3f}). If it is known "
+        f"only after the event, it leaks the answer: --drop {name!r}"
         for name, score in sorted(alone.items(), key=lambda item: -item[1])
         if score >= SUSPECT[task]
     ]
@@ -195,4 +195,5 @@ def _leaks(alone: dict[str, float], task: str) -> list[str]:
 
 def values_of(column: Column) -> dict[str, Any]:
     """A column as conf/ writes it, without what is the default."""
-    return column.model_dump(exclude_defaults=True)
+    values = column.model_dump(exclude_defaults=True)
+    return {key: int(v) if isinstance(v, float) and v.is_integer() else v for key, v in values.items()}

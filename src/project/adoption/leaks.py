@@ -38,7 +38,7 @@ def _score(values: pd.Series, y: pd.Series, task: str) -> float:
     model, X = tree, _as_matrix(values)
     if X.dtype == object:  # text
         kind = ("multiclass" if y.nunique() > 2 else "binary") if is_class else "continuous"
-        model = make_pipeline(TargetEncoder(target_type=kind, random_state=0), tree)
+        model = make_pipeline(TargetEncoder(target_type=kind, cv=folds), tree)
     truth = y.to_numpy() if is_class else y.to_numpy(dtype=float)
     if not is_class:
         return float(r2_score(truth, cross_val_predict(model, X, truth, cv=folds)))

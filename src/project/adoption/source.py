@@ -46,7 +46,7 @@ def open_source(path: Path) -> Source:
     if len(raw.columns) < 2:
         raise ContractError(
             f"{path.name} has one column only, {raw.columns[0]!r}: there is nothing to predict it from. If "
-            "it should have more, its values are separated by something else than commas, semicolons, tabs or |"
+            "it should have more, they are separated by something else than commas, semicolons, tabs or |"
         )
     renames = find_renames(list(raw.columns))
     notes += [f"{old!r} is called {new!r} here: {why}" for old, (new, why) in renames.items()]

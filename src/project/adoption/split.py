@@ -61,6 +61,6 @@ def _refuse_lacking(target: pd.Series, parts: pd.Series) -> None:
         lacking = sorted(set(target.unique()) - set(target[parts == part].unique()))
         if lacking:
             raise ContractError(
-                f"split by time, the rows for {part} would have none of class {lacking[0]!r}: it comes only at "
-                "other times. Leave out --time for a random split"
+                f"split by time, the rows for {part} would have none of class {lacking[0]!r}: it comes "
+                "only at other times. Leave out --time for a random split"
             )

@@ -105,8 +105,9 @@ def _on_classes(classes: pd.Series, given: pd.Series) -> list[str]:
         notes.append(f"{labels[1]!r} is the positive class: {classes.eq(labels[1]).mean():.1%} of the rows")
     else:
         counts = classes.value_counts()
-        rarest = f"{counts.index[-1]!r} the rarest with {counts.iloc[-1]:,} rows"
-        notes.append(f"{len(labels)} classes: {counts.index[0]!r} is the most frequent, {rarest}")
+        labels = counts.index.tolist()
+        rarest = f"{labels[-1]!r} the rarest with {counts.iloc[-1]:,} rows"
+        notes.append(f"{len(labels)} classes: {labels[0]!r} is the most frequent, {rarest}")
     return notes
 
 
