@@ -114,6 +114,19 @@ def test_a_request_holds_inputs_and_keys_of_one_hour_and_never_the_target(serve,
     assert set(told) == {0, 1}
 
 
+def test_rows_without_a_time_are_all_of_now_and_their_outcomes_follow(serve, table, tmp_path):
+    timeless = CONTRACT.model_copy(update={"time": None})
+    running = Replay(
+        Client(serve().url, None, 60), cut(table, timeless, None, None), timeless, KEYS, most=500
+    )
+    for _ in running.run(DAY):
+        pass
+    found = logged(tmp_path)
+    assert sorted(found["input.order"]) == list(range(len(table)))
+    assert found["outcome"].tolist() == table["answer"][found["input.order"].astype(int)].tolist()
+    assert (running.answered, running.outcomes) == (len(table), len(table))
+
+
 def test_the_clock_runs_as_fast_as_is_said(serve):
     span = cut(make_table(4), CONTRACT, None, None)  # a row each 6 hours
     began, seen = time.monotonic(), []
@@ -186,7 +199,7 @@ def test_what_can_not_be_replayed_is_told_in_a_line(command, table, tmp_path):
     assert refused() == (
         "Error: no server answers at http://localhost:9: start it with `kedro serve` in another terminal"
     )
-    assert "as table.time" in refused(time=None)
+    assert "no time to choose them by" in refused("--from", "2020-03-01", time=None)
     assert refused("--from", "2020-03-04") == (
         "Error: there are no rows on these days: the table has 2020-03-01 to 2020-03-03"
     )
@@ -198,6 +211,12 @@ def test_what_can_not_be_replayed_is_told_in_a_line(command, table, tmp_path):
     assert "live.parquet is missing. Run the pipeline that makes it" in refused()
     for option in ("--outcomes-after=-1h", "--outcomes-after=soon", "--speed=-1", "--from=yesterday"):
         assert command(option)[0] == 2
+
+
+def test_without_a_time_the_next_step_is_told_without_days(command, serve):
+    code, said = command("--url", serve().url, time=None)
+    assert code == 0
+    assert said.strip().endswith("Next: kedro run --pipeline=monitoring")
 
 
 def test_the_key_comes_from_the_environment(command, serve, monkeypatch):

@@ -92,7 +92,7 @@ def _tell(decision: "Decision", split: "Split") -> None:
     """What was decided, and what a person should check."""
     contract = decision.contract
     click.secho(f"{contract.name}: {contract.task} of {contract.target}", bold=True)
-    how = f"in the order of {contract.time}" if contract.time else "at random"
+    how = f"in the order of {contract.time}" if contract.time else "at random, about"
     click.echo(f"  split {how}: " + ", ".join(f"{name} {n:,}" for name, n in split.rows.items()) + " rows")
     click.echo(f"  {len(contract.columns)} columns to predict from:")
     for name, column in contract.columns.items():

@@ -70,8 +70,9 @@ def _write(value: Any) -> str:
         return str(value).lower()
     if isinstance(value, float | Decimal) and float(value).is_integer():
         return str(int(value))
-    if isinstance(value, dict | list | tuple | set | np.ndarray):
-        return json.dumps(value, default=str, ensure_ascii=False)
+    if isinstance(value, dict | list | tuple | np.ndarray):
+        nested = value.tolist() if isinstance(value, np.ndarray) else value
+        return json.dumps(nested, default=str, ensure_ascii=False)
     return str(value)
 
 

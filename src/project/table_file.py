@@ -18,6 +18,8 @@ from .raw_values import NumberForm, simplify, to_classes, to_datetimes, to_numbe
 
 logger = logging.getLogger(__name__)
 
+_HEAD = 1000  # characters
+
 
 class Reading(Section):
     """How a file has to be read: what its format leaves open."""
@@ -122,25 +124,35 @@ def _read_text(path: Path, reading: Reading) -> pd.DataFrame:
     return frame if isinstance(frame.index, pd.RangeIndex) else frame.reset_index(names="index")
 
 
-def _read_workbook(path: Path, reading: Reading) -> pd.DataFrame:
+def open_workbook(path: Path) -> pd.ExcelFile:
+    """A workbook. Raises ContractError if it is none, DatasetError if what reads it is not installed."""
     try:
-        return pd.read_excel(path, sheet_name=reading.sheet, engine="calamine", keep_default_na=False)
+        from python_calamine import CalamineError
     except ImportError as error:
         raise DatasetError("to read workbooks, install the extra `excel` of pyproject.toml") from error
+    try:
+        return pd.ExcelFile(path, engine="calamine")
+    except CalamineError as error:
+        raise ContractError(f"{path.name} can't be read as a workbook: {error}") from error
+
+
+def _read_workbook(path: Path, reading: Reading) -> pd.DataFrame:
+    with open_workbook(path) as book:
+        return book.parse(reading.sheet, keep_default_na=False)
 
 
 def _read_json(path: Path, reading: Reading) -> pd.DataFrame:
     """One object a line; or, as some have it, all in one list."""
+    with path.open(encoding=reading.encoding) as file:
+        lines = file.read(_HEAD).lstrip().startswith("{")
     how: dict[str, Any] = {"dtype": False, "convert_dates": False, "encoding": reading.encoding}
-    try:
-        return pd.read_json(path, lines=True, **how)
-    except ValueError:
-        return pd.read_json(path, orient="records", **how)
+    return pd.read_json(path, lines=lines, orient="records", **how)
 
 
 def _read_parquet(path: Path, reading: Reading) -> pd.DataFrame:
-    # an index is a column like others
-    return pq.ParquetFile(path).read().to_pandas(ignore_metadata=True, date_as_object=False)
+    frame = pq.ParquetFile(path).read().to_pandas(date_as_object=False)
+    numbered = isinstance(frame.index, pd.RangeIndex) and frame.index.name is None
+    return frame if numbered else frame.reset_index()  # an index is a column like others
 
 
 _READERS: dict[str, Callable[[Path, Reading], pd.DataFrame]] = {

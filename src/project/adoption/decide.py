@@ -139,9 +139,8 @@ def _look_at_time(values: pd.Series) -> Found:
         return found
     form = _form_of_numbers(found.values) if found.values.dtype.kind in "iuf" else None
     if form is None:
-        raise ContractError(
-            f"{values.name!r} (--time) holds no points in time, for example {values.unique()[:3].tolist()}"
-        )
+        why = found.why or f"it holds no points in time, for example {values.unique()[:3].tolist()}"
+        raise ContractError(f"{values.name!r} (--time) can't put the rows in order: {why}")
     times = to_datetimes(values, form)
     notes = [f"{values.iloc[0]} is read as {times.iloc[0]}"]
     return Found(found.name, Column(type="datetime"), times, notes=notes, dates=form)

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import pandas as pd
 
 from ..contract import ContractError
-from ..table_file import Reading, format_of, read_raw
+from ..table_file import Reading, format_of, open_workbook, read_raw
 from .names import find_renames
 
 _SEPARATORS = (",", ";", "\t", "|")
@@ -83,10 +83,9 @@ def _guess(path: Path) -> tuple[dict[str, Any], list[str]]:
         )
         return {"encoding": encoding, "separator": _separator_of(head)}, notes
     if suffix in (".xlsx", ".xlsm", ".xls", ".ods"):
-        sheets = pd.ExcelFile(path, engine="calamine").sheet_names
-        notes = (
-            [f"of the sheets {', '.join(map(str, sheets))} the first one is read"] if len(sheets) > 1 else []
-        )
+        with open_workbook(path) as book:
+            sheets = [str(name) for name in book.sheet_names]
+        notes = [f"of the sheets {', '.join(sheets)} the first one is read"] if len(sheets) > 1 else []
         return {"sheet": sheets[0]}, notes
     return {}, []
 
