@@ -48,15 +48,17 @@ def adopt(
     under DVC, removes all that belongs to the sample and writes dvc.yaml anew.
     """
     from .adoption.decide import Options, decide
-    from .adoption.project import find_changes, validate
+    from .adoption.project import add_stages, find_changes
     from .adoption.source import open_source
     from .adoption.split import choose_split
 
     project = metadata.project_path
     decision = decide(open_source(table), Options(target, time, task, ids, drop))
     split = choose_split(decision)
-    validate(decision)
     changes = find_changes(project, decision, split, table)
+    if changes and not dry_run:
+        _refuse_uncommitted(project, table)
+    add_stages(changes)
     if dry_run:
         _tell(decision, split)
         click.echo(changes.diff() or "nothing would change")
@@ -64,7 +66,6 @@ def adopt(
     if not changes:
         click.echo(f"{decision.contract.name} is adopted already: nothing to change")
         return
-    _refuse_uncommitted(project, table)
     changes.make()
     _tell(decision, split)
     click.echo('\nNext: git add --all && git commit -m "Adopt a table", kedro run --pipeline=train')

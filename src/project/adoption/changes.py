@@ -68,7 +68,7 @@ class Changes:
         if new:
             shutil.copy(given, place)
         dvc = Path(sys.executable).with_name("dvc")
-        command = [str(dvc), "add", "--quiet", str(place)]
+        command = [str(dvc), "add", str(place)]
         done = subprocess.run(command, cwd=self.project, capture_output=True, text=True, check=False)
         if done.returncode:
             if new:

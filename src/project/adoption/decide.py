@@ -9,6 +9,7 @@ import pandas as pd
 from ..contract import Column, Contract, ContractError
 from ..raw_values import to_datetimes
 from ..table_file import Reading
+from ..table_schema import TableValidator
 from .columns import Found, look_at
 from .leaks import MEASURE, SUSPECT, measure_alone
 from .names import find_duplicates, registered_name
@@ -73,13 +74,15 @@ def decide(source: Source, options: Options) -> Decision:
         time=options.time,
         columns={name: one.column for name, one in used.items() if one.column is not None},
     )
-    alone = measure_alone({n: one.values for n, one in used.items()}, target.values, target.task)
+    columns = {name: one.values for name, one in used.items()}
+    table = TableValidator(contract.model_dump()).validate(
+        pd.DataFrame(columns | {options.target: target.values})
+    )
+    alone = measure_alone(columns, target.values, target.task)
     decision = Decision(
         contract=contract,
         reading=_with_forms(source.reading, found, target, options.target),
-        table=pd.DataFrame(
-            {name: one.values for name, one in used.items()} | {options.target: target.values}
-        ),
+        table=table,
         target=target,
         ids=list(options.ids) or _guess_ids(found, source),
         alone=alone,

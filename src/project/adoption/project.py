@@ -11,7 +11,6 @@ import click
 import yaml
 
 from .. import sample
-from ..table_schema import TableValidator
 from .changes import Changes
 from .decide import Decision
 from .sections import Settings, choose_settings
@@ -22,13 +21,8 @@ _RAW = "data/01_raw"
 _DESCRIBING = ("conf", "src")  # what dvc.yaml is written from
 
 
-def validate(decision: Decision) -> None:
-    """Hold the table against its own contract. Raises ContractError with all that is wrong with it."""
-    TableValidator(decision.contract.model_dump()).validate(decision.table)
-
-
 def find_changes(project: Path, decision: Decision, split: Split, table: Path) -> Changes:
-    """All that differs between the project as it is and as it will be."""
+    """All that differs between the project as it is and as it will be, but for dvc.yaml."""
     place = _place(project, table)
     changes = Changes(project)
     pointer = place.with_name(place.name + ".dvc")
@@ -42,8 +36,12 @@ def find_changes(project: Path, decision: Decision, split: Split, table: Path) -
     changes.removed = list(sample.find(project))
     if changes and (project / "dvc.lock").exists():
         changes.removed.append(project / "dvc.lock")  # it is about another table
-    changes.write(project / "dvc.yaml", _stages(project, changes))
     return changes
+
+
+def add_stages(changes: Changes) -> None:
+    """Add dvc.yaml as the project will write it after the changes."""
+    changes.write(changes.project / "dvc.yaml", _stages(changes.project, changes))
 
 
 def _place(project: Path, table: Path) -> Path:

@@ -58,7 +58,7 @@ def _last_days(days: pd.Series) -> list[pd.Timestamp]:
 
 def _refuse_lacking(target: pd.Series, parts: pd.Series) -> None:
     for part in _SHARES:
-        lacking = sorted(set(target.unique()) - set(target[parts == part].unique()))
+        lacking = sorted({*target.unique().tolist()} - {*target[parts == part].unique().tolist()})
         if lacking:
             raise ContractError(
                 f"split by time, the rows for {part} would have none of class {lacking[0]!r}: it comes "
