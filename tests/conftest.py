@@ -109,59 +109,37 @@ def contract() -> Contract:
     return Contract.from_parameters(make_contract())
 
 
-@pytest.fixture(scope="session")
-def copy_project() -> Callable[[Path], Path]:
-    """Copies what a run needs, with every 40th of the sample's real flights, into a folder."""
-
-    def copy(folder: Path) -> Path:
-        unwanted = shutil.ignore_patterns("__pycache__", "*.egg-info", "local")
-        for name in ("conf", "src"):
-            shutil.copytree(ROOT / name, folder / name, ignore=unwanted)
-        for name in ("pyproject.toml", "requirements.lock", ".telemetry"):
-            shutil.copy(ROOT / name, folder)
-        (folder / "conf" / "local").mkdir()  # without what this machine keeps in it
-        (folder / "conf" / "local" / ".gitkeep").touch()
-        raw = folder / "data" / "01_raw"
-        raw.mkdir(parents=True)
-        for path in (ROOT / "data" / "01_raw").glob("*.parquet*"):
-            shutil.copy(path, raw)
-        flights = pd.read_parquet(raw / "flights.parquet")
-        flights.iloc[::40].to_parquet(raw / "flights.parquet", index=False)
-        (raw / "flights.parquet.dvc").unlink()  # it names the whole
-        return folder
-
-    return copy
+def copy_code(folder: Path) -> Path:
+    """Copies what a run needs beside its data into a folder, without conf/local of this machine."""
+    unwanted = shutil.ignore_patterns("__pycache__", "*.egg-info", "local")
+    for name in ("conf", "src"):
+        shutil.copytree(ROOT / name, folder / name, ignore=unwanted)
+    for name in ("pyproject.toml", "requirements.lock", ".telemetry"):
+        shutil.copy(ROOT / name, folder)
+    (folder / "conf" / "local").mkdir()
+    (folder / "conf" / "local" / ".gitkeep").touch()
+    return folder
 
 
-FAST = (
-    "evaluation.importance_rows=200,evaluation.importance_repeats=1,"
-    "gate.resamples=100,estimator.kwargs.max_iter=20"
-)
-
-
-@pytest.fixture(scope="session")
-def copy_trained(
-    tmp_path_factory: pytest.TempPathFactory, copy_project: Callable[[Path], Path]
-) -> Callable[[Path], Path]:
-    """Copies a project in which `train` has run once, and what it printed, to a path that is free."""
-    common = tmp_path_factory.getbasetemp()
+def train_once(name: str, factory: pytest.TempPathFactory, train: Callable[[Path], None]) -> Path:
+    """The folder of this name, in which `train` has run once for all processes of these tests."""
+    common = factory.getbasetemp()
     if "PYTEST_XDIST_WORKER" in os.environ:
-        common = common.parent  # where the folders of all processes of these tests are: once for all
-    trained = common / "trained"
-    with FileLock(common / "trained.lock"):
+        common = common.parent  # where the folders of all processes are
+    trained = common / name
+    with FileLock(common / f"{name}.lock"):
         if not trained.exists():
-            folder = copy_project(tmp_path_factory.mktemp("project"))
-            process = run_kedro(folder, "run", "--pipeline=train", "--params", FAST)
-            assert process.returncode == 0, process.stdout + process.stderr
-            (folder / "printed.txt").write_text(process.stdout + process.stderr)
+            folder = factory.mktemp("project")
+            train(folder)
             folder.rename(trained)
+    return trained
 
-    def copy(folder: Path) -> Path:
-        shutil.copytree(trained, folder)
-        follow_artifacts(folder, "sqlite:///mlflow.db", "mlartifacts")  # as the first command in it would
-        return folder
 
-    return copy
+def copy_run(trained: Path, folder: Path) -> Path:
+    """Copies a project with its runs to a path that is free."""
+    shutil.copytree(trained, folder)
+    follow_artifacts(folder, "sqlite:///mlflow.db", "mlartifacts")  # as the first command in it would
+    return folder
 
 
 def run_kedro(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -219,4 +197,3 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--mutations", type=int, default=300, help="requests of the test of mutated ones")
-    parser.addoption("--windows", type=int, default=20, help="windows of the test of false alarms")

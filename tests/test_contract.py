@@ -27,10 +27,6 @@ def test_a_wrong_contract_is_refused_by_the_name_of_its_key(change, key):
         Contract.from_parameters(make_contract() | change)
 
 
-def test_the_projects_own_contract_is_valid(parameters):
-    assert Contract.from_parameters(parameters["table"]).features
-
-
 def test_schema_preprocessing_signature_and_checks_see_the_same_columns():
     model, table = fit_packaged("binary"), make_table(300)
     contract, signature = model.contract, model.signature()

@@ -1,11 +1,11 @@
 import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 import yaml
 
 from project import lineage
-
-from .conftest import ROOT
 
 
 @pytest.fixture
@@ -24,14 +24,18 @@ def commit(folder):
     git(folder, "commit", "--quiet", "--message", "Change")
 
 
-def test_a_file_and_a_folder_have_the_md5_that_dvc_has_for_them():
-    lock = yaml.safe_load((ROOT / "dvc.lock").read_text())
-    code = [
-        dep for stage in lock["stages"].values() for dep in stage["deps"] if dep["path"].startswith("src/")
-    ]
-    assert any(dep["md5"].endswith(".dir") for dep in code)
-    stale = [dep["path"] for dep in code if lineage.content_md5(ROOT / dep["path"]) != dep["md5"]]
-    assert not stale, "run `dvc repro` and commit dvc.lock"
+def test_a_file_and_a_folder_have_the_md5_that_dvc_has_for_them(repository):
+    folder = repository / "folder" / "inner"
+    folder.mkdir(parents=True)
+    for path in (repository / "file", folder / "one.txt", folder.parent / "zwei ä.bin"):
+        path.write_bytes(path.name.encode())
+    dvc = Path(sys.executable).with_name("dvc")
+    subprocess.run([dvc, "init", "--quiet"], cwd=repository, check=True)
+    subprocess.run([dvc, "add", "--quiet", "file", "folder"], cwd=repository, check=True)
+    for name in ("file", "folder"):
+        told = yaml.safe_load((repository / f"{name}.dvc").read_text())["outs"][0]["md5"]
+        assert lineage.content_md5(repository / name) == told
+    assert told.endswith(".dir")
 
 
 def test_a_changed_file_is_read_again(tmp_path):
@@ -105,8 +109,14 @@ def test_ancestors_are_those_of_just_these_bytes(tmp_path):
     assert lineage.ancestors({"features": "f"}, tmp_path / "nowhere") == ({}, {})
 
 
-def test_a_file_is_kept_in_its_own_remote_or_in_the_default_one():
-    assert lineage.remote_name("data/01_raw/flights.parquet", ROOT) == "sample"
-    assert lineage.remote_name("data/02_intermediate/table.parquet", ROOT) == "storage"
-    address = lineage.remote_address("data/01_raw/flights.parquet", "abcdef", ROOT)
-    assert address == (ROOT / ".dvc/sample/files/md5/ab/cdef").as_uri()
+def test_a_file_is_kept_in_its_own_remote_or_in_the_default_one(tmp_path):
+    (tmp_path / ".dvc").mkdir()
+    config = "[core]\n    remote = storage\n"
+    for name in ("storage", "other"):
+        config += f"['remote \"{name}\"']\n    url = in/{name}\n"
+    (tmp_path / ".dvc" / "config").write_text(config)
+    (tmp_path / "raw.csv.dvc").write_text("outs:\n- {path: raw.csv, remote: other}\n")
+    for path, remote in (("raw.csv", "other"), ("table.csv", "storage")):
+        assert lineage.remote_name(path, tmp_path) == remote
+        address = lineage.remote_address(path, "abcdef", tmp_path)
+        assert address == (tmp_path / ".dvc" / "in" / remote / "files/md5/ab/cdef").as_uri()

@@ -4,7 +4,7 @@ from project.query import QueryError, select
 
 RECORDS = [
     {
-        "model": "flight_delay",
+        "model": "churn",
         "version": 3,
         "alias": ["champion"],
         "age": 0.5,
@@ -14,7 +14,7 @@ RECORDS = [
         "data.table": "82046ff6d0c1b7a1a0e5a3f2b4c6d8e0",
     },
     {
-        "model": "flight_delay",
+        "model": "churn",
         "version": 2,
         "alias": [],
         "age": 8,

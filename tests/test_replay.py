@@ -1,4 +1,4 @@
-"""`kedro replay` against a real server of a small model; serving/test_process.py has it on the flights."""
+"""`kedro replay` against a real server of a small model."""
 
 import re
 import threading

@@ -74,9 +74,9 @@ def test_a_new_champion_takes_over_under_load_without_a_failed_request(service):
     load.end()
     assert set(load.statuses) == {200}
     first = load.versions.index("2")
-    in_flight = 4
+    underway = 4
     assert set(load.versions[:first]) == {"1"}
-    assert set(load.versions[first + in_flight :]) == {"2"}
+    assert set(load.versions[first + underway :]) == {"2"}
     told = service.server.get("/version").json()
     assert (told["model"], told["version"]) == ("small", "2")
     logged = service.logged().set_index("id")

@@ -7,7 +7,6 @@ import mlflow
 import pandas as pd
 import pytest
 from mlflow.tracking import MlflowClient
-from omegaconf import OmegaConf
 
 from project import serialization
 from project.contract import Contract
@@ -17,10 +16,10 @@ from project.serving.entries import Entered, as_json, make_entries, utc_now
 from project.serving.parsing import Rows
 from project.serving.prediction_log import PredictionLog
 
-from .conftest import ROOT, run_kedro
-from .test_alerting import Endpoint
+from ..conftest import ROOT, run_kedro
+from ..test_alerting import Endpoint
+from ..test_lineage import commit, git
 from .test_dvc import dvc, set_parameter, stages_run
-from .test_lineage import commit, git
 
 
 @pytest.fixture(scope="module")
@@ -154,8 +153,3 @@ def test_new_rows_train_a_version_that_the_gate_compares_with_the_champion(proje
     profile = json.loads((project / "data" / "06_models" / "profile.json").read_text())
     october = newer[(newer["month"] == 10) & newer["arr_delay"].notna()]
     assert profile["rows"] == len(october)
-
-
-def test_both_entries_of_alerts_are_one_file(parameters):
-    catalog = OmegaConf.load("conf/base/catalog.yml")
-    assert catalog["alerts"]["filepath"] == catalog["alert_state"]["filepath"]

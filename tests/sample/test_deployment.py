@@ -11,8 +11,8 @@ import yaml
 from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
 
+from ..conftest import fail, run_kedro, succeed
 from .conftest import FAST as TRAINED
-from .conftest import fail, run_kedro, succeed
 from .test_dvc import environment
 
 FAST = TRAINED.removesuffix("20")

@@ -1,9 +1,10 @@
 """How often windows without drift raise an alarm, and how often drift is found and named first.
 
-On the real sample. `pytest -n0 --windows=200 tests/pipelines/test_detection.py` prints the rates of README.
+On the real sample. `WINDOWS=200 pytest -n0 tests/sample/test_detection.py` prints the rates of README.
 """
 
 import datetime as dt
+import os
 
 import numpy as np
 import pandas as pd
@@ -142,8 +143,8 @@ def test_drift_in_the_month_is_named_first(watch, change, subjects, says):
         assert says in judged["findings"][0]["says"] or "PSI" in judged["findings"][0]["says"]
 
 
-def test_windows_without_drift_raise_few_alarms_and_drift_is_found(watch, unseen, pytestconfig, capsys):
-    n_windows = pytestconfig.getoption("--windows")
+def test_windows_without_drift_raise_few_alarms_and_drift_is_found(watch, unseen, capsys):
+    n_windows = int(os.environ.get("WINDOWS", "20"))
     rates = {}
     for name, there in (("of the reference itself", watch), ("of rows not in the reference", unseen)):
         alarms = [there.look(there.week(seed))["verdict"] == "alert" for seed in range(n_windows)]

@@ -10,7 +10,8 @@ import pandas as pd
 import pytest
 from mlflow.tracking import MlflowClient
 
-from .conftest import FAST, run_kedro
+from ..conftest import run_kedro
+from .conftest import FAST
 
 # Loads the champion with nothing of the project at hand, and answers the rows it is given.
 CLIENT = """

@@ -1,18 +1,14 @@
 """`kedro serve` as a process, on a model of the flights: README's examples, kill -9 and a graceful end."""
 
 import json
-import os
 import shlex
 import shutil
 import signal
-import socket
 import sqlite3
 import subprocess
-import sys
 import threading
 import time
-from contextlib import contextmanager, suppress
-from pathlib import Path
+from contextlib import suppress
 
 import pandas as pd
 import pytest
@@ -22,6 +18,7 @@ import yaml
 from project.serving.prediction_log import PredictionLog
 
 from ..conftest import ROOT, fail, run_kedro
+from ..processes import serving
 
 LOG = "data/07_model_output/prediction_log.db"
 
@@ -36,38 +33,6 @@ def rows(project):
     """The live flights as JSON records."""
     table = pd.read_parquet(project / "data/03_primary/live.parquet").head(50)
     return json.loads(table.drop(columns="late").to_json(orient="records", date_format="iso", date_unit="s"))
-
-
-def free_port():
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return free.getsockname()[1]
-
-
-@contextmanager
-def serving(project, *options):
-    """`kedro serve` until the end of the block: the process, and its address."""
-    port = free_port()
-    command = [Path(sys.executable).with_name("kedro"), "serve", "--port", str(port), *options]
-    environment = os.environ | {"PYTHONPATH": str(project / "src")}
-    with (project / "serve.log").open("w") as output:
-        process = subprocess.Popen(command, cwd=project, env=environment, stdout=output, stderr=output)
-    url = f"http://127.0.0.1:{port}"
-    try:
-        until = time.monotonic() + 120
-        while True:
-            try:
-                assert requests.get(f"{url}/ready", timeout=5).status_code == 200
-                break
-            except requests.ConnectionError:
-                assert process.poll() is None and time.monotonic() < until, (
-                    project / "serve.log"
-                ).read_text()
-                time.sleep(0.1)
-        yield process, url
-    finally:
-        process.kill()
-        process.wait()
 
 
 def logged(project):

@@ -14,8 +14,8 @@ import pandas as pd
 import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError
 
-from .conftest import ROOT, run_kedro
-from .test_lineage import git
+from ..conftest import ROOT, run_kedro
+from ..test_lineage import git
 
 BUCKET = "models"
 
