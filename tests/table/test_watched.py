@@ -1,4 +1,4 @@
-"""Rows of the table as live traffic: answered, their outcomes known later, monitored, seen in the notebook."""
+"""Rows of the table as live traffic: answered, monitored with their outcomes, seen in the notebook."""
 
 import json
 
