@@ -127,6 +127,17 @@ def test_rows_without_a_time_are_all_of_now_and_their_outcomes_follow(serve, tab
     assert (running.answered, running.outcomes) == (len(table), len(table))
 
 
+def test_the_time_is_sent_also_where_it_is_no_feature(serve, table):
+    contract = Contract.from_parameters(make_contract(time="moment"))
+    client = Recording(serve().url, None, 60)
+    span = cut(table.assign(moment=table["when"]), contract, None, None)
+    for _ in Replay(client, span, contract, [], most=500).run(DAY):
+        pass
+    assert {tuple(row) for rows in client.sent["/predict"] for row in rows} == {
+        (*CONTRACT.features, "moment")
+    }
+
+
 def test_the_clock_runs_as_fast_as_is_said(serve):
     span = cut(make_table(4), CONTRACT, None, None)  # a row each 6 hours
     began, seen = time.monotonic(), []

@@ -120,5 +120,6 @@ def _numbers(prefix: str, seen: dict[str, Any]) -> dict[str, float]:
     if seen["estimated"]:
         found[f"estimated/{seen['metric']}"] = seen["estimated"]["metric"]
     for column in seen["columns"]:
-        found |= {f"{name}/{column['name']}": limit["value"] for name, limit in column["measures"].items()}
+        name = column["name"].replace("/", "_")  # which parts the names of metrics
+        found |= {f"{measure}/{name}": limit["value"] for measure, limit in column["measures"].items()}
     return {re.sub(r"[^\w.\- :/]", "_", f"{prefix}/{name}"): float(value) for name, value in found.items()}

@@ -100,7 +100,7 @@ class Replay:
 
     def __init__(self, client: Client, span: Span, contract: Contract, keys: list[str], most: int) -> None:
         self._client, self._span, self._contract = client, span, contract
-        named = dict.fromkeys([*contract.columns, *keys])
+        named = dict.fromkeys([*contract.columns, contract.time, *keys])
         self._inputs = [name for name in named if name in span.table and name != contract.target]
         self._at_once = min(most, _AT_ONCE)
         self._identifiers: dict[int, str] = {}  # of the rows whose outcome is still to come

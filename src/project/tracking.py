@@ -3,6 +3,7 @@
 import json
 import logging
 import os
+import re
 import socket
 from contextlib import nullcontext
 from pathlib import Path
@@ -84,7 +85,7 @@ class RunTracking(MlflowHook):
         earlier = lineage.ancestors(paths, self._project)
         taken = sorted(name for name in pipeline.inputs() if name.startswith("params:"))
         values = earlier.parameters | {name.removeprefix("params:"): catalog.load(name) for name in taken}
-        parameters = {self.sanitize_param_name(name): value for name, value in _flatten_dict(values).items()}
+        parameters = {_as_key(name): value for name, value in _flatten_dict(values).items()}
         if MODEL in inputs:
             self.mlflow_config.tracking.run.id = self._run_to_continue(inputs[MODEL], parameters)
         super().before_pipeline_run(run_params, pipeline, catalog)
@@ -144,6 +145,11 @@ class RunTracking(MlflowHook):
             source = resolve_dataset_source(address)
             dataset = MetaDataset(source, name=name, digest=md5s[name])  # type: ignore[abstract]
             mlflow.log_input(dataset, context=name)
+
+
+def _as_key(name: str) -> str:
+    """The name of a parameter as MLflow takes it; some hold the names of columns, which may be anything."""
+    return re.sub(r"[^\w.\- ]", "_", name)
 
 
 def _log_bytes(content: bytes, artifact: str) -> None:

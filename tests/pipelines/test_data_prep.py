@@ -55,3 +55,13 @@ def test_a_random_split_follows_its_seed():
 def test_a_split_that_makes_no_sense_is_refused_by_its_key(time, split, message):
     with pytest.raises(ParameterError, match=message):
         split_table(make_table(100), make_contract(time=time), split, seed=0)
+
+
+@pytest.mark.parametrize("dtype", ["int64", "Int64", "uint8", "float32"])
+def test_numbers_come_out_as_the_signature_has_them(dtype):
+    table = make_table(200)
+    table["size"] = table["size"].round().astype(dtype)
+    parts = split_table(table, make_contract(time=None), {"train": 0.5, "calibration": 0.2, "test": 0.2}, 0)
+    for part in parts:
+        assert part["size"].dtype == "float64"
+    assert sorted(pd.concat(parts)["size"]) == sorted(table["size"])

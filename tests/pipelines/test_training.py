@@ -86,3 +86,16 @@ def test_features_reach_the_estimator_without_the_answer_of_their_own_row():
 def test_an_estimator_that_cannot_be_built_is_refused_by_its_key(settings, message):
     with pytest.raises(ParameterError, match=message):
         train(settings)
+
+
+def test_a_column_named_like_the_feature_of_another_is_a_feature_of_its_own():
+    contract = make_contract()
+    contract["columns"]["when_hour"] = {"type": "number"}
+    table = make_table(100).assign(when_hour=5.0)
+    preprocessor, features = fit_preprocessor(table, contract, FEATURES, seed=0)
+    assert features.columns.is_unique
+    assert [name for name in features if name.endswith("when_hour")] == [
+        "numbers__when_hour",
+        "datetimes__when_hour",
+    ]
+    assert list(preprocessor.get_feature_names_out()) == list(features.columns)

@@ -14,10 +14,10 @@ from project.contract import Contract
 from project.rows import columns_of
 from project.scored import Part, Window
 from project.serving import logged
-from project.serving.entries import make_keys
+from project.serving.entries import Entered, make_entries, make_keys
 from project.serving.log_tables import DRAWS, ERRORS, OUTCOMES, PREDICTIONS
 from project.serving.logged import LoggedRows, LoggedRowsDataset
-from project.serving.parsing import Rows
+from project.serving.parsing import Rows, rows_from_records
 from project.serving.prediction_log import PredictionLog, PredictionLogDataset
 
 from ..conftest import fit_packaged, make_contract, make_table
@@ -268,3 +268,26 @@ def test_errors_are_logged_and_rows_stand_at_the_time_they_are_about(tmp_path):
     assert sum(requests for code, requests in errors if code == "invalid_body") == 3
     assert rows["event_time"].tolist() == [pd.Timestamp("2019-05-06T07:08:09"), rows["time"][1]]
     assert rows["draw"].between(0, DRAWS - 1).all()
+
+
+def test_rows_stand_at_their_time_also_where_it_is_no_feature():
+    model, contract = fit_packaged("binary"), Contract.from_parameters(make_contract(time="moment"))
+    asked = [{"moment": "2019-05-06T07:08:09"}, {"moment": "soon"}]
+    rows = rows_from_records(asked, "records", contract, [])
+    answers = model.answer(rows.columns, 2, False)
+    entries = make_entries(rows, answers, Entered(["a", "b"], [None, None], 1.0), contract, "small", "1")
+    assert [entry["event_time"] for entry in entries] == [
+        dt.datetime(2019, 5, 6, 7, 8, 9),
+        entries[1]["time"],
+    ]
+
+
+def test_a_key_of_the_time_is_alike_whatever_way_it_came():
+    contract = Contract.from_parameters(make_contract(time="moment"))
+    made = [
+        make_keys(
+            rows_from_records([{"moment": moment}], "records", contract, ["moment"]), ["moment"], contract
+        )
+        for moment in ("2019-05-06", "2019-05-06T00:00:00", pd.Timestamp("2019-05-06"))
+    ]
+    assert made == [made[0]] * 3

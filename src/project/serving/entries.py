@@ -37,7 +37,7 @@ def make_keys(rows: Rows, keys: Sequence[str], contract: Contract) -> list[str |
         return [None] * rows.n_rows
     columns = []
     for name in keys:
-        is_time = name in contract.columns and contract.columns[name].type == "datetime"
+        is_time = name == contract.time or name in contract.of_type("datetime")
         values = np.asarray(rows.columns[name], dtype=object)
         columns.append([_canonical(value, is_time) for value in values])
     return [None if None in values else as_json(values) for values in zip(*columns, strict=True)]

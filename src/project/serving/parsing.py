@@ -40,7 +40,7 @@ def parse_json(body: bytes) -> dict[str, Any]:
 
 
 def rows_from_records(records: Any, field: str, contract: Contract, keys: list[str]) -> Rows:
-    """Records as the contract's columns and those of `keys`; what a record does not have is missing.
+    """Records as the contract's columns, its time and those of `keys`; what a record does not have is missing.
 
     Raises:
         RequestError: it is not a list of objects.
@@ -52,8 +52,14 @@ def rows_from_records(records: Any, field: str, contract: Contract, keys: list[s
             raise RequestError(
                 422, _INVALID, f"{field}[{position}] must be an object", f"{field}[{position}]", "object"
             )
-    columns = [*contract.features, *(key for key in keys if key not in contract.columns)]
+    columns = _wanted(contract, keys)
     return Rows({name: _objects([record.get(name) for record in records]) for name in columns}, len(records))
+
+
+def _wanted(contract: Contract, keys: list[str]) -> list[str]:
+    """What is kept of a request. The time of a row counts for monitoring, also where it is no feature."""
+    time = [contract.time] if contract.time else []
+    return list(dict.fromkeys([*contract.features, *time, *keys]))
 
 
 def rows_from_invocation(
@@ -172,7 +178,7 @@ def _from_parquet(body: bytes, contract: Contract, keys: list[str], max_rows: in
     rows = file.metadata.num_rows
     if rows > max_rows:  # before it is unpacked: it may be far larger than the body
         raise too_many_rows(rows, max_rows)
-    wanted = {*contract.columns, *keys}
+    wanted = set(_wanted(contract, keys))
     frame = file.read(columns=[name for name in file.schema_arrow.names if name in wanted]).to_pandas()
     return Rows(columns_of(frame), len(frame))
 

@@ -73,16 +73,15 @@ class Stored(BaseModel):
 def body_schemas(deployed: Deployed) -> dict[str, Any]:
     """JSON schemas of what `/predict` takes and gives, and of the other bodies, by name."""
     contract = deployed.contract
-    fields: dict[str, Any] = {name: _field(column) for name, column in contract.columns.items()}
-    row = create_model("Row", __config__=ConfigDict(extra="allow"), **fields)
+    columns = {name: _field(column) for name, column in contract.columns.items()}
+    row = create_model("Row", __config__=ConfigDict(extra="allow"), **_named(columns))
     rows = create_model(
         "Rows",
         records=(list[row], Field(examples=[example_records(deployed.example.head(1))])),  # type: ignore[valid-type]
     )
     numbers: dict[str, Any] = {"lower": (float, ...), "upper": (float, ...)}
     if deployed.classes:
-        each: dict[str, Any] = dict.fromkeys(deployed.classes, (float, ...))
-        probability = create_model("Probability", **each)
+        probability = create_model("Probability", **_named(dict.fromkeys(deployed.classes, (float, ...))))
         numbers = {"probability": (probability, ...)}
     answer = create_model("Answer", __base__=_Answer, **numbers)
     answers = create_model("Answers", model=(str, ...), version=(str, ...), predictions=(list[answer], ...))  # type: ignore[valid-type]
@@ -92,6 +91,14 @@ def body_schemas(deployed: Deployed) -> dict[str, Any]:
     )
     schemas: dict[str, Any] = found["$defs"]
     return schemas
+
+
+def _named(fields: dict[str, tuple[Any, Any]]) -> dict[str, Any]:
+    """Fields of any name: as an attribute pydantic does not take `_id`, nor `copy`, which it has itself."""
+    return {
+        f"field_{position}": (Annotated[kind, Field(alias=name, title=name)], default)
+        for position, (name, (kind, default)) in enumerate(fields.items())
+    }
 
 
 def _field(column: Column) -> tuple[Any, Any]:

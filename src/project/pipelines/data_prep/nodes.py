@@ -54,10 +54,13 @@ class Shares(Section):
 def split_table(table: pd.DataFrame, contract: dict[str, Any], split: dict[str, Any], seed: int) -> Parts:
     """Split by time where the contract names a time column, else at random, stratified by class.
 
+    Numbers come out as float64: MLflow does not take an int64 where the model's signature has a double.
+
     Raises:
         ParameterError: the split can't be read, or leaves a part (other than live) without rows.
     """
     read = Contract.from_parameters(contract)
+    table = table.astype(dict.fromkeys(read.of_type("number"), "float64"))
     if read.time:
         part_of_row = _parts_by_time(table[read.time], LastDays.read("split", split))
     else:

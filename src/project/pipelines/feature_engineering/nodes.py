@@ -35,7 +35,11 @@ def fit_preprocessor(
     settings = Features.read("features", features)
     preprocessor = build_preprocessor(read, settings, train_table, seed)
     made = preprocessor.fit_transform(read.select(train_table), train_table[read.target])
-    return preprocessor, pd.DataFrame(made, columns=preprocessor.get_feature_names_out())
+    try:
+        names = preprocessor.get_feature_names_out()
+    except ValueError:  # two have one name, as `when_hour` and the hour of `when`
+        names = preprocessor.set_params(verbose_feature_names_out=True).get_feature_names_out()
+    return preprocessor, pd.DataFrame(made, columns=names)
 
 
 def build_preprocessor(
