@@ -40,7 +40,7 @@ def parse_json(body: bytes) -> dict[str, Any]:
 
 
 def rows_from_records(records: Any, field: str, contract: Contract, keys: list[str]) -> Rows:
-    """Records as the contract's columns, its time and those of `keys`; what a record does not have is missing.
+    """Records as the contract's columns, its time and `keys`; what a record does not have is missing.
 
     Raises:
         RequestError: it is not a list of objects.
