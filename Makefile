@@ -11,7 +11,7 @@ RAW := data/01_raw
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help install data train test check bench ui lock clean
+.PHONY: help install data train test check ui lock clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-9s%s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -50,11 +50,6 @@ check: $(INSTALLED) ## Lint and check types
 	@$(BIN)/ruff format --check --quiet . || { echo "formatting differs: run $(BIN)/ruff format ."; exit 1; }
 	@$(BIN)/mypy --no-error-summary
 
-bench: data ## Compare speed and memory with what does the same by hand
-	@$(BIN)/python benchmarks/run.py
-	@$(BIN)/python benchmarks/serving.py
-	@$(BIN)/python benchmarks/monitoring.py
-
 ui: $(INSTALLED) ## Show runs and models in the browser
 	@MLFLOW_DISABLE_TELEMETRY=true $(BIN)/mlflow ui --backend-store-uri sqlite:///mlflow.db
 
@@ -65,3 +60,21 @@ lock: ## Pin the newest versions that pyproject.toml allows (needs uv)
 
 clean: ## Remove the environment, runs and everything that training made
 	rm -rf $(VENV) mlflow.db mlartifacts data/02_* data/03_* data/05_* data/06_* data/07_* data/08_*
+
+# --- Of the template itself: not in copies ---
+
+.PHONY: bench new check-template
+
+new: $(INSTALLED) ## Make a project of your own of what is committed here: make new DEST=../churn
+	@test -n "$(DEST)" || { echo "Say where: make new DEST=../churn"; exit 1; }
+	@commit=$$(git rev-parse HEAD) && $(BIN)/copier copy --trust --vcs-ref=$$commit "$(CURDIR)" "$(DEST)"
+
+bench: data ## Compare speed and memory with what does the same by hand
+	@$(BIN)/python benchmarks/run.py
+	@$(BIN)/python benchmarks/serving.py
+	@$(BIN)/python benchmarks/monitoring.py
+
+check: check-template
+
+check-template: $(INSTALLED)
+	@$(BIN)/mypy --no-error-summary benchmarks template

@@ -1,4 +1,5 @@
 """What monitoring does with a Parquet file of scored rows, without the start of Kedro and MLflow."""
+# ruff: noqa: T201
 
 import sys
 import time

@@ -2,6 +2,7 @@
 
 Evidently gets an environment of its own, since it needs an older pandas; making it needs a package index.
 """
+# ruff: noqa: T201
 
 import json
 import os

@@ -3,6 +3,7 @@
 Each has a folder and a store of its own. They run in turn, once to warm up and then three times, and the
 ratio is taken pair by pair, so that a machine that slows down slows both.
 """
+# ruff: noqa: T201
 
 import os
 import shutil

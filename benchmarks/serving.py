@@ -1,4 +1,5 @@
 """The service beside `mlflow models serve`: same model, same machine, in turn. Run with `make bench`."""
+# ruff: noqa: T201
 
 import json
 import os
