@@ -143,9 +143,9 @@ def rewrite(file: str, text: str, modules: set[str], options: argparse.Namespace
         r"(?<=\bsrc/)project\b|(?<=\bcode/)project\b",
         r"(?<=python -m )project\b|(?<=UserWarning:)project\b",
         r'(?<=")project(?=")',  # "src" / "project", package_name = "project"
-        r"(?m)(?<=^  )project(?=:$)",  # a logger
+        r"(?<=^  )project(?=:$)",  # a logger
     )
-    text = re.sub("|".join(patterns), options.package, text)
+    text = re.sub("|".join(patterns), options.package, text, flags=re.MULTILINE)
     if file == "Makefile":
         text = text.partition(MAKEFILE_ENDS)[0].rstrip() + "\n"
     elif file == "README.md":
