@@ -9,7 +9,12 @@ import pytest
 from kedro.io import DatasetError
 from sklearn.linear_model import Ridge
 
-from project.datasets import FileSizesDataset, FileVersionsDataset, ParquetChunksDataset, SkopsDataset
+from project.datasets import (
+    FileSizesDataset,
+    FileVersionsDataset,
+    ParquetChunksDataset,
+    SkopsDataset,
+)
 
 
 def fit(slope):

@@ -189,7 +189,8 @@ def command(service, table, tmp_path, monkeypatch):
     (base / "catalog.yml").write_text(yaml.safe_dump(catalog))
     table.to_parquet(tmp_path / "live.parquet")
     monkeypatch.chdir(tmp_path)
-    metadata = ProjectMetadata(tmp_path, "project", "project", tmp_path, tmp_path, "1.7.0", [], "")
+    package = "project"
+    metadata = ProjectMetadata(tmp_path, package, package, tmp_path, tmp_path, "1.7.0", [], "")
 
     def call(*arguments, **contract):
         parameters = {"table": make_contract() | contract, "serving": settings}

@@ -10,7 +10,13 @@ from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder, TargetEncoder
 
 from project.contract import Contract
 from project.pipelines.feature_engineering.nodes import Features, build_preprocessor
-from project.transformers import CategoryCodes, DatetimeParts, LeanColumnTransformer, Numbers, TargetMeans
+from project.transformers import (
+    CategoryCodes,
+    DatetimeParts,
+    LeanColumnTransformer,
+    Numbers,
+    TargetMeans,
+)
 
 from .conftest import make_contract, make_table
 

@@ -10,9 +10,11 @@ from typing import Any, Literal, Self
 import pandas as pd
 from pydantic import model_validator
 
-from .parameters import Section
+from .parameters import ParameterError, Section
 
 ColumnType = Literal["category", "number", "datetime"]
+
+NO_TABLE = "there is no table yet, take yours in with: kedro adopt TABLE --target COLUMN"
 
 
 class ContractError(ValueError):
@@ -58,8 +60,10 @@ class Contract(Section):
         return self
 
     @classmethod
-    def from_parameters(cls, table: Mapping[str, Any]) -> Self:
-        """Read `params:table`. Raises ParameterError naming the wrong keys."""
+    def from_parameters(cls, table: Mapping[str, Any] | None) -> Self:
+        """Read `params:table`. Raises ParameterError naming the wrong keys, or if there is no table yet."""
+        if table is None:
+            raise ParameterError(NO_TABLE)
         return cls.read("table", table)
 
     @property

@@ -19,7 +19,9 @@ from rich.table import Table
 
 from . import lineage
 from .catalog import Catalog
+from .contract import NO_TABLE
 from .errors import AlertError
+from .parameters import ParameterError
 from .pipeline_registry import requested
 
 logger = logging.getLogger(__name__)
@@ -29,7 +31,13 @@ _TOLD = 10  # findings; the report has all
 
 
 def offer_parameters(parameters: dict[str, Any]) -> None:
-    """Let configuration files take values out of the parameters: `${params:table.name}`."""
+    """Let configuration files take values out of the parameters: `${params:table.name}`.
+
+    Raises:
+        ParameterError: there is no table yet that they could be about.
+    """
+    if parameters.get("table", {}) is None:
+        raise ParameterError(NO_TABLE)
     values = OmegaConf.create(parameters)
     OmegaConf.register_new_resolver("params", lambda key: OmegaConf.select(values, key), replace=True)
 

@@ -11,7 +11,13 @@ from kedro.runner import SequentialRunner
 from project.contract import Contract
 from project.model import PackagedModel
 from project.parameters import ParameterError
-from project.pipelines import data_prep, evaluation, feature_engineering, packaging, training
+from project.pipelines import (
+    data_prep,
+    evaluation,
+    feature_engineering,
+    packaging,
+    training,
+)
 from project.pipelines.packaging.comparison import compare_models
 from project.pipelines.packaging.gate import Cost, judge
 
@@ -47,7 +53,10 @@ def catalog(request, tmp_path_factory):
     task, time, estimator, metric = KINDS[request.param]
     groups = "GroupMeans" if task == "regression" else "GroupRates"
     settings = SETTINGS | {
-        "fallback": {"class": f"project.fallback.{groups}", "kwargs": {"by": ["colour"]}},
+        "fallback": {
+            "class": f"project.fallback.{groups}",
+            "kwargs": {"by": ["colour"]},
+        },
         "table": make_contract(task, time),
         "split": BY_TIME if time else BY_SHARE,
         "gate": {

@@ -111,7 +111,10 @@ def test_inference_refuses_a_table_that_lacks_columns_and_leaves_the_earlier_ans
     (project / PREDICTIONS).write_bytes(b"earlier")
     live = pd.read_parquet(project / "data/03_primary/live.parquet")
     live.drop(columns="seats").to_parquet(project / "data/lacking.parquet")
-    entry = {"type": "project.datasets.ParquetChunksDataset", "filepath": "data/lacking.parquet"}
+    entry = {
+        "type": "project.datasets.ParquetChunksDataset",
+        "filepath": "data/lacking.parquet",
+    }
     local = project / "conf/local/catalog.yml"
     local.write_text(yaml.safe_dump({"inference_table": entry}))
     refused = infer(project)
@@ -142,7 +145,8 @@ def test_killed_before_it_is_promoted_a_version_leaves_the_champion_and_the_next
 
 def test_two_runs_at_once_end_with_two_versions_and_one_champion(tmp_path, copy_project):
     folder = copy_project(tmp_path)
-    command = [sys.executable, "-m", "project", "--pipelines=train", "--params", f"{FAST}20"]
+    command = [sys.executable, "-m", "project", "--pipelines=train"]
+    command += ["--params", f"{FAST}20"]
     both = [
         subprocess.Popen(
             command, cwd=folder, env=environment(folder), stdout=subprocess.PIPE, stderr=subprocess.STDOUT
@@ -162,7 +166,8 @@ def test_two_runs_at_once_in_two_folders_on_one_store_end_too(tmp_path, copy_pro
         settings = yaml.safe_load((folder / "conf/base/mlflow.yml").read_text())
         settings["server"]["mlflow_tracking_uri"] = f"sqlite:///{tmp_path}/mlflow.db"
         (folder / "conf/local/mlflow.yml").write_text(yaml.safe_dump(settings))
-    command = [sys.executable, "-m", "project", "--pipelines=train", "--params", f"{FAST}20"]
+    command = [sys.executable, "-m", "project", "--pipelines=train"]
+    command += ["--params", f"{FAST}20"]
     both = [
         subprocess.Popen(
             command, cwd=folder, env=environment(folder), stdout=subprocess.PIPE, stderr=subprocess.STDOUT
