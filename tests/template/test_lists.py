@@ -1,0 +1,31 @@
+"""Lists that copier and the script need are whole."""
+
+import re
+import sys
+from importlib.metadata import packages_distributions
+from keyword import kwlist
+
+import yaml
+
+from ..conftest import ROOT
+from .conftest import SCRIPT
+
+
+def test_copier_excludes_what_the_script_removes():
+    excluded = yaml.safe_load((ROOT / "copier.yml").read_text())["_exclude"]
+    anchored = {pattern.removeprefix("/") for pattern in excluded if pattern.startswith("/")}
+    assert anchored == {path for path in SCRIPT["MACHINERY"] if not path.endswith(".jinja")}
+
+
+def normal(name):
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def test_names_that_are_taken_are_reserved():
+    lock = (ROOT / "requirements.lock").read_text()
+    locked = {normal(name) for name in re.findall(r"^([\w.-]+)", lock, re.MULTILINE)}
+    installed = packages_distributions().items()
+    imported = {name for name, wheels in installed if locked & set(map(normal, wheels))}
+    taken = {*kwlist, *sys.stdlib_module_names, *imported}
+    reserved = (ROOT / "template" / "reserved.txt").read_text().split()
+    assert not {name for name in taken if re.fullmatch("[a-z][a-z0-9_]*", name)} - set(reserved)
