@@ -29,6 +29,7 @@ def commit(folder: Path, message: str, tag: str | None = None) -> None:
     git(folder, "commit", "--quiet", "--message", message)
     if tag:
         git(folder, "tag", tag)
+        git(folder, "repack", "-adq")  # copier looks at each file of .git, too
 
 
 def texts(folder: Path) -> dict[str, str]:
