@@ -152,7 +152,7 @@ def rewrite(file: str, text: str, modules: set[str], options: argparse.Namespace
         text = text.replace("{name}", options.name).replace("{description}", options.description)
     elif file == "pyproject.toml":
         for key, value in (("project_name", options.name), ("description", options.description)):
-            line = f"{key} = {json.dumps(value)}"
+            line = f"{key} = {json.dumps(value, ensure_ascii=False)}"
             text = re.sub(rf"(?m)^{key} = .*$", line.replace("\\", r"\\"), text)
     return text if options.sample else forget_sample(file, text)
 
