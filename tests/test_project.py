@@ -55,13 +55,16 @@ def test_train_runs_all_stages_and_registers_last():
     assert pipelines["train"].nodes[-1].outputs == ["registered_model"]
 
 
+@pytest.mark.usefixtures("parameters")  # there is none without a table
 def test_dvc_yaml_is_in_step():
     succeed(ROOT, "dvc", "check")
 
 
+@pytest.mark.usefixtures("parameters")
 def test_stages_name_the_code_and_the_parameters_they_use():
     stages = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
-    assert "src/project/transformers.py" in stages["evaluation"]["deps"]  # through the packaged model
+    # through the packaged model
+    assert "src/project/transformers.py" in stages["evaluation"]["deps"]
     assert "src/project/registry.py" not in stages["training"]["deps"]
     keys = {"conf/base/parameters_training.yml": ["estimator", "fallback", "guard", "profile"]}
     assert keys in stages["training"]["params"]

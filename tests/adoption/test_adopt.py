@@ -52,6 +52,7 @@ def project(tmp_path_factory):
         SAMPLE + ".dvc": POINTER,
         "tests/sample/test_sample.py": "",
         "data/sample.md": "",
+        ".copier-answers.yml": "# keep\npackage: project\nsample: true\n",
         "dvc.lock": "schema: '2.0'\n",
         ".dvc/config": "[core]\n    remote = storage\n['remote \"sample\"']\n    url = sample\n",
         ".dvc/.gitignore": "/config.local\n/tmp\n/cache\n",
@@ -94,6 +95,7 @@ def test_a_table_takes_the_place_of_the_sample(restored, table):
     for gone in (SAMPLE, SAMPLE + ".dvc", "tests/sample", "data/sample.md", ".dvc/sample", "dvc.lock"):
         assert not (restored / gone).exists()
     assert "sample" not in (restored / ".dvc/config").read_text()
+    assert "sample: false" in (restored / ".copier-answers.yml").read_text()
     base = restored / "conf" / "base"
     contract = yaml.safe_load((base / "parameters.yml").read_text())["table"]
     assert contract["columns"]["size"] == {"type": "number", "min": 0, "max": 200}

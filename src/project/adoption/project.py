@@ -33,6 +33,9 @@ def find_changes(project: Path, decision: Decision, split: Split, table: Path) -
         changes.write(file, text)
     config = project / ".dvc" / "config"
     changes.write(config, sample.without_remote(config.read_text()))
+    answers = project / ".copier-answers.yml"
+    if answers.exists():  # an update of the template brings none of the sample any more
+        changes.write(answers, set_values(answers.read_text(), {("sample",): False}))
     changes.removed = list(sample.find(project))
     if changes and (project / "dvc.lock").exists():
         changes.removed.append(project / "dvc.lock")  # it is about another table
