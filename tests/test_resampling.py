@@ -18,9 +18,11 @@ def make_scored(kind: str, seed: int = 0, n_rows: int = 300) -> Scored:
     return Scored(classes[truth], scores, classes)
 
 
-@pytest.mark.parametrize("kind", ["binary", "three classes", "number"])
+@pytest.mark.parametrize("kind", ["binary", "three classes", "two of three classes", "number"])
 def test_each_metric_of_a_resample_is_that_of_the_rows_drawn(kind):
     scored = make_scored(kind)
+    if kind == "two of three classes":
+        scored = scored.select(scored.truth != "b")
     drawn = np.random.default_rng(1).integers(0, len(scored.truth), len(scored.truth))
     counts = np.bincount(drawn, minlength=len(scored.truth)).astype(float)[:, None]
     expected = measure(scored.select(drawn), 10)

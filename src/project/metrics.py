@@ -55,7 +55,7 @@ def classification_metrics(
     """Metrics of a classification with two classes or more.
 
     With two classes the last one, in sorted order, counts as the positive one. With more, `roc_auc` and
-    `average_precision` are the mean over the classes, each against the rest.
+    `average_precision` are the mean over the classes that the truth has, each against the rest.
 
     Args:
         truth: class of each row, shape (n_rows,).
@@ -71,11 +71,12 @@ def classification_metrics(
     if unknown:
         raise ValueError(f"the test rows hold classes that the training rows do not: {unknown}")
     hits, scores = (is_class[:, 1], probabilities[:, 1]) if len(classes) == 2 else (is_class, probabilities)
+    there = slice(None) if len(classes) == 2 else (slice(None), is_class.any(axis=0))
     squares = np.square(scores - hits)
     predicted = classes.take(probabilities.argmax(axis=1))
     return {
-        "roc_auc": float(sk.roc_auc_score(hits, scores)),
-        "average_precision": float(sk.average_precision_score(hits, scores)),
+        "roc_auc": float(sk.roc_auc_score(hits[there], scores[there])),
+        "average_precision": float(sk.average_precision_score(hits[there], scores[there])),
         "log_loss": float(-np.log(np.maximum(probabilities[is_class], np.finfo(float).eps)).mean()),
         "brier": float((squares if squares.ndim == 1 else squares.sum(axis=1)).mean()),
         "expected_calibration_error": expected_calibration_error(is_class, probabilities, n_bins),

@@ -104,12 +104,18 @@ def _ties(ordered: np.ndarray) -> np.ndarray:
 
 
 def _by_class(statistic: Callable[[np.ndarray, np.ndarray], Statistic]) -> Callable[..., Statistic]:
-    """Of the last class where there are two, of more the mean over the classes, each against the rest."""
+    """Of the last class where there are two, of more the mean over those that are drawn, each against the rest."""
 
     def prepared(is_class: np.ndarray, probabilities: np.ndarray, n_bins: int) -> Statistic:
         shown = [1] if is_class.shape[1] == 2 else range(is_class.shape[1])
         each = [statistic(is_class[:, k], probabilities[:, k]) for k in shown]
-        return lambda counts: np.mean([one(counts) for one in each], axis=0)
+
+        def mean(counts: np.ndarray) -> np.ndarray:
+            values = np.array([one(counts) for one in each])
+            with np.errstate(invalid="ignore"):  # none is drawn that could be told from others
+                return np.nansum(values, axis=0) / (~np.isnan(values)).sum(axis=0)
+
+        return mean
 
     return prepared
 

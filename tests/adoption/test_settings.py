@@ -134,7 +134,7 @@ def test_a_split_by_time_that_can_not_be_is_refused(tmp_path):
 @pytest.mark.parametrize(
     ("options", "expected"),
     [
-        ({"time": "whem"}, r"no column 'whem' \(--time\); did you mean when"),
+        ({"time": "whem"}, r"no column 'whem' \(--time\); did you mean 'when'"),
         ({"time": "colour"}, "holds no points in time"),
         ({"time": "when", "drop": ("when",)}, "can't be left out"),
         ({"time": "answer"}, "both the target and the time"),

@@ -44,6 +44,15 @@ def test_metrics_of_several_classes_are_scikit_learns(scored):
     assert measured["accuracy"] == sk.accuracy_score(truth, classes[probabilities.argmax(axis=1)])
 
 
+def test_a_class_that_the_test_rows_lack_does_not_count(scored):
+    truth, probabilities, classes = scored(4)
+    there = truth != "b"
+    measured = classification_metrics(truth[there], probabilities[there], classes, n_bins=10)
+    for name, score in (("roc_auc", sk.roc_auc_score), ("average_precision", sk.average_precision_score)):
+        each = [score(truth[there] == classes[k], probabilities[there, k]) for k in (0, 2, 3)]
+        assert measured[name] == pytest.approx(np.mean(each))
+
+
 def test_a_class_that_training_has_not_seen_is_named(scored):
     truth, probabilities, classes = scored(2)
     truth[3] = "z"

@@ -40,7 +40,7 @@ def look_at(values: pd.Series) -> Found:
     if present.empty:
         return Found(name, None, values, "no row has a value")
     if present.nunique() == 1 and len(present) == len(values):
-        return Found(name, None, values, f"all rows have the same value, {present.iloc[0]!r}")
+        return Found(name, None, values, f"all rows have the same value, {present.tolist()[0]!r}")
     found = _by_type(name, values, present)
     if found.column is not None:
         reason = _why_identifier(name, found.values.dropna(), found.column)

@@ -17,7 +17,7 @@ from .source import Source
 from .target import Target, look_at_target
 
 LEAST_ROWS = 100
-_YEARS = (1900, 2100)
+_YEARS = (1600, 2200)
 _FIRST_SECOND, _LAST_SECOND = 631_152_000, 4_102_444_800  # 1990 to 2100, in seconds since 1970
 
 
@@ -91,7 +91,7 @@ def decide(source: Source, options: Options) -> Decision:
     )
     decision.notes += [f"{name}: {note}" for name, one in found.items() for note in one.notes]
     decision.warnings += _duplicates(list(raw.columns))
-    decision.warnings += _leaks(alone, target.task)
+    decision.warnings += _leaks({n: s for n, s in alone.items() if n != options.time}, target.task)
     return decision
 
 
@@ -104,7 +104,7 @@ def _in_names_of_the_table(source: Source, options: Options) -> Options:
             return new
         columns = [str(column) for column in source.raw.columns]
         near = difflib.get_close_matches(name, columns, n=3, cutoff=0.5)
-        told = f"did you mean {', '.join(near)}?" if near else f"it has {', '.join(columns)}"
+        told = f"did you mean {' or '.join(map(repr, near))}?" if near else f"it has {', '.join(columns)}"
         raise ContractError(f"{source.path.name} has no column {name!r} ({option}); {told}")
 
     target = known(options.target, "--target")

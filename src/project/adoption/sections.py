@@ -92,7 +92,7 @@ def _training(decision: Decision, split: Split) -> dict[Key, Any]:
     kind = "Classifier" if is_class else "Regressor"
     return {
         ("estimator", "class"): f"sklearn.ensemble.HistGradientBoosting{kind}",
-        ("estimator", "kwargs", "max_iter"): _iterations(decision),
+        ("estimator", "kwargs", "max_iter"): _iterations(decision, split),
         ("fallback", "class"): groups,
         ("fallback", "kwargs"): kwargs,
         ("profile", "metric"): metric_of(decision),
@@ -101,10 +101,10 @@ def _training(decision: Decision, split: Split) -> dict[Key, Any]:
     }
 
 
-def _iterations(decision: Decision) -> int:
-    """Each iteration of the boosting grows a tree for each class."""
+def _iterations(decision: Decision, split: Split) -> int:
+    """Each iteration of the boosting grows a tree for each class; few rows are soon learnt by heart."""
     n_classes = decision.target.values.nunique() if decision.contract.task == "classification" else 1
-    return max(20, min(200, 600 // n_classes))
+    return max(20, min(200, 600 // n_classes, max(60, split.rows["train"] // 50)))
 
 
 def _gate(decision: Decision, split: Split) -> dict[Key, Any]:

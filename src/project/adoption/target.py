@@ -41,7 +41,7 @@ def look_at_target(raw: pd.Series, task: str | None) -> Target:
         raise ContractError(f"no row has a value of the target {raw.name!r}")
     if values.nunique() == 1:
         raise ContractError(
-            f"the target {raw.name!r} is {values.iloc[0]!r} in all rows: there is nothing to learn"
+            f"the target {raw.name!r} is {values.tolist()[0]!r} in all rows: there is nothing to learn"
         )
     notes = []
     if not has_value.all():
@@ -61,7 +61,7 @@ def look_at_target(raw: pd.Series, task: str | None) -> Target:
             )
         return Target(numbers, has_value, task, form if form != NumberForm() else None, notes)
     classes = to_classes(values)
-    _refuse_classes(classes)
+    _refuse_classes(classes, numbers is not None)
     return Target(classes, has_value, task, None, notes + _on_classes(classes, values))
 
 
@@ -79,20 +79,21 @@ def _guess_task(numbers: pd.Series | None) -> str:
     return "classification" if whole and numbers.nunique() <= _MOST_CODES else "regression"
 
 
-def _refuse_classes(classes: pd.Series) -> None:
+def _refuse_classes(classes: pd.Series, are_numbers: bool) -> None:
     counts = classes.value_counts()
+    instead = ". It can be predicted as a number: --task regression" if are_numbers else ""
     if len(counts) > MOST_CLASSES:
         raise ContractError(
             f"the target {classes.name!r} has {len(counts):,} different values, too many for classes: at "
-            f"most {MOST_CLASSES}. A number is predicted with --task regression"
+            f"most {MOST_CLASSES}{instead}"
         )
     rare = counts[counts < _LEAST]
     if len(rare):
-        told = ", ".join(f"{label!r} ({n})" for label, n in rare.head(_TOLD).items())
+        told = ", ".join(f"{label!r} ({n})" for label, n in list(rare.items())[:_TOLD])
         more = f" and {len(rare) - _TOLD} more" if len(rare) > _TOLD else ""
         raise ContractError(
             f"classes with fewer than {_LEAST} rows: {told}{more}. That is too few to learn, calibrate and "
-            "test them. Put them together with others in the file, or take these rows out of it"
+            f"test them. Put them together with others in the file, or take these rows out of it{instead}"
         )
 
 
