@@ -104,7 +104,7 @@ def _ties(ordered: np.ndarray) -> np.ndarray:
 
 
 def _by_class(statistic: Callable[[np.ndarray, np.ndarray], Statistic]) -> Callable[..., Statistic]:
-    """Of the last class where there are two, of more the mean over those that are drawn, each against the rest."""
+    """Of the last class where there are two, of more the mean over those drawn, each against the rest."""
 
     def prepared(is_class: np.ndarray, probabilities: np.ndarray, n_bins: int) -> Statistic:
         shown = [1] if is_class.shape[1] == 2 else range(is_class.shape[1])
