@@ -52,6 +52,17 @@ def watch_answers(rows: pa.Table, classes: list[str] | None, settings: ProfileSe
     yield Watched(name=SOURCE, group="output", column=SOURCE, values=["model", "fallback"])
 
 
+def name_apart(watched: list[Watched]) -> list[Watched]:
+    """The same with a name of its own each: a column of the contract may be named like an answer."""
+    named: dict[str, Watched] = {}
+    for one in watched:
+        name = one.name
+        while name in named:
+            name += f" ({one.group})"
+        named[name] = one.model_copy(update={"name": name})
+    return list(named.values())
+
+
 def _category(name: str, column: str, rows: pa.Table, seen: list[str], most: int) -> Watched:
     counts = pd.Series(rows[column].to_pylist(), dtype=object).value_counts()
     frequent = sorted(set(counts.index) & set(seen), key=lambda value: (-counts[value], value))[:most]

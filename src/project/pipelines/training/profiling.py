@@ -27,7 +27,7 @@ from ...profile import (
     with_derived,
 )
 from ...resampling import metric_names
-from .binning import ProfileSettings, watch_answers, watch_inputs
+from .binning import ProfileSettings, name_apart, watch_answers, watch_inputs
 
 _MOST_BLOCKS = 60
 
@@ -55,10 +55,12 @@ def profile_reference(
     answers = packaged.predict(calibration_table[read.features])
     classes = None if packaged.classes is None else [str(label) for label in packaged.classes]
     rows = as_rows(calibration_table, answers, read, classes)
-    watched = [
-        *watch_inputs(read, rows, guard, datetime_parts, settled),
-        *watch_answers(rows, classes, settled),
-    ]
+    watched = name_apart(
+        [
+            *watch_inputs(read, rows, guard, datetime_parts, settled),
+            *watch_answers(rows, classes, settled),
+        ]
+    )
     days = calibration_table[read.time] if read.time else pd.Series(pd.Timestamp(0), index=answers.index)
     blocks = _blocks(days)
     inputs = [one for one in watched if one.group == "input"]
