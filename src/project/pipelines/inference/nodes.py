@@ -8,6 +8,7 @@ import pandas as pd
 
 from ...contract import Contract, ContractError
 from ...parameters import ParameterError, Section
+from ...profile import INPUT
 
 
 class Inference(Section):
@@ -40,7 +41,7 @@ def score_chunks(
 
     Returns:
         Tables with a row for each row: the columns of `keep`, those of the packaged model's answers, and
-        `model_version`.
+        `model_version`. A column of `keep` that is named like an answer becomes `input.<name>`.
 
     Raises:
         ParameterError: there is no champion, or a column of `keep` is missing.
@@ -66,6 +67,6 @@ def score_chunks(
 
 
 def _answer(rows: pd.DataFrame, champion: Champion, keep: list[str]) -> pd.DataFrame:
-    answers = pd.concat([rows[keep], champion.predict(rows)], axis=1)
-    answers["model_version"] = champion.version
-    return answers
+    answers = champion.predict(rows).assign(model_version=champion.version)
+    kept = rows[keep].rename(columns=lambda name: INPUT + name if name in answers else name)
+    return pd.concat([kept, answers], axis=1)
