@@ -39,6 +39,7 @@ def test_sound_rows_come_back_in_the_contracts_order_and_types(contract):
         ({"when": "2020-01-01T12:00:00"}, []),
         ({"when": dt.datetime(2020, 1, 1)}, []),
         ({"town": "never seen"}, []),
+        ({"town": True}, []),
         ({"colour": None}, ["missing:colour"]),
         ({"size": float("nan")}, ["missing:size"]),
         ({"size": "3"}, ["wrong_type:size=3"]),
@@ -59,6 +60,13 @@ def test_sound_rows_come_back_in_the_contracts_order_and_types(contract):
 )
 def test_each_fault_is_a_reason_with_its_value(contract, values, expected):
     assert reasons_of(contract, **values) == expected
+
+
+def test_truth_values_are_the_categories_that_json_writes(contract):
+    frame = pd.DataFrame([SOUND | {"town": value} for value in (True, np.bool_(False))], dtype=object)
+    assert check(contract, frame)[0]["town"].tolist() == ["true", "false"]
+    typed = pd.concat([make_table(2).drop(columns="town"), pd.DataFrame({"town": [True, False]})], axis=1)
+    assert check(contract, typed)[0]["town"].tolist() == ["true", "false"]
 
 
 def test_a_reason_shortens_a_long_value(contract):

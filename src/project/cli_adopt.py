@@ -48,13 +48,14 @@ def adopt(
     under DVC, removes all that belongs to the sample and writes dvc.yaml anew.
     """
     from .adoption.decide import Options, decide
-    from .adoption.project import add_stages, find_changes
+    from .adoption.project import add_stages, find_changes, find_leftovers
     from .adoption.source import open_source
     from .adoption.split import choose_split
 
     project = metadata.project_path
     decision = decide(open_source(table), Options(target, time, task, ids, drop))
     split = choose_split(decision)
+    decision.warnings += find_leftovers(project, table)
     changes = find_changes(project, decision, split, table)
     if changes and not dry_run:
         _refuse_uncommitted(project, table)
@@ -73,7 +74,7 @@ def adopt(
 
 def _refuse_uncommitted(project: Path, table: Path) -> None:
     """What is not committed could not be told from what is changed now, nor be had back."""
-    command = ["git", "status", "--porcelain", "--untracked-files=all"]
+    command = ["git", "-c", "core.quotepath=off", "status", "--porcelain", "--untracked-files=all"]
     done = subprocess.run(command, cwd=project, capture_output=True, text=True, check=False)
     if done.returncode:
         raise click.ClickException(

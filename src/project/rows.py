@@ -86,7 +86,7 @@ def _to_numbers(raw: Values) -> Converted:
 def _to_text(raw: Values) -> Converted:
     if isinstance(raw, ExtensionArray) and isinstance(raw.dtype, pd.StringDtype):
         return raw.to_numpy(dtype=object, na_value=None), None  # type: ignore[arg-type]  # None is allowed
-    return _one_by_one(raw, lambda value: value if isinstance(value, str) else None, np.dtype(object))
+    return _one_by_one(raw, _parse_text, np.dtype(object))
 
 
 def _to_datetimes(raw: Values) -> Converted:
@@ -110,6 +110,13 @@ def _parse_number(value: Any) -> float | None:
         return float(value)
     except OverflowError:  # an integer that no float64 can hold
         return None
+
+
+def _parse_text(value: Any) -> str | None:
+    """Text as it is, and truth values as JSON writes them."""
+    if isinstance(value, bool | np.bool_):
+        return str(value).lower()
+    return value if isinstance(value, str) else None
 
 
 def parse_datetime(value: Any) -> np.datetime64 | None:

@@ -9,6 +9,7 @@ import yaml
 from kedro.config import OmegaConfigLoader
 from kedro.io import DataCatalog
 
+from project.adoption.project import find_leftovers
 from project.hooks import offer_parameters
 
 from ..conftest import ROOT, fail, make_table, run_kedro, succeed
@@ -52,7 +53,7 @@ def project(tmp_path_factory):
         SAMPLE + ".dvc": POINTER,
         "tests/sample/test_sample.py": "",
         "data/sample.md": "",
-        ".copier-answers.yml": "# keep\npackage: project\nsample: true\n",
+        ".copier-answers.yml": "# keep\npackage: mine\nsample: true\n",
         "dvc.lock": "schema: '2.0'\n",
         ".dvc/config": "[core]\n    remote = storage\n['remote \"sample\"']\n    url = sample\n",
         ".dvc/.gitignore": "/config.local\n/tmp\n/cache\n",
@@ -118,6 +119,17 @@ def test_a_file_among_the_raw_data_stays_where_it_is(restored, table):
     assert entry["filepath"] == "data/01_raw/mine.csv"
     assert place.with_name("mine.csv.dvc").exists()
     assert place.read_bytes() == table.read_bytes()
+
+
+def test_files_that_nothing_reads_any_more_are_named(project, table):
+    shutil.copy(table, project / "mine.csv")
+    (project / "data/01_raw/old.csv.dvc").write_text("outs: []\n")
+    told = find_leftovers(project, project / "mine.csv")
+    (project / "data/01_raw/old.csv.dvc").unlink()
+    (project / "mine.csv").unlink()
+    assert len(told) == 2
+    assert "mine.csv has a copy in data/01_raw now" in told[0]
+    assert "dvc remove data/01_raw/old.csv.dvc" in told[1]
 
 
 @pytest.mark.parametrize(

@@ -159,6 +159,13 @@ def test_times_may_be_years_or_seconds_but_not_missing(tmp_path):
     assert decided(table, tmp_path).contract.columns["when"].nullable
 
 
+def test_rows_that_are_the_same_are_told_where_the_split_is_random(tmp_path):
+    table = make_table(300)
+    twice = pd.concat([table, table.head(40)], ignore_index=True)
+    assert any("40 rows are the same as others" in told for told in decided(twice, tmp_path).warnings)
+    assert decided(twice, tmp_path, time="when").warnings == decided(table, tmp_path).warnings == []
+
+
 def test_too_few_rows_are_refused(tmp_path):
     with pytest.raises(ContractError, match="60 rows with a target are too few"):
         decided(make_table(60), tmp_path)

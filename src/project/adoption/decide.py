@@ -90,7 +90,7 @@ def decide(source: Source, options: Options) -> Decision:
         notes=[*source.notes, *(f"{options.target}: {note}" for note in target.notes)],
     )
     decision.notes += [f"{name}: {note}" for name, one in found.items() for note in one.notes]
-    decision.warnings += _duplicates(list(raw.columns))
+    decision.warnings += _same_columns(list(raw.columns)) + _same_rows(decision)
     decision.warnings += _leaks({n: s for n, s in alone.items() if n != options.time}, target.task)
     return decision
 
@@ -179,7 +179,14 @@ def _guess_ids(found: dict[str, Found], source: Source) -> list[str]:
     return [name for name in out if source.raw[name].is_unique][:1]
 
 
-def _duplicates(names: list[str]) -> list[str]:
+def _same_rows(decision: Decision) -> list[str]:
+    """A random split puts some of them into training and others into the test."""
+    same = 0 if decision.contract.time else int(decision.table.duplicated().sum())
+    told = f"{same:,} rows are the same as others: if no two cases can be, the tests will look too good"
+    return [told] if same else []
+
+
+def _same_columns(names: list[str]) -> list[str]:
     return [
         f"{original!r} is there twice: the second is called {name!r}. Is it the same? Then --drop it"
         for name, original in find_duplicates(names)

@@ -47,6 +47,24 @@ def add_stages(changes: Changes) -> None:
     changes.write(changes.project / "dvc.yaml", _stages(changes.project, changes))
 
 
+def find_leftovers(project: Path, table: Path) -> list[str]:
+    """Files that stay, though nothing reads them any more."""
+    place = _place(project, table)
+    given = table.resolve()
+    told = []
+    if given != place and given.is_relative_to(project):
+        told.append(
+            f"{given.relative_to(project)} has a copy in {_RAW} now: delete it, or keep it out of git"
+        )
+    gone = {path.name for path in sample.find(project)} | {place.name + ".dvc"}
+    for pointer in sorted((project / _RAW).glob("*.dvc")):
+        if pointer.name not in gone:
+            told.append(
+                f"{_RAW}/{pointer.stem} is read by nothing any more: dvc remove {_RAW}/{pointer.name}"
+            )
+    return told
+
+
 def _place(project: Path, table: Path) -> Path:
     """Where the file goes: one that lies among the raw data stays."""
     raw = project / _RAW
