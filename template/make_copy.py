@@ -46,10 +46,7 @@ NAMING = (
     "notebooks/*.ipynb",
     "tests/**/*.py",
 )
-NO_TABLE = """\
-# There is none yet: `kedro adopt TABLE --target COLUMN` reads yours and fills in all that names its columns.
-table: null
-"""
+NO_TABLE = "table: null  # none yet: `kedro adopt TABLE --target COLUMN` reads yours and fills it in\n"
 
 
 def main() -> None:

@@ -67,6 +67,13 @@ def test_values_that_are_there_stay_as_they_are_written():
         set_values(TEXT, {("gate", "nowhere", "key"): 1})
 
 
+def test_what_was_nothing_is_filled():
+    text = set_values(
+        "# above\ntable: null  # none yet\nlast: 1\n", {("table", "a"): 1, ("table", "b"): {"c": []}}
+    )
+    assert text == "# above\ntable:\n  a: 1\n  b:\n    c: []\nlast: 1\n"
+
+
 def test_every_setting_has_its_place_in_conf(tmp_path):
     for time in ("when", None):
         decision = decided(make_table(600), tmp_path, time=time)

@@ -43,10 +43,12 @@ def _set(text: str, path: tuple[str, ...], value: Any) -> str:
             return "\n".join([*lines[:last], *_dump(key, value, indent, ""), *lines[last:], ""])
         first, last = at + 1, _end(lines, at)
         if depth < len(path) - 1:
-            child = next(
+            inside = [
                 line for line in lines[first:last] if line.strip() and not line.lstrip().startswith("#")
-            )
-            indent = child[: len(child) - len(child.lstrip())]
+            ]
+            if not inside:  # nothing as yet, such as `table: null`; a comment on that goes with it
+                lines[first - 1] = f"{indent}{key}:"
+            indent = inside[0][: -len(inside[0].lstrip())] if inside else f"{indent}  "
     comment = re.search(r"  #.*$", lines[first - 1])
     made = _dump(path[-1], value, indent, comment[0] if comment else "")
     return "\n".join([*lines[: first - 1], *made, *lines[last:], ""])
