@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+from project import metrics
 from project.metrics import Scored, measure
 from project.resampling import bootstrap, prepare
 
@@ -18,6 +19,16 @@ def make_scored(kind: str, seed: int = 0, n_rows: int = 300) -> Scored:
     return Scored(classes[truth], scores, classes)
 
 
+@pytest.fixture
+def own(monkeypatch):
+    """Metrics of the user's own."""
+    monkeypatch.setitem(metrics.OWN_CLASSIFICATION, "hit", lambda t, p, c: (c.take(p.argmax(1)) == t).mean())
+    monkeypatch.setitem(
+        metrics.OWN_REGRESSION, "worst", lambda truth, predicted: abs(truth - predicted).max()
+    )
+
+
+@pytest.mark.usefixtures("own")
 @pytest.mark.parametrize("kind", ["binary", "three classes", "two of three classes", "number"])
 def test_each_metric_of_a_resample_is_that_of_the_rows_drawn(kind):
     scored = make_scored(kind)
@@ -26,6 +37,7 @@ def test_each_metric_of_a_resample_is_that_of_the_rows_drawn(kind):
     drawn = np.random.default_rng(1).integers(0, len(scored.truth), len(scored.truth))
     counts = np.bincount(drawn, minlength=len(scored.truth)).astype(float)[:, None]
     expected = measure(scored.select(drawn), 10)
+    assert ("worst" if kind == "number" else "hit") in expected
     found = {name: prepare(name, scored, 10)(counts)[0] for name in expected}
     assert found == pytest.approx(expected, rel=1e-9)
 

@@ -1,5 +1,6 @@
 """Metrics by task, as plain functions of the truth and the scores."""
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -45,8 +46,18 @@ class Scored(NamedTuple):
 def measure(scored: Scored, n_bins: int) -> Metrics:
     """All metrics of the task by name."""
     if scored.classes is None:
-        return regression_metrics(scored.truth, scored.scores)
-    return classification_metrics(scored.truth, scored.scores, scored.classes, n_bins)
+        found, own = regression_metrics(scored.truth, scored.scores), list(OWN_REGRESSION)
+    else:
+        found = classification_metrics(scored.truth, scored.scores, scored.classes, n_bins)
+        own = list(OWN_CLASSIFICATION)
+    return found | {name: measure_own(name, scored) for name in own}
+
+
+def measure_own(name: str, scored: Scored) -> float:
+    """One of your own metrics. Raises KeyError where the task has none of that name."""
+    if scored.classes is None:
+        return float(OWN_REGRESSION[name](scored.truth, scored.scores))
+    return float(OWN_CLASSIFICATION[name](scored.truth, scored.scores, scored.classes))
 
 
 def classification_metrics(
@@ -120,3 +131,9 @@ def regression_metrics(truth: np.ndarray, predicted: np.ndarray) -> Metrics:
         "rmse": float(sk.root_mean_squared_error(truth, predicted)),
         "r2": float(sk.r2_score(truth, predicted)),
     }
+
+
+# Metrics of your own by name: functions of truth, probabilities and classes, or of truth and predicted, as
+# above. Of one that is an error the name belongs into ERRORS, too.
+OWN_CLASSIFICATION: dict[str, Callable[[np.ndarray, np.ndarray, np.ndarray], float]] = {}
+OWN_REGRESSION: dict[str, Callable[[np.ndarray, np.ndarray], float]] = {}

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 
-from .metrics import Scored, bins_of, confidences
+from .metrics import OWN_CLASSIFICATION, OWN_REGRESSION, Scored, bins_of, confidences, measure_own
 
 # From how often each row was drawn, shape (n_rows, n_resamples), to the metric of each resample.
 Statistic = Callable[[np.ndarray], np.ndarray]
@@ -46,6 +46,8 @@ def prepare(name: str, scored: Scored, n_bins: int) -> Statistic:
     Raises:
         KeyError: the task has no such metric.
     """
+    if name in (OWN_REGRESSION if scored.classes is None else OWN_CLASSIFICATION):
+        return _own(name, scored)
     if scored.classes is None:
         return _REGRESSION[name](scored.truth, scored.scores)
     is_class = scored.truth[:, None] == scored.classes[None, :]
@@ -60,6 +62,14 @@ def _draws(n_rows: int, n_resamples: int, seed: int) -> Iterator[np.ndarray]:
         drawn = rng.integers(0, n_rows, (n_rows, size)) * size + np.arange(size)
         counts = np.bincount(drawn.ravel(), minlength=n_rows * size)
         yield counts.reshape(n_rows, size).astype(np.float64)
+
+
+def _own(name: str, scored: Scored) -> Statistic:
+    """A metric of which nothing is known: measured on the rows of one resample after the other."""
+    rows = np.arange(len(scored.truth))
+    return lambda counts: np.array(
+        [measure_own(name, scored.select(np.repeat(rows, drawn))) for drawn in counts.T.astype(int)]
+    )
 
 
 def _mean(values: np.ndarray) -> Statistic:
@@ -180,4 +190,6 @@ _REGRESSION: dict[str, Callable[[np.ndarray, np.ndarray], Statistic]] = {
 
 def metric_names(task: str) -> list[str]:
     """The metrics of a task."""
-    return list(_REGRESSION if task == "regression" else _CLASSIFICATION)
+    if task == "regression":
+        return [*_REGRESSION, *OWN_REGRESSION]
+    return [*_CLASSIFICATION, *OWN_CLASSIFICATION]
