@@ -75,6 +75,7 @@ def outcomes(metadata: ProjectMetadata, file: Path) -> None:
 def load_conf(metadata: ProjectMetadata) -> OmegaConfigLoader:
     """The project's conf/, with the parameters on offer to it."""
     # Not through a Kedro session, whose hooks would start MLflow and an experiment.
-    loader = OmegaConfigLoader(str(metadata.project_path / "conf"), **CONFIG_LOADER_ARGS)
+    environment = os.environ.get("KEDRO_ENV")  # as in a session
+    loader = OmegaConfigLoader(str(metadata.project_path / "conf"), env=environment, **CONFIG_LOADER_ARGS)
     offer_parameters(loader["parameters"])
     return loader

@@ -29,4 +29,6 @@ CONFIG_LOADER_ARGS: dict[str, Any] = {
     "base_env": "base",
     "default_run_env": "local",
     "config_patterns": {"mlflow": ["mlflow*"]},
+    # Another environment, and conf/local, states only the keys that differ.
+    "merge_strategy": {"parameters": "soft", "mlflow": "soft"},
 }
