@@ -8,7 +8,9 @@ from sklearn.compose import ColumnTransformer
 from sklearn.model_selection import StratifiedKFold
 from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder, TargetEncoder
 
+from project import features
 from project.contract import Contract
+from project.parameters import ParameterError
 from project.pipelines.feature_engineering.nodes import Features, build_preprocessor
 from project.transformers import (
     CategoryCodes,
@@ -137,3 +139,27 @@ def test_a_column_missing_throughout_and_an_unseen_category_are_preprocessed():
     assert features["weight"].isna().all()
     assert features["colour"].isna().all()
     assert features["town"].between(0, 1).all()
+
+
+def test_a_derived_feature_is_that_of_its_function_in_training_and_on_rows(monkeypatch):
+    def density(weight, size, town):
+        assert town.dtype == object
+        return np.where(np.equal(town, None), np.nan, weight / size)
+
+    monkeypatch.setattr(features, "density", density, raising=False)
+    derived = FEATURES.model_copy(update={"derived": {"density": ["weight", "size", "town"]}})
+    table = TRAIN.assign(size=TRAIN["size"].where(TRAIN.index != 0, 0))
+    fitted = build_preprocessor(CONTRACT, derived, table, seed=0)
+    made = fitted.fit_transform(CONTRACT.select(table), table["answer"])[:, -1]
+    expected = (table["weight"] / table["size"]).where(table["town"].notna() & (table["size"] > 0))
+    assert_same(made, expected)
+    assert fitted.get_feature_names_out()[-1] == "density"
+    rows = {name: table[name].to_numpy() for name in CONTRACT.columns}
+    rows["town"] = table["town"].astype(object).where(table["town"].notna(), None).to_numpy()
+    assert_same(fitted.transform(rows)[:, -1], expected)
+
+
+@pytest.mark.parametrize(("derived", "told"), [({"nothing": ["size"]}, "no function"), ({"x": ["y"]}, "y")])
+def test_a_derived_feature_that_can_not_be_is_refused(derived, told):
+    with pytest.raises(ParameterError, match=told):
+        build_preprocessor(CONTRACT, FEATURES.model_copy(update={"derived": derived}), TRAIN, seed=0)

@@ -16,6 +16,8 @@ from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin
 from sklearn.compose import ColumnTransformer
 from sklearn.preprocessing import OrdinalEncoder, TargetEncoder
 
+from . import features
+
 
 class LeanColumnTransformer(ColumnTransformer):
     """ColumnTransformer that transforms without joblib, feature-name bookkeeping or sparse stacking.
@@ -168,6 +170,43 @@ class DatetimeParts(_Columnwise, TransformerMixin, BaseEstimator):
     def get_feature_names_out(self, input_features: Any = None) -> np.ndarray:
         """Names such as `time_hour`, in the order of the columns of `transform`."""
         return np.asarray([f"{n}_{p}" for n in self.feature_names_in_ for p in self.parts], dtype=object)
+
+
+class Derived(_Columnwise, TransformerMixin, BaseEstimator):
+    """A feature that a function of features.py makes of several columns.
+
+    Only the function's name is stored with the model, whose archived code has the function.
+
+    Args:
+        function: its name, and that of the feature.
+    """
+
+    def __init__(self, function: str) -> None:
+        self.function = function
+
+    def fit(self, X: pd.DataFrame, y: Any = None) -> Self:
+        """Remember the names of the columns; there is nothing to learn."""
+        self.feature_names_in_ = np.asarray(X.columns, dtype=object)
+        self.n_features_in_ = X.shape[1]
+        return self
+
+    def transform_columns(self, columns: list[np.ndarray]) -> np.ndarray:
+        """The feature as float64 of shape (n_rows, 1)."""
+        given = [_none_where_missing(values) if values.dtype.kind == "O" else values for values in columns]
+        with np.errstate(all="ignore"):
+            made = np.asarray(getattr(features, self.function)(*given), dtype=np.float64)
+        return np.where(np.isfinite(made), made, np.nan)[:, None]
+
+    def get_feature_names_out(self, input_features: Any = None) -> np.ndarray:
+        """The function's name."""
+        return np.asarray([self.function], dtype=object)
+
+
+def _none_where_missing(values: np.ndarray) -> np.ndarray:
+    # Training has it as NaN, a request as None.
+    values = values.copy()
+    values[pd.isna(values)] = None
+    return values
 
 
 def _datetime_part(seconds: np.ndarray, part: str) -> np.ndarray:

@@ -7,9 +7,10 @@ from pydantic import Field
 from sklearn.compose import ColumnTransformer
 from sklearn.model_selection import KFold, StratifiedKFold
 
+from ... import features as own
 from ...contract import Contract
-from ...parameters import Section
-from ...transformers import CategoryCodes, DatetimeParts, LeanColumnTransformer, Numbers, TargetMeans
+from ...parameters import ParameterError, Section
+from ...transformers import CategoryCodes, DatetimeParts, Derived, LeanColumnTransformer, Numbers, TargetMeans
 
 _FOLDS = 5  # scikit-learn's default for cross-fitting a target encoder
 
@@ -19,6 +20,7 @@ class Features(Section):
 
     max_codes: int = Field(ge=1)
     datetime_parts: list[str]
+    derived: dict[str, list[str]] = Field(default_factory=dict)
 
 
 def fit_preprocessor(
@@ -48,7 +50,11 @@ def build_preprocessor(
     """The preprocessing, not yet fitted: an ordinary scikit-learn transformer to add steps to.
 
     Training rows are needed to count the values of each category.
+
+    Raises:
+        ParameterError: a derived feature has no function, or is made of columns that there are not.
     """
+    _check_derived(contract, features)
     categories = contract.of_type("category")
     many = [name for name in categories if train_table[name].nunique() > features.max_codes]
     few = [name for name in categories if name not in many]
@@ -58,5 +64,16 @@ def build_preprocessor(
         ("target_means", TargetMeans(cv=folds(_FOLDS, shuffle=True, random_state=seed)), many),
         ("numbers", Numbers(), contract.of_type("number")),
         ("datetimes", DatetimeParts(features.datetime_parts), contract.of_type("datetime")),
+        *((f"derived_{name}", Derived(name), columns) for name, columns in features.derived.items()),
     ]
     return LeanColumnTransformer([step for step in steps if step[2]], verbose_feature_names_out=False)
+
+
+def _check_derived(contract: Contract, features: Features) -> None:
+    for name, columns in features.derived.items():
+        key = f"features.derived.{name} in conf/"
+        absent = [column for column in columns if column not in contract.columns]
+        if absent or not columns:
+            raise ParameterError(f"{key} takes columns of the contract, and not {absent}")
+        if not callable(getattr(own, name, None)):
+            raise ParameterError(f"{key}: features.py has no function of that name")
