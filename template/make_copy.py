@@ -155,13 +155,11 @@ def rewrite(file: str, text: str, modules: set[str], options: argparse.Namespace
 
 
 def forget_sample(file: str, text: str) -> str:
-    """The text without columns of the sample and links to what describes it."""
+    """The text without columns of the sample."""
     if file == "conf/base/parameters.yml":
         text = re.sub(r"(?m)^table:\n(?: .*\n)+", NO_TABLE, text)
     elif file.startswith("conf/base/"):
         text = re.sub(r"(?m)^( +(?:by|columns|keep|keys|slices): )\[.*?\]", r"\1[]", text)
-    elif file.endswith(".md"):
-        text = re.sub(r"(?m)^.*\bsample\.md\b.*\n\n?", "", text)
     return text
 
 

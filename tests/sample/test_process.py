@@ -1,4 +1,4 @@
-"""`kedro serve` as a process, on a model of the flights: README's examples, kill -9 and a graceful end."""
+"""`kedro serve` as a process, on a model of the flights: the pages' examples, kill -9 and a graceful end."""
 
 import json
 import shlex
@@ -43,9 +43,10 @@ def logged(project):
 
 
 def examples():
-    """The commands of curl in README, each as a list of arguments."""
+    """The commands of curl in README and docs/serving.md, each as a list of arguments."""
     command = ""
-    for line in (ROOT / "README.md").read_text().splitlines():
+    pages = [(ROOT / page).read_text() for page in ("README.md", "docs/serving.md")]
+    for line in "\n".join(pages).splitlines():
         if command or line.startswith("    curl"):
             command += line + "\n"
             with suppress(ValueError):  # a quotation goes on in the next line
@@ -54,9 +55,9 @@ def examples():
 
 
 @pytest.mark.skipif(shutil.which("curl") is None, reason="needs curl")
-def test_readmes_examples_answer(project):
+def test_examples_of_the_pages_answer(project):
     live = pd.read_parquet(project / "data/03_primary/live.parquet")
-    live.head(3).to_csv(project / "flights.csv", index=False)
+    live.head(3).to_csv(project / "rows.csv", index=False)
     found = list(examples())
     assert len(found) >= 8
     with serving(project) as (_, url):

@@ -55,7 +55,7 @@ def endpoint(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def project(tmp_path_factory, copy_project, endpoint):
-    """A repository whose storage and artifacts are in the bucket, by the lines that the README gives."""
+    """A repository whose storage and artifacts are in the bucket, by the lines that docs/storage.md gives."""
     folder = copy_project(tmp_path_factory.mktemp("project"))
     (folder / ".dvc").mkdir()
     shutil.copy(ROOT / ".dvc" / "config", folder / ".dvc")

@@ -119,7 +119,7 @@ def test_a_window_without_rows_says_so_and_changes_nothing(project, endpoint):
 
 
 def test_new_rows_train_a_version_that_the_gate_compares_with_the_champion(project):
-    """README, "When it drifts": what follows an alert."""
+    """docs/monitoring.md, "When it drifts": what follows an alert."""
     for name in ("dvc.yaml", ".gitignore", ".dvcignore"):
         shutil.copy(ROOT / name, project)
     shutil.copytree(ROOT / ".dvc", project / ".dvc", ignore=shutil.ignore_patterns("cache", "tmp", "sample"))

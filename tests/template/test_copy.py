@@ -35,6 +35,7 @@ def test_a_copy_is_named_throughout_and_has_nothing_of_the_template(copied):
     readme, settings = found["README.md"], tomllib.loads(found["pyproject.toml"])
     assert readme.startswith(f"# {ANSWERS['project_name']}\n\n{ANSWERS['description']}\n")
     assert "`src/churn`" in readme
+    assert "+++ b/src/churn/features.py" in found["docs/howto.md"]
     assert settings["project"]["name"] == settings["tool"]["kedro"]["package_name"] == "churn"
     assert settings["project"]["description"] == ANSWERS["description"]
     assert settings["tool"]["kedro"]["project_name"] == ANSWERS["project_name"]
@@ -78,6 +79,43 @@ def test_without_the_sample_nothing_speaks_of_it_and_commands_say_what_to_do(bar
     assert told.returncode == 1
     assert told.stderr.startswith("Error: there is no table yet")
     assert len(told.stderr.splitlines()) == 1
+
+
+def broken_links(folder, pages):
+    """Links of pages to files and headings that there are not."""
+    for page in pages:
+        text = re.sub(r"(?ms)^```.*?^```", "", (folder / page).read_text())
+        for target in re.findall(r"\]\(([^)\s]+)\)", text):
+            path, _, anchor = target.partition("#")
+            file = folder / page if not path else (folder / page).parent / path
+            if "://" in target or (file.exists() and (not anchor or anchor in anchors(file))):
+                continue
+            yield page, target
+
+
+def anchors(file):
+    """Those that GitHub makes of a page's headings."""
+    titles = re.findall(r"(?m)^#+ (.+)$", file.read_text())
+    return {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles}
+
+
+def pages_of(folder):
+    return [path for path in git(folder, "ls-files", "--", "*.md").splitlines() if (folder / path).exists()]
+
+
+def test_no_link_is_broken_in_the_template_or_in_copies(template, copied, bare):
+    for folder in (template, copied, bare):
+        pages = pages_of(folder)
+        assert {"README.md", "docs/howto.md", "data/README.md"} <= {*pages}
+        own = [page for page in pages if not page.startswith("template/")]
+        assert list(broken_links(folder, own)) == []
+
+
+def test_pages_of_a_copy_hold_for_any_table(copied):
+    """`kedro adopt` removes data/sample.md, and changes no other page."""
+    for page in pages_of(copied):
+        text = (copied / page).read_text()
+        assert page == "data/sample.md" or not re.search(r"flight|\bsample\b(?!\.py)", text), page
 
 
 def test_what_git_ignores_is_not_copied(template, tmp_path):
