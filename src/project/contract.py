@@ -24,7 +24,8 @@ class ContractError(ValueError):
 class Column(Section):
     """What a request may carry in one column.
 
-    `category` is text, or true or false, `number` any integer or float, `datetime` a point in time without a time zone.
+    `category` is text, or true or false; `number` any integer or float; `datetime` a point in time without a
+    time zone.
     `min` and `max` are inclusive and only for numbers.
     """
 
