@@ -186,6 +186,7 @@ LONGEST = [
     "test_dvc.py",
     "test_deployment.py",
     "test_end_to_end.py",
+    "test_howto.py",
     "test_trained.py",
     "test_watched.py",
     "test_watching.py",

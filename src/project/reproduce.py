@@ -125,7 +125,8 @@ def _environment(origin: Origin, copy: Path, install: bool) -> Verdict:
 
 def _train(copy: Path, install: bool) -> None:
     binaries = copy / ".venv" / "bin" if install else Path(sys.executable).parent
-    environment = os.environ | {"PYTHONPATH": str(copy / "src")}
+    # conf/local of the copy has what is recorded, whatever environment is asked for here.
+    environment = os.environ | {"PYTHONPATH": str(copy / "src"), "KEDRO_ENV": "local"}
     _call([str(binaries / "kedro"), "run", "--pipelines=train"], cwd=copy, environment=environment)
 
 

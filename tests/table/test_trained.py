@@ -42,10 +42,12 @@ def versions(own):
 def kept(own):
     """The table and the settings as they were, when the test is over."""
     table = (own.folder / RAW).read_bytes()
-    local = own.folder / "conf" / "local" / "parameters.yml"
-    yield local
+    base = own.folder / "conf" / "base"
+    texts = {path: path.read_text() for path in base.glob("parameters*.yml")}
+    yield base
     (own.folder / RAW).write_bytes(table)
-    local.unlink(missing_ok=True)
+    for path, text in texts.items():
+        path.write_text(text)
 
 
 def test_the_table_schema_preprocessing_signature_and_checks_see_the_same_columns(own):
@@ -129,7 +131,13 @@ def test_a_model_that_knows_nothing_is_refused_and_the_champion_stays(own, train
     dummy = {"class": f"sklearn.dummy.Dummy{kind}", "kwargs": {}}
     trivial = {"metric": own.parameters["profile"]["metric"], "margin": 0.001}
     gate = own.parameters["gate"] | {"trivial": trivial, "resamples": 100}
-    kept.write_text(yaml.safe_dump({"estimator": dummy, "fallback": dummy, "gate": gate}, sort_keys=False))
+    # Not in conf/local, which would add to the arguments of the estimator instead of replacing them.
+    for name, values in (
+        ("training", {"estimator": dummy, "fallback": dummy}),
+        ("packaging", {"gate": gate}),
+    ):
+        path = kept / f"parameters_{name}.yml"
+        path.write_text(yaml.safe_dump(yaml.safe_load(path.read_text()) | values, sort_keys=False))
     before, champion = versions(own), own.champion()
     printed = own.run("run", "--pipeline=train", "--from-inputs=table")
     assert "is refused by the gate" in printed
