@@ -82,7 +82,7 @@ class TableFileDataset(AbstractDataset[Any, pd.DataFrame]):
 def format_of(path: Path) -> str | None:
     """The end of a file's name that tells its format, but for a compression's; None if none is known."""
     suffixes = [suffix.lower() for suffix in path.suffixes]
-    if suffixes and suffixes[-1] in (".gz", ".bz2", ".xz"):
+    if suffixes and suffixes[-1] == ".gz":
         suffixes.pop()
     return suffixes[-1] if suffixes and suffixes[-1] in _READERS else None
 
