@@ -135,7 +135,7 @@ def test_files_that_nothing_reads_any_more_are_named(project, table):
 @pytest.mark.parametrize(
     ("options", "expected"),
     [
-        (["--target", "anser"], "no column 'anser' (--target); did you mean answer"),
+        (["--target", "anser"], "no column 'anser' (--target); did you mean 'answer'"),
         (["--target", "answer", "--time", "colour"], "(--time) can't put the rows in order"),
         (["--target", "answer", "--drop", "size", "--drop", "nope"], "no column 'nope' (--drop)"),
         (["--target", "town"], "fewer than 10 rows"),

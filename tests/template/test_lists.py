@@ -1,4 +1,4 @@
-"""Lists that copier and the script need are whole."""
+"""Lists that copier and the script need are whole, and dvc.lock, which copies make for themselves."""
 
 import re
 import sys
@@ -6,6 +6,8 @@ from importlib.metadata import packages_distributions
 from keyword import kwlist
 
 import yaml
+
+from project import lineage
 
 from ..conftest import ROOT
 from .conftest import SCRIPT
@@ -29,3 +31,13 @@ def test_names_that_are_taken_are_reserved():
     taken = {*kwlist, *sys.stdlib_module_names, *imported}
     reserved = (ROOT / "template" / "reserved.txt").read_text().split()
     assert not {name for name in taken if re.fullmatch("[a-z][a-z0-9_]*", name)} - set(reserved)
+
+
+def test_dvc_lock_belongs_to_the_code_at_hand():
+    lock = yaml.safe_load((ROOT / "dvc.lock").read_text())
+    code = [
+        dep for stage in lock["stages"].values() for dep in stage["deps"] if dep["path"].startswith("src/")
+    ]
+    assert any(dep["md5"].endswith(".dir") for dep in code)
+    stale = [dep["path"] for dep in code if lineage.content_md5(ROOT / dep["path"]) != dep["md5"]]
+    assert not stale, "run `dvc repro` and commit dvc.lock"
