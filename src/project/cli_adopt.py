@@ -47,7 +47,8 @@ def adopt(
     Finds out types, bounds and categories, writes them and fitting settings into conf/base, puts the file
     under DVC, removes all that belongs to the sample and writes dvc.yaml anew.
     """
-    from .adoption.decide import Options, decide
+    from .adoption.decide import decide
+    from .adoption.options import Options
     from .adoption.project import add_stages, find_changes, find_leftovers
     from .adoption.source import open_source
     from .adoption.split import choose_split

@@ -5,7 +5,8 @@ import pandas as pd
 import pytest
 import yaml
 
-from project.adoption.decide import Options, decide
+from project.adoption.decide import decide
+from project.adoption.options import Options
 from project.adoption.sections import choose_settings, metric_of
 from project.adoption.source import Source
 from project.adoption.split import choose_split
