@@ -144,7 +144,7 @@ def test_drift_in_the_month_is_named_first(watch, change, subjects, says):
 
 
 def test_windows_without_drift_raise_few_alarms_and_drift_is_found(watch, unseen, capsys):
-    n_windows = int(os.environ.get("WINDOWS", "20"))
+    n_windows = int(os.environ.get("WINDOWS", "10"))
     rates = {}
     for name, there in (("of the reference itself", watch), ("of rows not in the reference", unseen)):
         alarms = [there.look(there.week(seed))["verdict"] == "alert" for seed in range(n_windows)]
