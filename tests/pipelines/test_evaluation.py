@@ -9,7 +9,10 @@ from project.metrics import (
     expected_calibration_error,
     regression_metrics,
 )
+from project.pipelines.evaluation.nodes import plot_importance
 from project.plots import classification_plots, regression_plots
+
+from ..conftest import fit_packaged, make_contract, make_table
 
 
 @pytest.fixture
@@ -86,3 +89,11 @@ def test_regression_plots_are_drawn():
     truth = np.linspace(0, 1, 100)
     plots = regression_plots(truth, truth**2)
     assert set(plots) == {"predicted_and_true", "residuals", "residual_distribution"}
+
+
+def test_importance_is_measured_on_rows_that_lack_a_class():
+    model, table = fit_packaged("text"), make_table(300, "text", seed=1)
+    settings = {"calibration_bins": 10, "importance_rows": 100, "importance_repeats": 1, "alphas": [0.1]}
+    rows = table[table["answer"] != "high"]
+    plot = plot_importance(rows, model.preprocessor, model.estimator, make_contract(), settings, seed=0)
+    assert "colour" in plot

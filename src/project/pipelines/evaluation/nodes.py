@@ -6,6 +6,7 @@ import pandas as pd
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.dummy import DummyClassifier, DummyRegressor
 from sklearn.inspection import permutation_importance
+from sklearn.metrics import log_loss, make_scorer
 from sklearn.pipeline import make_pipeline
 
 from ... import plots
@@ -86,17 +87,18 @@ def plot_importance(
     read = Contract.from_parameters(contract)
     settings = Evaluation.read("evaluation", evaluation)
     rows = test_table.sample(min(settings.importance_rows, len(test_table)), random_state=seed)
+    score, scoring = "roc_auc", "roc_auc"
     if read.task == "regression":
-        score = "r2"
-    elif len(model.classes_) == 2:
-        score = "roc_auc"
-    else:
-        score = "neg_log_loss"
+        score, scoring = "r2", "r2"
+    elif len(model.classes_) > 2:
+        # with the classes by name, because these rows may lack some
+        labelled = {"labels": model.classes_, "greater_is_better": False, "response_method": "predict_proba"}
+        score, scoring = "neg_log_loss", make_scorer(log_loss, **labelled)
     measured = permutation_importance(
         make_pipeline(preprocessor, model),
         read.select(rows),
         rows[read.target],
-        scoring=score,
+        scoring=scoring,
         n_repeats=settings.importance_repeats,
         random_state=seed,
     )
