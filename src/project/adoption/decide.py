@@ -13,6 +13,7 @@ from .doubts import find_doubts
 from .leaks import measure_alone
 from .names import registered_name
 from .options import Options, in_names_of_the_table
+from .ranges import MOST_OUTSIDE, share_outside
 from .source import Source
 from .target import Target, look_at_target
 from .times import look_at_time
@@ -30,6 +31,7 @@ class Decision:
     target: Target
     ids: list[str]
     alone: dict[str, float]  # how much each column says of the target by itself
+    outside: float  # share of rows with a number outside the range of others
     left_out: dict[str, str] = field(default_factory=dict)  # column to reason
     notes: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
@@ -75,10 +77,14 @@ def decide(source: Source, options: Options) -> Decision:
         target=target,
         ids=list(options.ids) or _guess_ids(found, source),
         alone=alone,
+        outside=share_outside(table, contract),
         left_out={name: one.why for name, one in found.items() if one.column is None},
         notes=[*source.notes, *(f"{options.target}: {note}" for note in target.notes)],
     )
     decision.notes += [f"{name}: {note}" for name, one in found.items() for note in one.notes]
+    if decision.outside > MOST_OUTSIDE:
+        told = f"{decision.outside:.0%} of the rows have some number outside the range of others"
+        decision.notes.append(f"{told}: the model answers them all the same, with a flag")
     decision.warnings += find_doubts(list(raw.columns), table, contract, alone)
     return decision
 

@@ -3,6 +3,7 @@
 from typing import Any
 
 from .decide import Decision, values_of
+from .ranges import MOST_OUTSIDE
 from .split import Split
 
 Key = tuple[str, ...]
@@ -93,6 +94,7 @@ def _training(decision: Decision, split: Split) -> dict[Key, Any]:
     return {
         ("estimator", "class"): f"sklearn.ensemble.HistGradientBoosting{kind}",
         ("estimator", "kwargs", "max_iter"): _iterations(decision, split),
+        ("guard", "actions", "outside_training"): "flag" if decision.outside > MOST_OUTSIDE else "fallback",
         ("fallback", "class"): groups,
         ("fallback", "kwargs"): kwargs,
         ("profile", "metric"): metric_of(decision),
