@@ -174,6 +174,17 @@ def test_rows_that_are_the_same_are_told_where_the_split_is_random(tmp_path):
     assert decided(twice, tmp_path, time="when").warnings == decided(table, tmp_path).warnings == []
 
 
+def test_where_many_rows_have_some_extreme_number_the_model_answers_them_with_a_flag(tmp_path):
+    rng = np.random.default_rng(0)
+    many = make_table(300).assign(**{f"gene {n}": rng.normal(size=300) for n in range(80)})
+    for table, expected in ((make_table(300), "fallback"), (many, "flag")):
+        decision = decided(table, tmp_path)
+        settings = choose_settings(decision, choose_split(decision), "x")["parameters_training.yml"]
+        assert settings["guard", "actions", "outside_training"] == expected
+        told = [note for note in decision.notes if "outside the range of others" in note]
+        assert bool(told) == (expected == "flag")
+
+
 def test_too_few_rows_are_refused(tmp_path):
     with pytest.raises(ContractError, match="60 rows with a target are too few"):
         decided(make_table(60), tmp_path)
