@@ -67,6 +67,7 @@ clean: ## Remove the environment, runs and everything that training made
 
 new: $(INSTALLED) ## Make a project of your own of what is committed here: make new DEST=../churn
 	@test -n "$(DEST)" || { echo "Say where: make new DEST=../churn"; exit 1; }
+	@test -z "$$(ls -A "$(DEST)" 2>/dev/null)" || { echo "$(DEST) is not empty. Nothing was copied."; exit 1; }
 	@commit=$$(git rev-parse HEAD) && $(BIN)/copier copy --trust --vcs-ref=$$commit "$(CURDIR)" "$(DEST)"
 
 bench: data ## Compare speed and memory with what does the same by hand
