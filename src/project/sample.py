@@ -7,8 +7,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 _REMOTE = "sample"  # the DVC remote that has the sample's bytes
+_BYTES = ".dvc/sample"
 _FILES = (
-    ".dvc/sample",
+    _BYTES,
     "conf/base/catalog_ingestion.yml",
     "conf/base/parameters_ingestion.yml",
     "data/sample.md",
@@ -18,7 +19,12 @@ _FILES = (
 
 
 def find(project: Path) -> Iterator[Path]:
-    """Files and folders of the sample that are in the project: its data, its pipeline and its tests."""
+    """Files and folders of the sample that are in the project: its data, its pipeline and its tests.
+
+    None once its bytes are gone: an ingestion that is there later is somebody's own.
+    """
+    if not (project / _BYTES).exists():
+        return
     for pattern in _FILES:
         yield from sorted(project.glob(pattern))
     for pointer in sorted(project.glob("data/01_raw/*.dvc")):

@@ -9,6 +9,7 @@ import yaml
 from kedro.config import OmegaConfigLoader
 from kedro.io import DataCatalog
 
+from project import sample
 from project.adoption.project import find_leftovers
 from project.hooks import offer_parameters
 
@@ -109,6 +110,15 @@ def test_a_table_takes_the_place_of_the_sample(restored, table):
     assert "nothing to change" in succeed(
         restored, "adopt", str(table), "--target", "answer", "--time", "when"
     )
+
+
+def test_an_ingestion_of_ones_own_stays_where_the_sample_has_gone(tmp_path):
+    own = tmp_path / "src/mine/pipelines/ingestion/nodes.py"
+    own.parent.mkdir(parents=True)
+    own.touch()
+    assert list(sample.find(tmp_path)) == []
+    (tmp_path / ".dvc/sample").mkdir(parents=True)
+    assert own.parent in sample.find(tmp_path)
 
 
 def test_a_file_among_the_raw_data_stays_where_it_is(restored, table):
