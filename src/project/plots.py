@@ -130,8 +130,9 @@ def importance_plot(importance: pd.DataFrame, score: str) -> str:
 
 
 def _most_frequent(truth: np.ndarray, classes: np.ndarray) -> list[int]:
-    counts = [int((truth == label).sum()) for label in classes]
-    return sorted(np.argsort(counts, kind="stable")[::-1][:_MOST_CURVES].tolist())
+    counts = np.array([(truth == label).sum() for label in classes])
+    order = np.argsort(counts, kind="stable")[::-1][:_MOST_CURVES]
+    return sorted(order[counts[order] > 0].tolist())  # of a class that is not there is no curve
 
 
 def _roc(curves: list[tuple[str, np.ndarray, np.ndarray]]) -> str:

@@ -97,3 +97,12 @@ def test_importance_is_measured_on_rows_that_lack_a_class():
     rows = table[table["answer"] != "high"]
     plot = plot_importance(rows, model.preprocessor, model.estimator, make_contract(), settings, seed=0)
     assert "colour" in plot
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_class_that_the_test_rows_lack_has_no_curve(scored):
+    truth, probabilities, classes = scored(3)
+    there = truth != "b"
+    plots = classification_plots(truth[there], probabilities[there], classes, n_bins=10)
+    labels = [text for text in plots["roc_curve"].split("<!-- ") if ": area" in text]
+    assert [text[0] for text in labels] == ["a", "c"]
