@@ -29,12 +29,10 @@ class Reading(Section):
     sheet: str | int = 0  # of a workbook
     missing: list[str] = Field(default=[])  # texts that stand for no value, beside the empty one
     rename: dict[str, str] = Field(default={})  # columns that can't keep the name that they have in the file
-    numbers: dict[str, NumberForm] = Field(
-        default={}
-    )  # columns of numbers that are written in a form of their own
-    datetimes: dict[str, str] = Field(
-        default={}
-    )  # formats of dates that are not ISO 8601: of strftime, unix_s or unix_ms
+    # columns of numbers that are written in a form of their own
+    numbers: dict[str, NumberForm] = Field(default={})
+    # formats of dates that are not ISO 8601: of strftime, unix_s or unix_ms
+    datetimes: dict[str, str] = Field(default={})
 
 
 class TableFileDataset(AbstractDataset[Any, pd.DataFrame]):
@@ -103,12 +101,17 @@ def read_raw(path: Path, reading: Reading) -> pd.DataFrame:
         raise ContractError(f"{path.name} can't be read as {suffix}: {error}") from error
     frame.columns = [str(name) for name in frame.columns]
     frame = frame.rename(columns=reading.rename)
-    simple = {name: simplify(frame[name]) for name in frame}
-    no_value = ["", *reading.missing]
-    return pd.DataFrame(
-        {name: v.mask(v.isin(no_value)) if v.dtype == "str" else v for name, v in simple.items()},
-        index=frame.index,
-    )
+    simple = pd.DataFrame({name: simplify(frame[name]) for name in frame}, index=frame.index)
+    return without_texts(simple, ["", *reading.missing])
+
+
+def without_texts(frame: pd.DataFrame, texts: list[str]) -> pd.DataFrame:
+    """The table with no value where one of these texts stands."""
+    columns = {
+        name: values.mask(values.isin(texts)) if values.dtype == "str" else values
+        for name, values in frame.items()
+    }
+    return pd.DataFrame(columns, index=frame.index)
 
 
 def _read_text(path: Path, reading: Reading) -> pd.DataFrame:
@@ -168,8 +171,7 @@ def bring_into_form(raw: pd.DataFrame, contract: Contract, reading: Reading) -> 
 
     A column that is missing is left to the validator to name.
     """
-    columns = dict(contract.columns.items())
-    types = {name: column.type for name, column in columns.items()}
+    types = {name: column.type for name, column in contract.columns.items()}
     if contract.time:
         types[contract.time] = "datetime"
     if contract.task == "regression":

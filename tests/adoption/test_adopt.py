@@ -1,7 +1,6 @@
 """`kedro adopt` in a project with git and DVC."""
 
 import shutil
-import subprocess
 
 import pandas as pd
 import pytest
@@ -13,7 +12,8 @@ from project import sample
 from project.adoption.project import find_leftovers
 from project.hooks import offer_parameters
 
-from ..conftest import ROOT, fail, make_table, run_kedro, succeed
+from ..conftest import ROOT, copy_code, fail, make_table, run_kedro, succeed
+from ..test_lineage import commit, git
 
 SAMPLE = "data/01_raw/of_the_sample.parquet"
 POINTER = """\
@@ -24,12 +24,6 @@ outs:
   path: of_the_sample.parquet
   remote: sample
 """
-
-
-def git(folder, *arguments):
-    who = ["-c", "user.name=Test", "-c", "user.email=test@example.com"]
-    command = ["git", *who, "-C", str(folder), *arguments]
-    return subprocess.run(command, capture_output=True, text=True, check=True).stdout
 
 
 def contents(folder):
@@ -43,11 +37,8 @@ def contents(folder):
 @pytest.fixture(scope="module")
 def project(tmp_path_factory):
     """A copy of the project, committed, with a sample: its data, a pipeline, tests, a remote."""
-    folder = tmp_path_factory.mktemp("here") / "project"
-    unwanted = shutil.ignore_patterns("__pycache__", "*.egg-info", "local")
-    for name in ("conf", "src"):
-        shutil.copytree(ROOT / name, folder / name, ignore=unwanted)
-    for name in ("pyproject.toml", "dvc.yaml", ".gitignore", ".dvcignore", ".telemetry"):
+    folder = copy_code(tmp_path_factory.mktemp("here") / "project")
+    for name in ("dvc.yaml", ".gitignore", ".dvcignore"):
         shutil.copy(ROOT / name, folder)
     for file, text in {
         SAMPLE: "bytes",
@@ -64,8 +55,7 @@ def project(tmp_path_factory):
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
     git(folder, "init", "--quiet")
-    git(folder, "add", "--all")
-    git(folder, "commit", "--quiet", "--message", "Start")
+    commit(folder)
     return folder
 
 

@@ -143,8 +143,6 @@ def copy_own(
     tmp_path_factory: pytest.TempPathFactory, parameters: dict[str, Any], train: tuple[str, ...]
 ) -> Callable[[Path], Own]:
     """Copies the trained project to a path that is free."""
-    if not parameters["table"]:
-        pytest.skip("there is no table yet: kedro adopt TABLE --target COLUMN")
 
     def prepare(folder: Path) -> None:
         copy_code(folder)

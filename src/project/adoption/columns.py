@@ -29,6 +29,7 @@ class Found:
     column: Column | None  # None: it is left out
     values: pd.Series  # in the type of the contract
     why: str = ""  # it is left out
+    identifies: bool = False  # it is left out because it tells rows apart
     notes: list[str] = field(default_factory=list)
     number: NumberForm | None = None
     dates: str | None = None
@@ -45,7 +46,7 @@ def look_at(values: pd.Series) -> Found:
     if found.column is not None:
         reason = _why_identifier(name, found.values.dropna(), found.column)
         if reason:
-            found.column, found.why = None, reason
+            found.column, found.why, found.identifies = None, reason, True
     return found
 
 
@@ -98,8 +99,7 @@ def _round(bound: float, away: Any) -> float:
     if bound == 0:
         return 0.0
     step = 10.0 ** (math.floor(math.log10(abs(bound))) + 1 - _DIGITS)
-    rounded = float(f"{away(bound / step) * step:.{_DIGITS}g}")
-    return int(rounded) if rounded.is_integer() and abs(rounded) < 1e15 else rounded
+    return float(f"{away(bound / step) * step:.{_DIGITS}g}")
 
 
 def _why_identifier(name: str, present: pd.Series, column: Column) -> str:

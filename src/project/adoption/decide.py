@@ -1,11 +1,10 @@
 """Decide, from a user's table, what the contract says, and what has to be looked at by a person."""
 
 from dataclasses import dataclass, field
-from typing import Any
 
 import pandas as pd
 
-from ..contract import Column, Contract, ContractError
+from ..contract import Contract, ContractError
 from ..table_file import Reading
 from ..table_schema import TableValidator
 from .columns import Found, look_at
@@ -110,15 +109,4 @@ def _with_forms(reading: Reading, found: dict[str, Found], target: Target, name:
 
 def _guess_ids(found: dict[str, Found], source: Source) -> list[str]:
     """The first column that tells all rows apart and was left out for it."""
-    out = [
-        n
-        for n, one in found.items()
-        if one.column is None and ("identifier" in one.why or "numbers" in one.why)
-    ]
-    return [name for name in out if source.raw[name].is_unique][:1]
-
-
-def values_of(column: Column) -> dict[str, Any]:
-    """A column as conf/ writes it, without what is the default."""
-    values = column.model_dump(exclude_defaults=True)
-    return {key: int(v) if isinstance(v, float) and v.is_integer() else v for key, v in values.items()}
+    return [n for n, one in found.items() if one.identifies and source.raw[n].is_unique][:1]

@@ -1,5 +1,6 @@
 """The project as it will be on the adopted table."""
 
+import filecmp
 import os
 import shutil
 import subprocess
@@ -26,7 +27,7 @@ def find_changes(project: Path, decision: Decision, split: Split, table: Path) -
     place = _place(project, table)
     changes = Changes(project)
     pointer = place.with_name(place.name + ".dvc")
-    if not pointer.exists() or not place.exists() or place.read_bytes() != table.read_bytes():
+    if not pointer.exists() or not place.exists() or not filecmp.cmp(place, table, shallow=False):
         changes.table = (table.resolve(), place)
     settings = choose_settings(decision, split, f"{_RAW}/{place.name}")
     for file, text in _conf(project, settings).items():

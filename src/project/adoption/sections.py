@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from .decide import Decision, values_of
+from ..contract import Column
+from .decide import Decision
 from .ranges import MOST_OUTSIDE
 from .split import Split
 
@@ -23,7 +24,7 @@ def choose_settings(decision: Decision, split: Split, filepath: str) -> Settings
         filepath: where the file lies in the project.
     """
     contract = decision.contract
-    columns = {name: values_of(column) for name, column in contract.columns.items()}
+    columns = {name: _column_values(column) for name, column in contract.columns.items()}
     table = {"name": contract.name, "target": contract.target, "task": contract.task, "time": contract.time}
     keep = [*decision.ids, *([contract.time] if contract.time else [])]
     return {
@@ -64,6 +65,12 @@ def _catalog_entry(decision: Decision, filepath: str) -> dict[str, Any]:
             "options": {"table": "${params:table}"},
         },
     }
+
+
+def _column_values(column: Column) -> dict[str, Any]:
+    """A column as conf/ writes it, without what is the default."""
+    values = column.model_dump(exclude_defaults=True)
+    return {key: int(v) if isinstance(v, float) and v.is_integer() else v for key, v in values.items()}
 
 
 def _datetime_parts(decision: Decision) -> list[str]:

@@ -3,14 +3,13 @@
 import codecs
 import gzip
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import pandas as pd
 
 from ..contract import ContractError
-from ..table_file import Reading, format_of, open_workbook, read_raw
+from ..table_file import Reading, format_of, open_workbook, read_raw, without_texts
 from .names import find_renames
 
 _SEPARATORS = (",", ";", "\t", "|")
@@ -121,7 +120,7 @@ def _separator_of(head: str) -> str:
 def _mark_missing(raw: pd.DataFrame) -> tuple[pd.DataFrame, dict[str, int]]:
     """The table with the texts that stand for no value taken out, and how often each was there."""
     counts: Counter[str] = Counter()
-    for name in _texts(raw):
+    for name in (name for name in raw if raw[name].dtype == "str"):
         found = raw[name].value_counts()
         counts.update({str(text): int(found[text]) for text in found.index.intersection(list(_MISSING))})
         numbers = _MISSING | MISSING_IN_NUMBERS
@@ -129,9 +128,4 @@ def _mark_missing(raw: pd.DataFrame) -> tuple[pd.DataFrame, dict[str, int]]:
         if len(rest) and pd.to_numeric(pd.Series(rest.index.astype(object)), errors="coerce").notna().all():
             more = found.index.intersection(list(MISSING_IN_NUMBERS))
             counts.update({str(text): int(found[text]) for text in more})
-    marked = {n: raw[n].mask(raw[n].isin(list(counts))) if n in set(_texts(raw)) else raw[n] for n in raw}
-    return pd.DataFrame(marked, index=raw.index), dict(counts)
-
-
-def _texts(raw: pd.DataFrame) -> Iterator[str]:
-    return (name for name in raw.columns if raw[name].dtype == "str")
+    return without_texts(raw, list(counts)), dict(counts)
