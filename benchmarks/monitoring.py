@@ -49,7 +49,10 @@ def score_table(kedro: str, project: Path, live: pd.DataFrame) -> None:
     base, local = project / "conf" / "base", project / "conf" / "local"
     entry = yaml.safe_load((base / "catalog.yml").read_text())["inference_table"]
     scored = {"filepath": "data/07_model_output/predictions.parquet", "time": "scheduled_departure"}
-    scored |= {"type": "project.scored.ScoredFileDataset".replace("project", package()), "target": "late"}
+    scored |= {
+        "type": "kedro_tabular.monitoring.ScoredFileDataset".replace("project", package()),
+        "target": "late",
+    }
     catalog = {"inference_table": entry | {"filepath": "data/compared.parquet"}, "scored_rows": scored}
     (local / "catalog.yml").write_text(yaml.safe_dump(catalog))
     (local / "parameters.yml").write_text(yaml.safe_dump({"inference": {"keep": list(live.columns)}}))

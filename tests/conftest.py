@@ -16,12 +16,12 @@ from filelock import FileLock
 from kedro.framework.startup import bootstrap_project
 from omegaconf import OmegaConf
 
-from project.cli import cli
-from project.contract import NO_TABLE, Contract
-from project.model import PackagedModel
+from kedro_tabular.commands import cli
+from kedro_tabular.contract.contract import NO_TABLE, Contract
+from kedro_tabular.lineage.relocation import follow_artifacts
+from kedro_tabular.modelling.packaged_model import PackagedModel
 from project.pipelines.feature_engineering.nodes import fit_preprocessor
 from project.pipelines.training.nodes import fit_guard, train_estimator, train_fallback
-from project.relocation import follow_artifacts
 
 ROOT = Path(__file__).parents[1]
 
@@ -99,7 +99,7 @@ def fit_packaged(answer: str, estimator: dict[str, Any] | None = None, **guard: 
     boosted = {"class": f"sklearn.ensemble.HistGradientBoosting{kind}", "kwargs": {"max_iter": 10}}
     model = train_estimator(train_features, table, params, estimator or boosted, seed=0)
     by = {
-        "class": f"project.fallback.Group{groups}",
+        "class": f"kedro_tabular.modelling.fallback.Group{groups}",
         "kwargs": {"by": ["colour"], "min_rows": 10},
     }
     fallback = train_fallback(table, params, by, seed=0)

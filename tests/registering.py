@@ -8,9 +8,9 @@ from tempfile import TemporaryDirectory
 
 import mlflow
 
-from project import serialization
-from project.model import STORED, PackagedModel
-from project.registry import Package, RegisteredModelDataset
+from kedro_tabular.modelling import serialization
+from kedro_tabular.modelling.packaged_model import STORED, PackagedModel
+from kedro_tabular.registry.versions import ModelPackage, RegisteredModelDataset
 
 from .conftest import make_contract, make_table
 
@@ -30,7 +30,7 @@ def verdict(champion=None, failed=(), promote="auto"):
 
 def package(model, gate=None, example=None):
     task = "classification" if model.classes is not None else "regression"
-    return Package(
+    return ModelPackage(
         name="small",
         signature=model.signature(),
         input_example=make_table(3)[model.contract.features] if example is None else example,

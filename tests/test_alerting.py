@@ -7,7 +7,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 import pytest
 from kedro.io import DatasetError
 
-from project.alerting import AlertsDataset
+from kedro_tabular.monitoring.alerting import AlertsDataset
 
 KEY = "drift size"
 

@@ -1,10 +1,10 @@
 import pytest
 
-from project.contract import Contract
-from project.findings import Findings
-from project.parameters import ParameterError
-from project.rows import check_rows
-from project.table_schema import build_schema
+from kedro_tabular.contract.contract import Contract
+from kedro_tabular.contract.reasons import RowReasons
+from kedro_tabular.contract.rows import check_rows
+from kedro_tabular.contract.schema import build_schema
+from kedro_tabular.parameters import ParameterError
 
 from .conftest import fit_packaged, make_contract, make_table
 
@@ -34,7 +34,7 @@ def test_schema_preprocessing_signature_and_checks_see_the_same_columns():
     assert signature.inputs.input_names() == contract.features
     assert set(build_schema(contract).columns) == {*contract.features, contract.target}
     assert {name for step in model.preprocessor.transformers for name in step[2]} == set(contract.features)
-    assert list(check_rows(contract, table, Findings(len(table), {}))) == contract.features
+    assert list(check_rows(contract, table, RowReasons(len(table), {}))) == contract.features
     assert {*model.guard.categories, *model.guard.numbers} == set(contract.features) - {"when"}
     required = {column.name: column.required for column in signature.inputs.inputs}
     assert required == {name: not column.nullable for name, column in contract.columns.items()}

@@ -9,12 +9,7 @@ import pytest
 from kedro.io import DatasetError
 from sklearn.linear_model import Ridge
 
-from project.datasets import (
-    FileSizesDataset,
-    FileVersionsDataset,
-    ParquetChunksDataset,
-    SkopsDataset,
-)
+from kedro_tabular.datasets import FileSizesDataset, FileVersionsDataset, ParquetChunksDataset, SkopsDataset
 
 
 def fit(slope):
@@ -108,7 +103,7 @@ def test_what_is_killed_half_way_leaves_the_earlier_file(chunks, tmp_path):
     dies = f"""
 import os, signal
 import pandas as pd
-from project.datasets import ParquetChunksDataset
+from kedro_tabular.datasets import ParquetChunksDataset
 
 def chunks():
     yield pd.DataFrame({{"size": range(1000)}})

@@ -6,16 +6,16 @@ import pytest
 from scipy.spatial import distance
 from scipy.stats import wasserstein_distance
 
-from project import drift
-from project.pipelines.training.binning import find_edges
-from project.profile import Watched
+from kedro_tabular.monitoring import drift
+from kedro_tabular.monitoring.binning import find_edges
+from kedro_tabular.monitoring.profile import MonitoredColumn
 
 FLOORS = {"psi": 1e-9, "jensen_shannon": 1e-9, "wasserstein": 1e-9, "missing": 1e-9, "new_category": 1e-9}
 
 
 def number(values, bins=20):
     edges = find_edges(np.sort(values), bins)
-    return Watched(name="x", group="input", column="x", edges=edges, deviation=float(values.std()))
+    return MonitoredColumn(name="x", group="input", column="x", edges=edges, deviation=float(values.std()))
 
 
 def rows(values):
@@ -44,7 +44,7 @@ def test_the_wasserstein_distance_is_near_that_of_the_rows(rng):
 
 
 def test_what_is_missing_or_new_is_measured():
-    watched = Watched(name="x", group="input", column="x", values=["a", "b"], others=["c"])
+    watched = MonitoredColumn(name="x", group="input", column="x", values=["a", "b"], others=["c"])
     before = watched.count(rows(["a", "b", "c", "a", None]))
     after = watched.count(rows(["a", "z", "z", None, None]))
     assert before.tolist() == [1, 2, 1, 1, 0]
@@ -96,7 +96,7 @@ def test_edges_give_a_frequent_value_a_bin_of_its_own(values, edges):
     assert found == sorted(found)
     if edges is not None:
         assert found == edges
-    watched = Watched(name="x", group="input", column="x", edges=found)
+    watched = MonitoredColumn(name="x", group="input", column="x", edges=found)
     counts = watched.count(rows(values))
     assert counts.sum() == len(values)
     assert counts[:2].sum() + counts[-1] == 0  # nothing is missing or outside
@@ -109,7 +109,7 @@ def test_edges_give_a_frequent_value_a_bin_of_its_own(values, edges):
 
 
 def test_values_outside_or_of_another_type_have_bins_too():
-    watched = Watched(name="x", group="input", column="x", edges=[0.0, 5.0, 10.0])
+    watched = MonitoredColumn(name="x", group="input", column="x", edges=[0.0, 5.0, 10.0])
     given = pa.table({"x": pa.array([-1.0, 0.0, 5.0, 10.0, 10.5, None, float("nan"), float("inf")])})
     assert watched.codes(given).tolist() == [1, 2, 3, 3, 4, 0, 0, 4]
     assert watched.codes(pa.table({"x": ["7", "x"]})).tolist() == [0, 0]

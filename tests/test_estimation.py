@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from sklearn import metrics as sk
 
-from project.estimation import calibrate, estimate_quality, measure_quality, worsening
-from project.metrics import Scored
-from project.profile import Calibration
+from kedro_tabular.evaluation.metrics import LabelledScores
+from kedro_tabular.monitoring.estimation import calibrate, estimate_quality, measure_quality, worsening
+from kedro_tabular.monitoring.profile import Calibration
 
 CLASSES = np.array(["0", "1"], dtype=object)
 HONEST = [Calibration(probability=[0, 1], frequency=[0, 1])] * 2
@@ -24,7 +24,7 @@ def draw(n_rows, seed, spread=1.5, bias=0.0):
 def test_the_estimate_is_near_the_truth_for_calibrated_probabilities(metric):
     scores, truth = draw(20_000, 0)
     estimate = estimate_quality(scores, CLASSES, HONEST, metric, 10, 0)
-    measured = measure_quality(Scored(truth, scores, CLASSES), metric, 10, 0)
+    measured = measure_quality(LabelledScores(truth, scores, CLASSES), metric, 10, 0)
     assert estimate.metric == pytest.approx(measured.metric, abs=4 * measured.error)
     assert estimate.error == pytest.approx(measured.error, rel=0.5)
 
@@ -45,7 +45,7 @@ def test_probabilities_that_are_wrong_are_calibrated_first():
         Calibration(probability=line.tolist(), frequency=np.sqrt(line).tolist()),
     ]
     assert calibrate(scores, known)[:, 1] == pytest.approx(honest[:, 1], abs=0.02)
-    measured = measure_quality(Scored(truth, scores, CLASSES), "brier", 10, 0)
+    measured = measure_quality(LabelledScores(truth, scores, CLASSES), "brier", 10, 0)
     assert estimate_quality(scores, CLASSES, known, "brier", 10, 0).metric == pytest.approx(
         measured.metric, abs=4 * measured.error
     )
@@ -53,7 +53,8 @@ def test_probabilities_that_are_wrong_are_calibrated_first():
 
 def test_the_standard_error_is_how_much_the_metric_varies():
     each = [
-        measure_quality(Scored(*draw(8000, seed)[::-1], CLASSES), "roc_auc", 10, seed) for seed in range(40)
+        measure_quality(LabelledScores(*draw(8000, seed)[::-1], CLASSES), "roc_auc", 10, seed)
+        for seed in range(40)
     ]
     varies = np.std([one.metric for one in each])
     assert np.mean([one.error for one in each]) == pytest.approx(varies, rel=0.35)
@@ -67,18 +68,18 @@ def test_three_classes_and_a_regression_are_measured():
     classes = np.array(["a", "b", "c"], dtype=object)
     truth = classes.take((rng.random(5000)[:, None] > scores.cumsum(axis=1)[:, :-1]).sum(axis=1))
     lines = [Calibration(probability=[0, 1], frequency=[0, 1])] * 3
-    measured = measure_quality(Scored(truth, scores, classes), "log_loss", 10, 0)
+    measured = measure_quality(LabelledScores(truth, scores, classes), "log_loss", 10, 0)
     assert estimate_quality(scores, classes, lines, "log_loss", 10, 0).metric == pytest.approx(
         measured.metric, abs=4 * measured.error
     )
     predicted = rng.normal(size=1000)
-    found = measure_quality(Scored(predicted + 2, predicted, None), "mae", 10, 0)
+    found = measure_quality(LabelledScores(predicted + 2, predicted, None), "mae", 10, 0)
     assert found.metric == pytest.approx(2)
 
 
 def test_rows_without_a_metric_give_none():
     scores, _ = draw(50, 0)
-    one_class = Scored(np.full(50, "1", dtype=object), scores, CLASSES)
+    one_class = LabelledScores(np.full(50, "1", dtype=object), scores, CLASSES)
     assert measure_quality(one_class, "roc_auc", 10, 0) is None
     assert measure_quality(one_class.select(np.arange(1)), "accuracy", 10, 0) is None
     assert estimate_quality(scores[:1], CLASSES, HONEST, "roc_auc", 10, 0) is None

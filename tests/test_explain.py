@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from scipy.special import logit
 
-from project.fallback import GroupMeans, GroupRates
+from kedro_tabular.modelling.fallback import GroupMeans, GroupRates
 
 from .conftest import fit_packaged, make_table
 

@@ -4,11 +4,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from project.metrics import Scored, measure
-from project.parameters import ParameterError
-from project.pipelines.packaging.comparison import compare_models
-from project.pipelines.packaging.gate import Cost, judge
-from project.pipelines.packaging.report import write_report
+from kedro_tabular.evaluation.metrics import LabelledScores, measure
+from kedro_tabular.gate.comparison import compare_models
+from kedro_tabular.gate.report import write_report
+from kedro_tabular.gate.rules import Cost, judge
+from kedro_tabular.parameters import ParameterError
 
 from .conftest import make_contract, make_table
 from .pipelines.test_packaging import GUARDED
@@ -65,7 +65,7 @@ def compared(table, challenger, champion, gate=GATE, contract=None):
     contract = contract or make_contract()
     predictions = pd.concat([table[["answer"]], challenger.drop(columns="reasons")], axis=1)
     comparison = compare_models(champion, table, predictions, contract, gate, 10, seed=0)
-    scored = Scored.from_predictions(predictions, SimpleNamespace(**contract))
+    scored = LabelledScores.from_predictions(predictions, SimpleNamespace(**contract))
     metrics = measure(scored, 10) | {"dummy_roc_auc": 0.5}
     return judge(metrics, comparison, CHEAP, gate), comparison, metrics
 

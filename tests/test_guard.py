@@ -6,8 +6,8 @@ from mapie.regression import SplitConformalRegressor
 from sklearn.datasets import make_classification, make_regression
 from sklearn.linear_model import LinearRegression, LogisticRegression
 
-from project.guard import Guard, conformal_quantile
-from project.parameters import ParameterError
+from kedro_tabular.modelling.guard import Guard, conformal_quantile
+from kedro_tabular.parameters import ParameterError
 
 from .conftest import GUARD, fit_packaged, make_table
 

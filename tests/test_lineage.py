@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from project import lineage
+from kedro_tabular.lineage import provenance as lineage
 
 
 @pytest.fixture

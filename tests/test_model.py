@@ -2,8 +2,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from project.contract import ContractError
-from project.model import PackagedModel
+from kedro_tabular.contract.contract import ContractError
+from kedro_tabular.modelling.packaged_model import PackagedModel
 
 from .conftest import fit_packaged, make_table
 

@@ -1,6 +1,6 @@
 import pytest
 
-from project.query import QueryError, select
+from kedro_tabular.registry.query import QueryError, select
 
 RECORDS = [
     {

@@ -8,12 +8,12 @@ import pytest
 from kedro.io import DatasetError
 from mlflow.tracking import MlflowClient
 
-from project.aliases import PromotionError, holder, rollback
-from project.answering import load_model
-from project.champion import ChampionDataset
-from project.contract import ContractError
-from project.lineage import content_md5
-from project.rows import columns_of
+from kedro_tabular.contract.contract import ContractError
+from kedro_tabular.contract.rows import to_columns
+from kedro_tabular.lineage.provenance import content_md5
+from kedro_tabular.registry.aliases import PromotionError, get_alias_version, rollback
+from kedro_tabular.registry.champion import ChampionDataset
+from kedro_tabular.registry.loading import load_model
 
 from . import registering
 from .conftest import fit_packaged, make_table
@@ -34,7 +34,7 @@ def register(registry, gate=None):
 
 
 def deployed():
-    return {alias: holder("small", alias) for alias in ("champion", "previous", "challenger")}
+    return {alias: get_alias_version("small", alias) for alias in ("champion", "previous", "challenger")}
 
 
 def tags(version):
@@ -124,7 +124,7 @@ def test_the_champion_answers_with_its_own_code_where_that_has_changed(registry)
     pd.testing.assert_frame_equal(answers.drop(columns="source"), expected.drop(columns="source"))
     with pytest.raises(ContractError, match="missing columns: size"):
         loaded.predict(live.drop(columns="size"))
-    mixed = columns_of(live.astype(object).assign(size=[[1], *live["size"].tolist()[1:]]))
+    mixed = to_columns(live.astype(object).assign(size=[[1], *live["size"].tolist()[1:]]))
     served = load_model(next(Path.cwd().rglob("MLmodel")).parent).answer(mixed, len(live), explain=True)
     ours = model.answer(mixed, len(live), explain=True)
     assert served["source"].tolist() == ["of old"] * len(live)

@@ -4,7 +4,7 @@ import mlflow
 import pytest
 from mlflow.tracking import MlflowClient
 
-from project.relocation import follow_artifacts
+from kedro_tabular.lineage.relocation import follow_artifacts
 
 STORE = "sqlite:///mlflow.db"
 ECHO = """

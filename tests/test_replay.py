@@ -12,11 +12,11 @@ import yaml
 from click.testing import CliRunner
 from kedro.framework.startup import ProjectMetadata
 
-from project.cli_replay import replay
-from project.contract import Contract
-from project.replay import Replay, cut
-from project.serving.client import Client, RefusedError
-from project.serving.prediction_log import PredictionLog
+from kedro_tabular.commands.replay import replay
+from kedro_tabular.contract.contract import Contract
+from kedro_tabular.serving.client import Client, RefusedError
+from kedro_tabular.serving.log.prediction_log import PredictionLog
+from kedro_tabular.serving.replay import Replay, cut
 
 from .conftest import fit_packaged, make_contract, make_table
 from .serving.conftest import KEYS, Server, start

@@ -1,22 +1,22 @@
 import numpy as np
 import pytest
 
-from project import metrics
-from project.metrics import Scored, measure
-from project.resampling import bootstrap, prepare
+from kedro_tabular.evaluation import metrics
+from kedro_tabular.evaluation.metrics import LabelledScores, measure
+from kedro_tabular.evaluation.resampling import bootstrap, prepare
 
 
-def make_scored(kind: str, seed: int = 0, n_rows: int = 300) -> Scored:
+def make_scored(kind: str, seed: int = 0, n_rows: int = 300) -> LabelledScores:
     """Rows with ties among the scores."""
     rng = np.random.default_rng(seed)
     if kind == "number":
         truth = rng.normal(50, 1, n_rows)
-        return Scored(truth, truth + rng.normal(0, 0.5, n_rows), None)
+        return LabelledScores(truth, truth + rng.normal(0, 0.5, n_rows), None)
     classes = np.array(["a", "b", "c"][: 2 if kind == "binary" else 3], dtype=object)
     truth = rng.integers(0, len(classes), n_rows)
     margins = rng.normal(size=(n_rows, len(classes))) + 1.5 * np.eye(len(classes))[truth]
     scores = (np.exp(margins) / np.exp(margins).sum(axis=1, keepdims=True)).round(2)
-    return Scored(classes[truth], scores, classes)
+    return LabelledScores(classes[truth], scores, classes)
 
 
 @pytest.fixture
@@ -59,7 +59,7 @@ def test_the_interval_covers_the_true_value_about_as_often_as_it_says():
     for seed in range(100):
         right = rng.random(200) < 0.7
         probability = np.where(right, 0.9, 0.1)
-        scored = Scored(
+        scored = LabelledScores(
             np.full(200, "b", dtype=object),
             np.column_stack([1 - probability, probability]),
             np.array(["a", "b"], dtype=object),

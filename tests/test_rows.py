@@ -4,9 +4,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from project.contract import ContractError
-from project.findings import Findings
-from project.rows import check_rows
+from kedro_tabular.contract.contract import ContractError
+from kedro_tabular.contract.reasons import RowReasons
+from kedro_tabular.contract.rows import check_rows
 
 from .conftest import make_table
 
@@ -15,7 +15,7 @@ SOUND = {"colour": "red", "town": None, "size": 3.0, "weight": None, "when": pd.
 
 def check(contract, frame):
     """The clean rows as a table, and the reasons of each row."""
-    findings = Findings(len(frame), {})
+    findings = RowReasons(len(frame), {})
     return pd.DataFrame(check_rows(contract, frame, findings)), findings.reasons().tolist()
 
 

@@ -6,7 +6,7 @@ import pytest
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.gaussian_process.kernels import RBF
 
-from project import serialization
+from kedro_tabular.modelling import serialization
 
 from .conftest import make_table
 

@@ -6,8 +6,8 @@ import pandas as pd
 import pytest
 from kedro.io import DatasetError
 
-from project.parameters import ParameterError
-from project.table_file import TableFileDataset
+from kedro_tabular.contract.table_file import TableFileDataset
+from kedro_tabular.parameters import ParameterError
 
 from .conftest import make_contract, make_table
 

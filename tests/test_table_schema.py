@@ -2,8 +2,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from project.contract import ContractError
-from project.table_schema import ColumnsValidator, TableValidator
+from kedro_tabular.contract.contract import ContractError
+from kedro_tabular.contract.schema import ColumnsValidator, TableValidator
 
 from .conftest import make_contract, make_table
 

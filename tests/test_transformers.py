@@ -8,17 +8,17 @@ from sklearn.compose import ColumnTransformer
 from sklearn.model_selection import StratifiedKFold
 from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder, TargetEncoder
 
-from project import features
-from project.contract import Contract
-from project.parameters import ParameterError
-from project.pipelines.feature_engineering.nodes import Features, build_preprocessor
-from project.transformers import (
+from kedro_tabular.contract.contract import Contract
+from kedro_tabular.modelling.transformers import (
     CategoryCodes,
     DatetimeParts,
     LeanColumnTransformer,
     Numbers,
     TargetMeans,
 )
+from kedro_tabular.parameters import ParameterError
+from project import features
+from project.pipelines.feature_engineering.nodes import Features, build_preprocessor
 
 from .conftest import make_contract, make_table
 

@@ -2,15 +2,15 @@
 
 from pathlib import Path
 
-from kedro.framework.cli.utils import find_run_command
 from kedro.framework.project import configure_project
+
+from kedro_tabular.commands import run
 
 
 def main() -> None:
     """Run the command line of `kedro run`."""
-    package = Path(__file__).parent.name
-    configure_project(package)
-    find_run_command(package)()
+    configure_project(Path(__file__).parent.name)
+    run()
 
 
 if __name__ == "__main__":

@@ -8,9 +8,9 @@ import yaml
 from kedro.config import OmegaConfigLoader
 from kedro.io import DataCatalog
 
-from project import sample
-from project.adoption.project import find_leftovers
-from project.hooks import offer_parameters
+from kedro_tabular.adoption import sample
+from kedro_tabular.adoption.project import find_leftovers
+from kedro_tabular.hooks import register_params_resolver
 
 from ..conftest import ROOT, copy_code, fail, make_table, run_kedro, succeed
 from ..test_lineage import commit, git
@@ -193,7 +193,7 @@ def test_the_file_of_the_project_is_read_as_it_was_looked_at(restored, tmp_path,
     succeed(restored, "adopt", str(tmp_path / "odd.csv"), "--target", "answer", "--time", "when")
     monkeypatch.chdir(restored)
     loader = OmegaConfigLoader("conf", base_env="base", default_run_env="base")
-    offer_parameters(loader["parameters"])
+    register_params_resolver(loader["parameters"])
     loaded = DataCatalog.from_config({"table": loader["catalog"]["table"]}).load("table")
     assert loaded.columns.tolist() == ["colour (RAL)", "source_", "größe", "when", "answer"]
     assert (loaded["größe"] - table["size"]).abs().max() < 0.01

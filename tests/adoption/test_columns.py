@@ -4,11 +4,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from project.adoption.columns import look_at
-from project.adoption.leaks import measure_alone
-from project.adoption.target import look_at_target
-from project.contract import Column, ContractError
-from project.raw_values import to_datetimes, to_numbers
+from kedro_tabular.adoption.columns import look_at
+from kedro_tabular.adoption.leaks import measure_alone
+from kedro_tabular.adoption.target import look_at_target
+from kedro_tabular.contract.contract import Column, ContractError
+from kedro_tabular.contract.raw_values import to_datetimes, to_numbers
 
 RNG = np.random.default_rng(0)
 

@@ -5,15 +5,15 @@ import pandas as pd
 import pytest
 import yaml
 
-from project.adoption.decide import decide
-from project.adoption.options import Options
-from project.adoption.sections import choose_settings, metric_of
-from project.adoption.source import Source
-from project.adoption.split import choose_split
-from project.adoption.yaml_edit import set_values
-from project.contract import ContractError
+from kedro_tabular.adoption.inference import decide
+from kedro_tabular.adoption.options import Options
+from kedro_tabular.adoption.sections import choose_settings, metric_of
+from kedro_tabular.adoption.source import Source
+from kedro_tabular.adoption.split import choose_split
+from kedro_tabular.adoption.yaml_edit import set_values
+from kedro_tabular.contract.contract import ContractError
+from kedro_tabular.contract.table_file import ReadOptions
 from project.pipelines.data_prep.nodes import split_table
-from project.table_file import Reading
 
 from ..conftest import ROOT, make_table
 
@@ -34,7 +34,9 @@ seed: 1  # at the end
 
 
 def decided(table, tmp_path, **options):
-    return decide(Source(tmp_path / "orders 2024.csv", table, Reading(), []), Options("answer", **options))
+    return decide(
+        Source(tmp_path / "orders 2024.csv", table, ReadOptions(), []), Options("answer", **options)
+    )
 
 
 @pytest.mark.parametrize(

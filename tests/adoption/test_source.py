@@ -7,9 +7,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from project.adoption.source import open_source
-from project.contract import ContractError
-from project.table_file import read_raw
+from kedro_tabular.adoption.source import open_source
+from kedro_tabular.contract.contract import ContractError
+from kedro_tabular.contract.table_file import read_table_file
 
 PLAIN = pd.DataFrame({"size": [1.5, 2.0, None], "town": ["Köln", None, "Ulm"], "old": ["yes", "no", "no"]})
 
@@ -116,7 +116,7 @@ def test_names_that_the_answers_have_are_changed_and_the_file_can_be_read_so_aga
     source = open_source(write(tmp_path, "a.csv", "id,source,probability_x, padded ,source_\n1,2,3,4,5\n"))
     names = ["id_", "source__2", "probability_x_", "padded", "source_"]
     assert source.raw.columns.tolist() == names
-    assert read_raw(source.path, source.reading).columns.tolist() == names
+    assert read_table_file(source.path, source.reading).columns.tolist() == names
     assert any("'id' is called 'id_' here" in note for note in source.notes)
 
 
@@ -126,7 +126,7 @@ def test_texts_that_stand_for_no_value_are_counted(tmp_path):
     assert source.reading.missing == ["-", "?", "NA"]
     assert source.raw["a"].isna().tolist() == [False, True, True]
     assert any("'NA' (1 times)" in note for note in source.notes)
-    assert read_raw(source.path, source.reading).isna().equals(source.raw.isna())
+    assert read_table_file(source.path, source.reading).isna().equals(source.raw.isna())
 
 
 @pytest.mark.parametrize(

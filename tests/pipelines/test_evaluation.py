@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 from sklearn import metrics as sk
 
-from project.metrics import (
+from kedro_tabular.evaluation.metrics import (
     classification_metrics,
     expected_calibration_error,
     regression_metrics,
 )
+from kedro_tabular.evaluation.plots import classification_plots, regression_plots
 from project.pipelines.evaluation.nodes import plot_importance
-from project.plots import classification_plots, regression_plots
 
 from ..conftest import fit_packaged, make_contract, make_table
 

@@ -2,7 +2,7 @@ from types import SimpleNamespace
 
 import pandas as pd
 
-from project.pipelines.inference.nodes import score_chunks
+from kedro_tabular.registry.scoring import score_chunks
 
 from ..conftest import fit_packaged, make_contract, make_table
 

@@ -8,18 +8,18 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
-from project.arrow import outcomes_of
-from project.contract import Contract
-from project.estimation import measure_quality
-from project.metrics import Scored
-from project.parameters import ParameterError
-from project.pipelines.monitoring.alerts import decide_alerts
-from project.pipelines.monitoring.nodes import Observed, assess, observe
-from project.pipelines.monitoring.report import write_report
-from project.pipelines.monitoring.window import find_window
-from project.pipelines.training.profiling import profile_reference
-from project.profile import Profile
-from project.scored import Contents, ScoredFile, Window
+from kedro_tabular.contract.arrow import parse_outcomes
+from kedro_tabular.contract.contract import Contract
+from kedro_tabular.evaluation.metrics import LabelledScores
+from kedro_tabular.monitoring.alerts import decide_alerts
+from kedro_tabular.monitoring.assessment import WindowRows, assess, observe
+from kedro_tabular.monitoring.estimation import measure_quality
+from kedro_tabular.monitoring.profile import Profile
+from kedro_tabular.monitoring.profiling import profile_reference
+from kedro_tabular.monitoring.report import write_report
+from kedro_tabular.monitoring.scored import ScoredFile, Window, WindowContents
+from kedro_tabular.monitoring.window import find_window
+from kedro_tabular.parameters import ParameterError
 
 from ..conftest import fit_packaged, make_contract, make_table
 
@@ -334,15 +334,17 @@ def test_windows_that_overlap_count_once():
 def test_a_service_that_answers_nothing_but_errors_is_an_alert(monitoring):
     rules = [{"check": "error_share", "above": 0, "windows": 1}]
     window = Window(dt.datetime(2020, 1, 1), dt.datetime(2020, 1, 8))
-    contents = Contents({}, None, None, {"timeout": 7, "invalid_body": 3}, 0)
-    told = assess(Observed(window, contents, {}, []), monitoring, ALERTS | {"rules": rules}, "alert", 0)[0]
+    contents = WindowContents({}, None, None, {"timeout": 7, "invalid_body": 3}, 0)
+    told = assess(WindowRows(window, contents, {}, []), monitoring, ALERTS | {"rules": rules}, "alert", 0)[0]
     assert (told["verdict"], told["fails"]) == ("alert", True)
     assert told["findings"][0]["says"] == "7 requests failed, 0 rows were answered"
     json.dumps(told, allow_nan=False)
     assert "7 requests failed" in write_report(told, make_contract(), monitoring)
     fine = contents._replace(errors={"invalid_body": 3}, rows={"1": 5})
     assert (
-        assess(Observed(window, fine, {}, []), monitoring, ALERTS | {"rules": rules}, None, 0)[0]["findings"]
+        assess(WindowRows(window, fine, {}, []), monitoring, ALERTS | {"rules": rules}, None, 0)[0][
+            "findings"
+        ]
         == []
     )
 
@@ -357,7 +359,7 @@ def test_a_service_that_answers_nothing_but_errors_is_an_alert(monitoring):
 )
 def test_settings_that_contradict_themselves_are_refused(monitoring, monitoring_changes, rules, said):
     window = Window(dt.datetime(2020, 1, 1), dt.datetime(2020, 1, 8))
-    observed = Observed(window, Contents({}, None, None, {}, 0), {}, [])
+    observed = WindowRows(window, WindowContents({}, None, None, {}, 0), {}, [])
     with pytest.raises(ParameterError, match=said):
         assess(observed, monitoring | monitoring_changes, ALERTS | {"rules": rules}, None, 0)
 
@@ -379,18 +381,18 @@ def test_odd_values_in_a_file_are_no_hindrance(tmp_path, model, profiles, monito
 
 def test_outcomes_match_the_classes_however_numbers_and_booleans_are_written():
     values = pa.array(["1", "1.0", "true", '"1"', '"True"', "0", "false", "null", '"x"'])
-    assert outcomes_of(values, json.loads, ["0", "1"]).to_pylist() == [*["1"] * 5, "0", "0", None, "x"]
-    assert outcomes_of(values, json.loads, ["0.0", "1.0"]).to_pylist()[:6] == [*["1.0"] * 5, "0.0"]
-    assert outcomes_of(values, json.loads, ["False", "True"]).to_pylist()[:6] == [*["True"] * 5, "False"]
+    assert parse_outcomes(values, json.loads, ["0", "1"]).to_pylist() == [*["1"] * 5, "0", "0", None, "x"]
+    assert parse_outcomes(values, json.loads, ["0.0", "1.0"]).to_pylist()[:6] == [*["1.0"] * 5, "0.0"]
+    assert parse_outcomes(values, json.loads, ["False", "True"]).to_pylist()[:6] == [*["True"] * 5, "False"]
     huge = pa.array(["1" + "0" * 400, "2.5", '"x"'])
-    assert outcomes_of(huge, json.loads, None).to_pylist() == [None, 2.5, None]
+    assert parse_outcomes(huge, json.loads, None).to_pylist() == [None, 2.5, None]
 
 
 def test_a_rare_class_has_a_metric_and_an_error_to_believe():
     rng = np.random.default_rng(0)
     scores = rng.random((50_000, 1))
     truth = np.where(np.arange(50_000) < 30, "1", "0").astype(object)
-    scored = Scored(truth, np.hstack([1 - scores, scores]), np.array(["0", "1"], dtype=object))
+    scored = LabelledScores(truth, np.hstack([1 - scores, scores]), np.array(["0", "1"], dtype=object))
     assert 0.03 < measure_quality(scored, "roc_auc", 10, 0).error < 0.09  # 0.29 / sqrt(30) is 0.053
 
 

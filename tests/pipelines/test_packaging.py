@@ -1,10 +1,10 @@
 import pytest
 import sklearn
 
-from project.parameters import ParameterError
-from project.pipelines.packaging.gate import Comparison
-from project.pipelines.packaging.nodes import pin
-from project.pipelines.packaging.report import write_report
+from kedro_tabular.gate.packaging import pin
+from kedro_tabular.gate.report import write_report
+from kedro_tabular.gate.rules import Comparison
+from kedro_tabular.parameters import ParameterError
 
 from ..conftest import make_contract
 

@@ -8,18 +8,12 @@ from kedro.io import DataCatalog
 from kedro.pipeline import Pipeline
 from kedro.runner import SequentialRunner
 
-from project.contract import Contract
-from project.model import PackagedModel
-from project.parameters import ParameterError
-from project.pipelines import (
-    data_prep,
-    evaluation,
-    feature_engineering,
-    packaging,
-    training,
-)
-from project.pipelines.packaging.comparison import compare_models
-from project.pipelines.packaging.gate import Cost, judge
+from kedro_tabular.contract.contract import Contract
+from kedro_tabular.gate.comparison import compare_models
+from kedro_tabular.gate.rules import Cost, judge
+from kedro_tabular.modelling.packaged_model import PackagedModel
+from kedro_tabular.parameters import ParameterError
+from project.pipelines import data_prep, evaluation, feature_engineering, packaging, training
 
 from ..conftest import GUARD, make_contract, make_table
 

@@ -2,13 +2,13 @@ import pytest
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.pipeline import Pipeline
 
-from project import serialization
-from project.contract import Contract
-from project.parameters import ParameterError
+from kedro_tabular.contract.contract import Contract
+from kedro_tabular.modelling import serialization
+from kedro_tabular.monitoring.binning import name_apart
+from kedro_tabular.monitoring.profile import MonitoredColumn
+from kedro_tabular.parameters import ParameterError
 from project.pipelines.feature_engineering.nodes import fit_preprocessor
-from project.pipelines.training.binning import name_apart
 from project.pipelines.training.nodes import train_estimator
-from project.profile import Watched
 
 from ..conftest import make_contract, make_table
 
@@ -104,7 +104,7 @@ def test_a_column_named_like_the_feature_of_another_is_a_feature_of_its_own():
 
 
 def test_a_column_named_like_an_answer_is_watched_beside_it():
-    column = Watched(name="prediction", group="input", column="input.prediction", edges=[0.0, 1.0])
-    answer = Watched(name="prediction", group="output", column="prediction", values=["0", "1"])
+    column = MonitoredColumn(name="prediction", group="input", column="input.prediction", edges=[0.0, 1.0])
+    answer = MonitoredColumn(name="prediction", group="output", column="prediction", values=["0", "1"])
     assert [one.name for one in name_apart([column, answer])] == ["prediction", "prediction (output)"]
     assert [one.column for one in name_apart([column, answer])] == ["input.prediction", "prediction"]

@@ -42,7 +42,7 @@ def client(folder):
     return MlflowClient(f"sqlite:///{folder}/mlflow.db")
 
 
-def holder(folder, alias):
+def get_alias_version(folder, alias):
     try:
         return str(client(folder).get_model_version_by_alias("flight_delay", alias).version)
     except MlflowException:
@@ -70,7 +70,7 @@ def test_a_worse_version_is_refused_and_found_and_deployed_only_by_force(project
     worse = train(project, 1)
     assert worse.returncode == 0, worse.stderr
     assert "flight_delay version 2 is refused by the gate: champion" in worse.stdout
-    assert holder(project, "champion") == "1"
+    assert get_alias_version(project, "champion") == "1"
     assert "Refused by the gate" in (project / "data/08_reporting/report.html").read_text()
     assert json.loads((project / "data/08_reporting/gate.json").read_text())["champion"] == "1"
 
@@ -89,7 +89,7 @@ def test_a_worse_version_is_refused_and_found_and_deployed_only_by_force(project
     assert '--force --reason "…"' in fail(project, "promote", "2")
     assert "needs --reason" in fail(project, "promote", "2", "--force")
     assert "its versions are: 2, 1" in fail(project, "promote", "9")
-    assert holder(project, "champion") == "1"
+    assert get_alias_version(project, "champion") == "1"
 
 
 def test_a_rollback_is_what_inference_answers_each_row_with_next(project):
@@ -104,7 +104,7 @@ def test_a_rollback_is_what_inference_answers_each_row_with_next(project):
     assert moved == {"model": "flight_delay", "champion": "1", "before": worse}
     assert scored_by(project) == {"1"}
     assert "nothing to go back to" in fail(project, "rollback")
-    assert holder(project, "champion") == "1"
+    assert get_alias_version(project, "champion") == "1"
 
 
 def test_inference_refuses_a_table_that_lacks_columns_and_leaves_the_earlier_answers(project):
@@ -112,7 +112,7 @@ def test_inference_refuses_a_table_that_lacks_columns_and_leaves_the_earlier_ans
     live = pd.read_parquet(project / "data/03_primary/live.parquet")
     live.drop(columns="seats").to_parquet(project / "data/lacking.parquet")
     entry = {
-        "type": "project.datasets.ParquetChunksDataset",
+        "type": "kedro_tabular.datasets.ParquetChunksDataset",
         "filepath": "data/lacking.parquet",
     }
     local = project / "conf/local/catalog.yml"
@@ -127,12 +127,12 @@ def test_inference_refuses_a_table_that_lacks_columns_and_leaves_the_earlier_ans
 
 
 def test_killed_before_it_is_promoted_a_version_leaves_the_champion_and_the_next_run_promotes_it(project):
-    champion, before = holder(project, "champion"), versions(project)
+    champion, before = get_alias_version(project, "champion"), versions(project)
     command = [sys.executable, "-c", KILLED, "--pipelines=train", "--params", f"{FAST}20"]
     killed = subprocess.run(command, cwd=project, env=environment(project), capture_output=True, check=False)
     assert killed.returncode == -signal.SIGKILL, killed.stderr.decode()
     (new,) = set(versions(project)) - set(before)
-    assert holder(project, "champion") == champion
+    assert get_alias_version(project, "champion") == champion
     assert client(project).get_model_version("flight_delay", str(new)).tags["gate"] == "passed"
 
     again = run_kedro(project, "run", "--pipelines=packaging", "--params", f"{FAST}20")
@@ -140,7 +140,10 @@ def test_killed_before_it_is_promoted_a_version_leaves_the_champion_and_the_next
     assert again.returncode == 0, again.stderr
 
     assert versions(project)[-1] == new
-    assert (holder(project, "champion"), holder(project, "previous")) == (str(new), champion)
+    assert (get_alias_version(project, "champion"), get_alias_version(project, "previous")) == (
+        str(new),
+        champion,
+    )
 
 
 def test_two_runs_at_once_end_with_two_versions_and_one_champion(tmp_path, copy_project):
@@ -156,8 +159,8 @@ def test_two_runs_at_once_end_with_two_versions_and_one_champion(tmp_path, copy_
     printed = [process.communicate()[0].decode() for process in both]
     assert [process.returncode for process in both] == [0, 0], printed
     assert versions(folder) == [1, 2]
-    assert holder(folder, "champion") == "2"
-    assert holder(folder, "previous") == "1"
+    assert get_alias_version(folder, "champion") == "2"
+    assert get_alias_version(folder, "previous") == "1"
 
 
 def test_two_runs_at_once_in_two_folders_on_one_store_end_too(tmp_path, copy_project):
@@ -177,4 +180,4 @@ def test_two_runs_at_once_in_two_folders_on_one_store_end_too(tmp_path, copy_pro
     printed = [process.communicate()[0].decode() for process in both]
     assert [process.returncode for process in both] == [0, 0], printed
     assert versions(tmp_path) == [1, 2]
-    assert holder(tmp_path, "champion") in ("1", "2")
+    assert get_alias_version(tmp_path, "champion") in ("1", "2")

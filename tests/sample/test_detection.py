@@ -11,16 +11,16 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
-from project.contract import Contract
-from project.model import PackagedModel
+from kedro_tabular.contract.contract import Contract
+from kedro_tabular.modelling.packaged_model import PackagedModel
+from kedro_tabular.monitoring.assessment import VersionRows, WindowRows, assess
+from kedro_tabular.monitoring.profile import Profile
+from kedro_tabular.monitoring.profiling import as_rows, profile_reference
+from kedro_tabular.monitoring.scored import Window, WindowContents
 from project.pipelines.data_prep.nodes import split_table
 from project.pipelines.feature_engineering.nodes import fit_preprocessor
 from project.pipelines.ingestion.nodes import join_flights
-from project.pipelines.monitoring.nodes import Observed, Seen, assess
 from project.pipelines.training.nodes import fit_guard, train_estimator, train_fallback
-from project.pipelines.training.profiling import as_rows, profile_reference
-from project.profile import Profile
-from project.scored import Contents, Window
 
 from ..conftest import ROOT
 
@@ -76,10 +76,10 @@ class Watch:
 
     def judge(self, rows, **monitoring):
         window = Window(dt.datetime(2013, 9, 1), dt.datetime(2013, 10, 1))
-        observed = Observed(
+        observed = WindowRows(
             window,
-            Contents({"1": len(rows)}, None, None, {}, 0),
-            {"1": Seen(self.profile, rows, len(rows))},
+            WindowContents({"1": len(rows)}, None, None, {}, 0),
+            {"1": VersionRows(self.profile, rows, len(rows))},
             [],
         )
         settings = self.parameters["monitoring"] | monitoring

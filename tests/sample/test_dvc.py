@@ -16,9 +16,9 @@ import yaml
 from mlflow.tracking import MlflowClient
 from omegaconf import OmegaConf
 
-from project.catalog import Catalog
-from project.origin import Reader
-from project.verification import find_faults
+from kedro_tabular.lineage.catalog import Catalog
+from kedro_tabular.lineage.origin import Reader
+from kedro_tabular.lineage.verification import find_faults
 
 from ..conftest import ROOT, fail, run_kedro, succeed
 from ..test_lineage import commit, git

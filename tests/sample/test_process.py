@@ -15,7 +15,7 @@ import pytest
 import requests
 import yaml
 
-from project.serving.prediction_log import PredictionLog
+from kedro_tabular.serving.log.prediction_log import PredictionLog
 
 from ..conftest import ROOT, fail, run_kedro
 from ..processes import serving

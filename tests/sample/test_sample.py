@@ -2,7 +2,7 @@
 
 import re
 
-from project import lineage
+from kedro_tabular.lineage import provenance as lineage
 
 from ..conftest import ROOT
 

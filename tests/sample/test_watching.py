@@ -8,13 +8,13 @@ import pandas as pd
 import pytest
 from mlflow.tracking import MlflowClient
 
-from project import serialization
-from project.contract import Contract
-from project.model import STORED, PackagedModel
-from project.rows import columns_of
-from project.serving.entries import Entered, as_json, make_entries, utc_now
-from project.serving.parsing import Rows
-from project.serving.prediction_log import PredictionLog
+from kedro_tabular.contract.contract import Contract
+from kedro_tabular.contract.rows import to_columns
+from kedro_tabular.modelling import serialization
+from kedro_tabular.modelling.packaged_model import STORED, PackagedModel
+from kedro_tabular.serving.log.prediction_log import PredictionLog
+from kedro_tabular.serving.log.records import LogContext, as_json, make_log_rows, utc_now
+from kedro_tabular.serving.parsing import Rows
 
 from ..conftest import ROOT, run_kedro
 from ..test_alerting import Endpoint
@@ -37,11 +37,11 @@ def project(tmp_path_factory, copy_trained, parameters):
         table = pd.read_parquet(folder / "data" / "03_primary" / f"{part}.parquet")
         if part == "calibration":  # again after the others, on the same days of the week
             table[contract.time] += pd.Timedelta(weeks=22)
-        rows = Rows(columns_of(table[contract.features]), len(table))
+        rows = Rows(to_columns(table[contract.features]), len(table))
         identifiers = [f"{part}-{number:06}" for number in range(len(table))]
-        entered = Entered(identifiers, [None] * len(table), 5.0)
+        entered = LogContext(identifiers, [None] * len(table), 5.0)
         answers = model.answer(rows.columns, len(table), False)
-        log.append(make_entries(rows, answers, entered, contract, contract.name, "1"))
+        log.append(make_log_rows(rows, answers, entered, contract, contract.name, "1"))
         known = zip(identifiers, table[contract.target].tolist(), strict=True)
         log.add_outcomes(
             [{"reference": f"id:{i}", "time": utc_now(), "outcome": as_json(o)} for i, o in known]

@@ -12,12 +12,12 @@ import pytest
 import requests
 import uvicorn
 
-from project.model import PackagedModel
-from project.registry import RegisteredModelDataset
-from project.serving.app import create_app
-from project.serving.deployment import Deployment
-from project.serving.prediction_log import PredictionLog
-from project.serving.settings import Serving
+from kedro_tabular.modelling.packaged_model import PackagedModel
+from kedro_tabular.registry.versions import RegisteredModelDataset
+from kedro_tabular.serving.app import create_app
+from kedro_tabular.serving.deployment import Deployment
+from kedro_tabular.serving.log.prediction_log import PredictionLog
+from kedro_tabular.serving.settings import Serving
 
 from ..conftest import fit_packaged, make_table
 from ..registering import make_registry, register

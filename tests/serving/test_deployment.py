@@ -11,8 +11,8 @@ import pytest
 import requests
 from mlflow.tracking import MlflowClient
 
-from project import serialization
-from project.serving.deployment import Deployment, DeploymentError
+from kedro_tabular.modelling import serialization
+from kedro_tabular.serving.deployment import Deployment, DeploymentError
 
 from ..conftest import fit_packaged, make_table
 from ..registering import TRUSTED, register, store, verdict

@@ -10,15 +10,15 @@ import pytest
 import sqlalchemy as sa
 from kedro.io import DatasetError
 
-from project.contract import Contract
-from project.rows import columns_of
-from project.scored import Part, Window
-from project.serving import logged
-from project.serving.entries import Entered, make_entries, make_keys
-from project.serving.log_tables import DRAWS, ERRORS, OUTCOMES, PREDICTIONS
-from project.serving.logged import LoggedRows, LoggedRowsDataset
-from project.serving.parsing import Rows, rows_from_records
-from project.serving.prediction_log import PredictionLog, PredictionLogDataset
+from kedro_tabular.contract.contract import Contract
+from kedro_tabular.contract.rows import to_columns
+from kedro_tabular.monitoring.scored import Part, Window
+from kedro_tabular.serving.log import reading as logged
+from kedro_tabular.serving.log.prediction_log import PredictionLog, PredictionLogDataset
+from kedro_tabular.serving.log.reading import LoggedRows, LoggedRowsDataset
+from kedro_tabular.serving.log.records import LogContext, make_keys, make_log_rows
+from kedro_tabular.serving.log.tables import DRAWS, ERRORS, OUTCOMES, PREDICTIONS
+from kedro_tabular.serving.parsing import Rows, rows_from_records
 
 from ..conftest import fit_packaged, make_contract, make_table
 from .conftest import Server, records, start
@@ -130,13 +130,13 @@ def test_a_case_has_one_key_whatever_way_its_values_came():
     table = make_table(30).assign(order=range(30))
     spoken = table.astype({"when": str, "order": float}).astype(object)
     keys = ["colour", "when", "order"]
-    made = make_keys(Rows(columns_of(table), 30), keys, contract)
-    assert make_keys(Rows(columns_of(spoken), 30), keys, contract) == made
+    made = make_keys(Rows(to_columns(table), 30), keys, contract)
+    assert make_keys(Rows(to_columns(spoken), 30), keys, contract) == made
     assert made[1] == f'["{table["colour"][1]}","2020-01-01T06:00:00",1]'
-    assert make_keys(Rows(columns_of(table), 30), ["town"], contract)[9:12] == [
+    assert make_keys(Rows(to_columns(table), 30), ["town"], contract)[9:12] == [
         None if pd.isna(town) else f'["{town}"]' for town in table["town"][9:12]
     ]
-    assert make_keys(Rows(columns_of(table), 30), ["nowhere"], contract) == [None] * 30
+    assert make_keys(Rows(to_columns(table), 30), ["nowhere"], contract) == [None] * 30
 
 
 ASKED = '{"colour":"red","town":null,"size":7,"weight":1.5,"when":"2030-01-02T03:04:05","order":7}'
@@ -275,7 +275,7 @@ def test_rows_stand_at_their_time_also_where_it_is_no_feature():
     asked = [{"moment": "2019-05-06T07:08:09"}, {"moment": "soon"}]
     rows = rows_from_records(asked, "records", contract, [])
     answers = model.answer(rows.columns, 2, False)
-    entries = make_entries(rows, answers, Entered(["a", "b"], [None, None], 1.0), contract, "small", "1")
+    entries = make_log_rows(rows, answers, LogContext(["a", "b"], [None, None], 1.0), contract, "small", "1")
     first, second = entries
     assert first["event_time"] == dt.datetime(2019, 5, 6, 7, 8, 9)
     assert second["event_time"] == second["time"]

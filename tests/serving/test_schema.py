@@ -3,9 +3,9 @@
 import pandas as pd
 import pytest
 
-from project.contract import Contract
-from project.serving.deployment import Deployed
-from project.serving.schema import body_schemas
+from kedro_tabular.contract.contract import Contract
+from kedro_tabular.serving.deployment import Deployed
+from kedro_tabular.serving.schema import body_schemas
 
 # Names that pydantic does not take for fields, or has attributes of, and some that are no identifiers.
 NAMES = ["_id", "schema", "copy", "model_config", "class", "größe/kg", "Amount (EUR)", "is active?", "a\nb"]

@@ -20,10 +20,10 @@ from kedro.io import DataCatalog
 from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
 
-from project import serialization
-from project.contract import Contract
-from project.hooks import offer_parameters
-from project.model import STORED, PackagedModel
+from kedro_tabular.contract.contract import Contract
+from kedro_tabular.hooks import register_params_resolver
+from kedro_tabular.modelling import serialization
+from kedro_tabular.modelling.packaged_model import STORED, PackagedModel
 from project.pipeline_registry import TRAIN, register_pipelines
 from project.pipelines.data_prep.nodes import split_table
 from project.settings import CONFIG_LOADER_ARGS
@@ -35,7 +35,7 @@ MOST_ROWS = 4000  # of the table: more would only take longer
 OF_EACH = 50  # rows of a class in a part, if it has so many
 RAW = "data/01_raw/table.parquet"
 VALIDATOR = {
-    "class": "project.table_schema.TableValidator",
+    "class": "kedro_tabular.contract.TableValidator",
     "on": ["save", "load"],
     "options": {"table": "${params:table}"},
 }
@@ -87,7 +87,7 @@ class Own:
 def load(folder: Path, name: str) -> Any:
     """A dataset of the catalog of a project."""
     loader = OmegaConfigLoader(str(folder / "conf"), **CONFIG_LOADER_ARGS)
-    offer_parameters(loader["parameters"])
+    register_params_resolver(loader["parameters"])
     try:
         credentials = loader["credentials"]
     except MissingConfigException:

@@ -107,7 +107,7 @@ def test_the_inference_answers_each_row_as_the_model_does(own):
     unseen = own.unseen()
     path = own.folder / "data" / "to_score.parquet"
     unseen.to_parquet(path, index=False)
-    entry = {"type": "project.datasets.ParquetChunksDataset", "filepath": str(path)}
+    entry = {"type": "kedro_tabular.datasets.ParquetChunksDataset", "filepath": str(path)}
     point(own.folder, inference_table=entry | {"rows": 1 + len(unseen) // 3})
     own.run("run", "--pipeline=inference")
     told = pd.read_parquet(own.folder / "data/07_model_output/predictions.parquet")

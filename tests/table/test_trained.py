@@ -11,10 +11,10 @@ import pandas as pd
 import pytest
 import yaml
 
-from project import lineage
-from project.findings import Findings
-from project.rows import check_rows, columns_of
-from project.table_schema import TableValidator, build_schema
+from kedro_tabular.contract.reasons import RowReasons
+from kedro_tabular.contract.rows import check_rows, to_columns
+from kedro_tabular.contract.schema import TableValidator, build_schema
+from kedro_tabular.lineage import provenance as lineage
 
 from ..conftest import run_kedro
 from .conftest import RAW
@@ -57,7 +57,7 @@ def test_the_table_schema_preprocessing_signature_and_checks_see_the_same_column
         {contract.time} - {None}
     )
     assert {name for step in model.preprocessor.transformers for name in step[2]} == set(contract.features)
-    assert list(check_rows(contract, columns_of(table), Findings(len(table), {}))) == contract.features
+    assert list(check_rows(contract, to_columns(table), RowReasons(len(table), {}))) == contract.features
     assert [*model.guard.categories] == contract.of_type("category")
     assert model.guard.numbers == contract.of_type("number")
     mlflow.set_tracking_uri(f"sqlite:///{own.folder}/mlflow.db")

@@ -10,7 +10,7 @@ import requests
 from jupyter_client import AsyncKernelManager
 from nbclient import NotebookClient
 
-from project.serving.prediction_log import PredictionLog
+from kedro_tabular.serving.log.prediction_log import PredictionLog
 
 from ..conftest import ROOT
 from ..processes import serving

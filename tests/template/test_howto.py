@@ -18,8 +18,8 @@ import pytest
 import yaml
 from sklearn.linear_model import LogisticRegression
 
-from project import serialization
-from project.cli_serve import load_conf
+from kedro_tabular.commands.serve import load_conf
+from kedro_tabular.modelling import serialization
 
 from ..conftest import run_kedro
 from .conftest import commit, copy_alone, git

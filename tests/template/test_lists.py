@@ -7,7 +7,7 @@ from keyword import kwlist
 
 import yaml
 
-from project import lineage
+from kedro_tabular.lineage import provenance as lineage
 
 from ..conftest import ROOT
 from .conftest import SCRIPT

@@ -2,7 +2,8 @@
 
 from kedro.pipeline import Pipeline, node
 
-from .guarding import assess_guard
+from kedro_tabular.evaluation import assess_guard
+
 from .nodes import measure_metrics, plot_importance, plot_predictions, predict_test
 
 

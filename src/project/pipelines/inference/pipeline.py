@@ -2,7 +2,7 @@
 
 from kedro.pipeline import Pipeline, node
 
-from .nodes import score_chunks
+from kedro_tabular.registry import score_chunks
 
 
 def create_pipeline() -> Pipeline:

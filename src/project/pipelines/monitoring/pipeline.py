@@ -2,9 +2,7 @@
 
 from kedro.pipeline import Pipeline, node
 
-from .alerts import decide_alerts
-from .nodes import assess, observe
-from .report import write_report
+from kedro_tabular.monitoring import assess, decide_alerts, observe, write_report
 
 
 def create_pipeline() -> Pipeline:

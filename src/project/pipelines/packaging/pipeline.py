@@ -2,10 +2,7 @@
 
 from kedro.pipeline import Pipeline, node
 
-from .comparison import compare_models
-from .gate import judge
-from .nodes import measure_cost, package_model
-from .report import write_report
+from kedro_tabular.gate import compare_models, judge, measure_cost, package_model, write_report
 
 
 def create_pipeline() -> Pipeline:

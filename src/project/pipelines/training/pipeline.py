@@ -2,8 +2,9 @@
 
 from kedro.pipeline import Pipeline, node
 
+from kedro_tabular.monitoring import profile_reference
+
 from .nodes import fit_guard, train_estimator, train_fallback
-from .profiling import profile_reference
 
 
 def create_pipeline() -> Pipeline:

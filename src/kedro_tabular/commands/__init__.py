@@ -1,0 +1,5 @@
+"""The commands that appear under `kedro`, one module each: arguments, one call of another package, a table."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

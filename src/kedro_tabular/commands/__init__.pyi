@@ -1,0 +1,3 @@
+from .group import cli, run
+
+__all__ = ["cli", "run"]

@@ -1,0 +1,8 @@
+"""Whether a trained model may be deployed: the comparison with the champion, the rules, the verdict, the report.
+
+In: fitted objects, metrics, the test rows and the champion. Out: a verdict, a report, a package for the registry.
+"""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

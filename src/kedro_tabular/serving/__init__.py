@@ -1,0 +1,8 @@
+"""The HTTP service: endpoints, batches, the version that is deployed; and `log`, the prediction log.
+
+In: requests and `params:serving`. Out: predictions of the champion, each in the log before it is sent.
+"""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
