@@ -17,7 +17,6 @@ from tempfile import TemporaryDirectory
 import pandas as pd
 import yaml
 from run import PAIRS, ROOT, copy_project, measure
-
 from serving import running
 
 LOGGED, AT_ONCE, COMPARED = 1_000_000, 10_000, 100_000

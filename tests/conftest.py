@@ -13,6 +13,7 @@ import pandas as pd
 import pytest
 from click.testing import CliRunner, Result
 from filelock import FileLock
+from kedro.framework.project import configure_project
 from kedro.framework.startup import bootstrap_project
 from omegaconf import OmegaConf
 
@@ -24,6 +25,7 @@ from project.pipelines.feature_engineering.nodes import fit_preprocessor
 from project.pipelines.training.nodes import fit_guard, train_estimator, train_fallback
 
 ROOT = Path(__file__).parents[1]
+configure_project("project")
 
 # Tests run side by side, one on each core: threads of their own would only wait for each other.
 os.environ.setdefault("OMP_NUM_THREADS", "1")

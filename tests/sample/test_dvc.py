@@ -21,7 +21,7 @@ from kedro_tabular.lineage.origin import Reader
 from kedro_tabular.lineage.verification import find_faults
 
 from ..conftest import ROOT, fail, run_kedro, succeed
-from ..test_lineage import commit, git
+from ..kedro_tabular.lineage.test_lineage import commit, git
 
 
 @pytest.fixture(scope="module")

@@ -17,8 +17,8 @@ from kedro_tabular.serving.log.records import LogContext, as_json, make_log_rows
 from kedro_tabular.serving.parsing import Rows
 
 from ..conftest import ROOT, run_kedro
-from ..test_alerting import Endpoint
-from ..test_lineage import commit, git
+from ..kedro_tabular.lineage.test_lineage import commit, git
+from ..kedro_tabular.monitoring.test_alerting import Endpoint
 from .test_dvc import dvc, set_parameter, stages_run
 
 

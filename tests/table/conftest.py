@@ -29,7 +29,7 @@ from project.pipelines.data_prep.nodes import split_table
 from project.settings import CONFIG_LOADER_ARGS
 
 from ..conftest import ROOT, copy_code, copy_run, run_kedro, succeed, train_once
-from ..test_lineage import commit, git
+from ..kedro_tabular.lineage.test_lineage import commit, git
 
 MOST_ROWS = 4000  # of the table: more would only take longer
 OF_EACH = 50  # rows of a class in a part, if it has so many

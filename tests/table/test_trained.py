@@ -26,7 +26,7 @@ store, model, rows, answers = sys.argv[1:]
 mlflow.set_tracking_uri(store)
 mlflow.pyfunc.load_model(model).predict(pd.read_parquet(rows)).to_parquet(answers)
 # not the installed project, but the code that is archived with the version
-assert "mlartifacts" in sys.modules["project"].__file__
+assert "mlartifacts" in sys.modules["kedro_tabular"].__file__
 """
 
 

@@ -30,7 +30,7 @@ def write_report(monitoring: dict[str, Any], contract: dict[str, Any], settings:
     first = {finding["check"]: finding for finding in reversed(monitoring["findings"])}
     counts = Counter(finding["check"] for finding in monitoring["findings"])
     environment.globals |= {"bars": draw_bars, "over_time": draw_over_time}
-    return environment.get_template("monitoring.html.j2").render(
+    return environment.get_template("report.html.j2").render(
         contract=Contract.from_parameters(contract),
         settings=settings,
         interval=_INTERVAL,

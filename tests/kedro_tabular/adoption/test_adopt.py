@@ -1,0 +1,201 @@
+"""`kedro adopt` in a project with git and DVC."""
+
+import shutil
+
+import pandas as pd
+import pytest
+import yaml
+from kedro.config import OmegaConfigLoader
+from kedro.io import DataCatalog
+
+from kedro_tabular.adoption import sample
+from kedro_tabular.adoption.project import find_leftovers
+from kedro_tabular.hooks import register_params_resolver
+
+from ...conftest import ROOT, copy_code, fail, make_table, run_kedro, succeed
+from ..lineage.test_lineage import commit, git
+
+SAMPLE = "data/01_raw/of_the_sample.parquet"
+POINTER = """\
+outs:
+- md5: 4b3a6218bb3e3a7303e8a171a60fcf92
+  size: 5
+  hash: md5
+  path: of_the_sample.parquet
+  remote: sample
+"""
+
+
+def contents(folder):
+    return {
+        path.relative_to(folder): path.read_bytes()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file() and not {".git", "__pycache__", "tmp", "cache"} & set(path.parts)
+    }
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory):
+    """A copy of the project, committed, with a sample: its data, a pipeline, tests, a remote."""
+    folder = copy_code(tmp_path_factory.mktemp("here") / "project")
+    for name in ("dvc.yaml", ".gitignore", ".dvcignore"):
+        shutil.copy(ROOT / name, folder)
+    for file, text in {
+        SAMPLE: "bytes",
+        SAMPLE + ".dvc": POINTER,
+        "tests/sample/test_sample.py": "",
+        "data/sample.md": "",
+        ".copier-answers.yml": "# keep\npackage: mine\nsample: true\n",
+        "dvc.lock": "schema: '2.0'\n",
+        ".dvc/config": "[core]\n    remote = storage\n['remote \"sample\"']\n    url = sample\n",
+        ".dvc/.gitignore": "/config.local\n/tmp\n/cache\n",
+        ".dvc/sample/files/md5/00/0": "bytes",
+    }.items():
+        path = folder / file
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    git(folder, "init", "--quiet")
+    commit(folder)
+    return folder
+
+
+@pytest.fixture
+def table(tmp_path):
+    path = tmp_path / "small orders.csv"
+    make_table(400).to_csv(path, index=False)
+    return path
+
+
+@pytest.fixture
+def restored(project):
+    yield project
+    git(project, "reset", "--quiet", "--hard")
+    git(project, "clean", "--quiet", "-d", "--force")
+    (project / SAMPLE).write_text("bytes")  # which git does not keep
+
+
+def test_a_table_takes_the_place_of_the_sample(restored, table):
+    before = contents(restored)
+    shown = succeed(restored, "adopt", str(table), "--target", "answer", "--time", "when", "--dry-run")
+    assert contents(restored) == before
+    assert "delete tests/sample/" in shown
+    assert "+  target: answer" in shown
+
+    said = succeed(restored, "adopt", str(table), "--target", "answer", "--time", "when")
+
+    assert "small_orders: classification of answer" in said
+    for gone in (SAMPLE, SAMPLE + ".dvc", "tests/sample", "data/sample.md", ".dvc/sample", "dvc.lock"):
+        assert not (restored / gone).exists()
+    assert "sample" not in (restored / ".dvc/config").read_text()
+    assert "sample: false" in (restored / ".copier-answers.yml").read_text()
+    base = restored / "conf" / "base"
+    contract = yaml.safe_load((base / "parameters.yml").read_text())["table"]
+    assert contract["columns"]["size"] == {"type": "number", "min": 0, "max": 200}
+    assert contract["columns"]["town"] == {"type": "category", "nullable": True}
+    pointer = yaml.safe_load((restored / "data/01_raw/small orders.csv.dvc").read_text())
+    assert pointer["outs"][0]["size"] == table.stat().st_size
+    assert "data/01_raw/small orders.csv" in (restored / "dvc.yaml").read_text()
+    checked = run_kedro(restored, "dvc", "check")
+    assert checked.returncode == 0, checked.stderr
+    assert "nothing to change" in succeed(
+        restored, "adopt", str(table), "--target", "answer", "--time", "when"
+    )
+
+
+def test_an_ingestion_of_ones_own_stays_where_the_sample_has_gone(tmp_path):
+    own = tmp_path / "src/mine/pipelines/ingestion/nodes.py"
+    own.parent.mkdir(parents=True)
+    own.touch()
+    assert list(sample.find(tmp_path)) == []
+    (tmp_path / ".dvc/sample").mkdir(parents=True)
+    assert own.parent in sample.find(tmp_path)
+
+
+def test_a_file_among_the_raw_data_stays_where_it_is(restored, table):
+    place = restored / "data/01_raw/mine.csv"
+    shutil.copy(table, place)
+    succeed(restored, "adopt", str(place), "--target", "answer")
+    entry = yaml.safe_load((restored / "conf/base/catalog.yml").read_text())["table"]
+    assert entry["filepath"] == "data/01_raw/mine.csv"
+    assert place.with_name("mine.csv.dvc").exists()
+    assert place.read_bytes() == table.read_bytes()
+
+
+def test_files_that_nothing_reads_any_more_are_named(project, table):
+    shutil.copy(table, project / "mine.csv")
+    (project / "data/01_raw/old.csv.dvc").write_text("outs: []\n")
+    told = find_leftovers(project, project / "mine.csv")
+    (project / "data/01_raw/old.csv.dvc").unlink()
+    (project / "mine.csv").unlink()
+    assert len(told) == 2
+    assert "mine.csv has a copy in data/01_raw now" in told[0]
+    assert "dvc remove data/01_raw/old.csv.dvc" in told[1]
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        (["--target", "anser"], "no column 'anser' (--target); did you mean 'answer'"),
+        (["--target", "answer", "--time", "colour"], "(--time) can't put the rows in order"),
+        (["--target", "answer", "--drop", "size", "--drop", "nope"], "no column 'nope' (--drop)"),
+        (["--target", "town"], "fewer than 10 rows"),
+    ],
+)
+def test_wrong_use_is_told_and_changes_nothing(project, table, options, expected):
+    before = contents(project)
+    assert expected in fail(project, "adopt", str(table), *options)
+    assert contents(project) == before
+
+
+def test_all_that_is_wrong_with_the_values_is_told_and_nothing_is_changed(project, tmp_path):
+    before = contents(project)
+    table = make_table(400)
+    table.loc[3, "weight"] = float("inf")
+    table.to_parquet(tmp_path / "a.parquet")
+    assert "infinite" in fail(project, "adopt", str(tmp_path / "a.parquet"), "--target", "answer")
+    make_table(400).assign(answer=None).to_parquet(tmp_path / "a.parquet")
+    assert "no row has a value of the target" in fail(
+        project, "adopt", str(tmp_path / "a.parquet"), "--target", "answer"
+    )
+    assert contents(project) == before
+
+
+def test_what_is_not_committed_is_asked_to_be(restored, table):
+    readme = restored / "README.md"
+    readme.write_text("mine")
+    said = fail(restored, "adopt", str(table), "--target", "answer")
+    assert "commit your changes first" in said
+    assert "README.md" in said
+    assert (restored / SAMPLE).exists()
+    readme.unlink()
+
+
+def test_a_folder_without_git_is_refused(project, table, tmp_path):
+    folder = tmp_path / "copy"
+    shutil.copytree(project, folder, ignore=shutil.ignore_patterns(".git"))
+    assert "in no git repository" in fail(folder, "adopt", str(table), "--target", "answer")
+    assert (folder / SAMPLE).exists()
+
+
+def test_the_file_of_the_project_is_read_as_it_was_looked_at(restored, tmp_path, monkeypatch):
+    """What `adopt` has found out about forms, names and missing values goes into the catalog's entry."""
+    table = make_table(400)
+    odd = pd.DataFrame(
+        {
+            "colour (RAL)": table["colour"],
+            "source": table["town"].fillna("n/a"),
+            "größe": table["size"].map(lambda size: f"{size:,.2f} €"),
+            "when": table["when"].dt.strftime("%d.%m.%Y %H:%M"),
+            "answer": table["answer"].map({0: "no", 1: "yes"}),
+        }
+    )
+    odd.to_csv(tmp_path / "odd.csv", index=False, sep=";", encoding="cp1252")
+    succeed(restored, "adopt", str(tmp_path / "odd.csv"), "--target", "answer", "--time", "when")
+    monkeypatch.chdir(restored)
+    loader = OmegaConfigLoader("conf", base_env="base", default_run_env="base")
+    register_params_resolver(loader["parameters"])
+    loaded = DataCatalog.from_config({"table": loader["catalog"]["table"]}).load("table")
+    assert loaded.columns.tolist() == ["colour (RAL)", "source_", "größe", "when", "answer"]
+    assert (loaded["größe"] - table["size"]).abs().max() < 0.01
+    assert (loaded["when"] == table["when"].dt.floor("min")).all()
+    assert (loaded["source_"].isna() == table["town"].isna()).all()

@@ -1,0 +1,225 @@
+from types import SimpleNamespace
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from kedro_tabular.evaluation.metrics import LabelledScores, measure
+from kedro_tabular.gate.comparison import compare_models
+from kedro_tabular.gate.report import write_report
+from kedro_tabular.gate.rules import Cost, judge
+from kedro_tabular.parameters import ParameterError
+
+from ...conftest import make_contract, make_table
+from .test_packaging import GUARDED
+
+CHEAP = Cost(latency_ms=10, size_mb=1)
+GATE = {
+    "promote": "auto",
+    "resamples": 60,
+    "confidence": 0.95,
+    "metrics": {"roc_auc": {"min": 0.6}},
+    "trivial": {"metric": "roc_auc", "margin": 0.05},
+    "champion": {"metric": "roc_auc", "mode": "not_worse", "tolerance": 0.01, "unscoreable": "pass"},
+    "slices": {"metric": "roc_auc", "columns": ["colour"], "min_rows": 100, "max_drop": 0.05},
+    "max_calibration_error": 0.5,
+    "max_latency_ms": 100,
+    "max_size_mb": 10,
+}
+
+
+def changed(**sections):
+    gate = dict(GATE)
+    for name, value in sections.items():
+        gate[name] = gate[name] | value if isinstance(value, dict) else value
+    return gate
+
+
+def answers(table, noise, seed=0):
+    """What a model answers whose scores are the truth with that much noise, for each row."""
+    rng = np.random.default_rng(seed)
+    margin = (table["answer"] * 2 - 1) + noise * rng.normal(size=len(table))
+    probability = 1 / (1 + np.exp(-margin))
+    return pd.DataFrame(
+        {
+            "prediction": (probability > 0.5).astype("Int64"),
+            "probability_0": 1 - probability,
+            "probability_1": probability,
+            "reasons": [()] * len(table),
+        }
+    )
+
+
+def champion_with(answered, version="1"):
+    return SimpleNamespace(
+        version=version, changes=[("data", "table", "old", "new")], predict=lambda rows: answered
+    )
+
+
+@pytest.fixture(scope="module")
+def table():
+    return make_table(1500)
+
+
+def compared(table, challenger, champion, gate=GATE, contract=None):
+    contract = contract or make_contract()
+    predictions = pd.concat([table[["answer"]], challenger.drop(columns="reasons")], axis=1)
+    comparison = compare_models(champion, table, predictions, contract, gate, 10, seed=0)
+    scored = LabelledScores.from_predictions(predictions, SimpleNamespace(**contract))
+    metrics = measure(scored, 10) | {"dummy_roc_auc": 0.5}
+    return judge(metrics, comparison, CHEAP, gate), comparison, metrics
+
+
+def failed(verdict):
+    return [rule["rule"] for rule in verdict["rules"] if not rule["passed"]]
+
+
+def test_without_a_champion_the_other_rules_decide(table):
+    verdict, _, _ = compared(table, answers(table, 1), None)
+    assert verdict["verdict"] == "passed"
+    assert {"challenger", "low", "high"} == set(verdict["metrics"]["roc_auc"])
+    worthless, _, _ = compared(table, answers(table, 1e6), None)
+    assert failed(worthless) == ["metric roc_auc", "trivial model"]
+
+
+@pytest.mark.parametrize(
+    ("noise", "mode", "passes"),
+    [
+        (1.0, "not_worse", True),  # the same answers
+        (1.0, "significantly_better", False),
+        (0.7, "not_worse", True),  # better ones
+        (0.7, "significantly_better", True),
+        (1.5, "not_worse", False),  # worse ones
+        (1.5, "significantly_better", False),
+    ],
+)
+def test_the_champion_is_compared_as_the_mode_says(table, noise, mode, passes):
+    champion = champion_with(answers(table, 1.0))
+    gate = changed(champion={"mode": mode}, slices={"max_drop": 1.0})
+    verdict, _, _ = compared(table, answers(table, noise), champion, gate)
+    assert failed(verdict) == ([] if passes else ["champion"])
+    assert verdict["champion"] == "1"
+
+
+def test_a_slice_that_loses_is_named_though_the_whole_gains(table):
+    challenger = answers(table, 0.2)
+    red = table["colour"] == "red"
+    challenger.loc[red] = answers(table, 2.5, seed=1).loc[red]
+    champion = champion_with(answers(table, 1.6))
+    verdict, comparison, metrics = compared(table, challenger, champion)
+    assert verdict["metrics"]["roc_auc"]["gain_low"] > 0
+    assert failed(verdict) == ["slice colour = red"]
+    report = write_report(
+        verdict,
+        comparison,
+        metrics | dict.fromkeys([f"dummy_{name}" for name in metrics], 0.5),
+        {},
+        "<svg/>",
+        GUARDED,
+        "<svg/>",
+        {},
+        make_contract(),
+    )
+    assert "Refused by the gate" in report
+    assert "Colour = red" in report
+    assert "Calibration of both" in report
+
+
+def test_small_slices_are_not_judged(table):
+    _, comparison, _ = compared(table, answers(table, 1), None, changed(slices={"min_rows": 1501}))
+    assert comparison.slices == []
+
+
+@pytest.mark.parametrize("says", ["pass", "refuse"])
+def test_a_champion_that_cannot_score_counts_as_conf_says(table, says):
+    def predict(rows):
+        raise ValueError("missing columns: colour")
+
+    champion = SimpleNamespace(version="3", changes=[], predict=predict)
+    gate = changed(champion={"unscoreable": says})
+    verdict, comparison, _ = compared(table, answers(table, 1), champion, gate)
+    assert failed(verdict) == ([] if says == "pass" else ["champion"])
+    assert comparison.problem == "missing columns: colour"
+    (rule,) = (rule for rule in verdict["rules"] if rule["rule"] == "champion")
+    assert "missing columns: colour" in rule["why"]
+
+
+def test_a_champion_for_another_kind_of_question_cannot_score(table):
+    numbers = pd.DataFrame({"prediction": np.ones(len(table)), "reasons": [()] * len(table)})
+    _, comparison, _ = compared(table, answers(table, 1), champion_with(numbers))
+    assert comparison.problem == "it is not a classification"
+
+
+def test_rows_that_the_champion_refuses_are_left_out_of_the_comparison(table):
+    theirs = answers(table, 1)
+    theirs.loc[:99, ["prediction", "probability_0", "probability_1"]] = None
+    _, comparison, _ = compared(table, answers(table, 1), champion_with(theirs))
+    assert comparison.unanswered == 100
+    assert comparison.metrics["roc_auc"]["gain"] == 0
+
+
+def test_a_class_that_the_champion_does_not_know_has_the_probability_0(table):
+    theirs = answers(table, 1)
+    ours = theirs.assign(probability_2=0.0)
+    _, comparison, _ = compared(table, ours, champion_with(theirs), changed(slices={"columns": []}))
+    assert comparison.problem is None
+    assert comparison.metrics["log_loss"]["gain"] == 0
+    assert comparison.metrics["roc_auc"]["gain_low"] == 0  # nor is there a row of it
+
+
+@pytest.mark.parametrize(
+    ("cost", "rule"),
+    [(Cost(101, 1), "latency in ms"), (Cost(1, 11), "size in MB"), (Cost(float("nan"), 1), "latency in ms")],
+)
+def test_what_costs_too_much_is_refused(table, cost, rule):
+    _, comparison, metrics = compared(table, answers(table, 1), None)
+    assert failed(judge(metrics, comparison, cost, GATE)) == [rule]
+
+
+def test_a_rule_that_is_left_out_is_not_applied(table):
+    gate = {name: GATE[name] for name in ("promote", "resamples", "confidence")}
+    verdict, _, _ = compared(table, answers(table, 3), champion_with(answers(table, 1)), gate)
+    assert (verdict["verdict"], verdict["rules"], verdict["slices"]) == ("passed", [], [])
+
+
+def test_the_calibration_error_has_a_limit(table):
+    gate = changed(max_calibration_error=0.01)
+    assert failed(compared(table, answers(table, 1), None, gate)[0]) == ["calibration error"]
+
+
+@pytest.mark.parametrize(
+    ("sections", "named"),
+    [
+        ({"metrics": {"nope": {"min": 1}}}, "gate.metrics.nope"),
+        ({"trivial": {"metric": "nope"}}, "gate.trivial.metric"),
+        ({"champion": {"metric": "nope"}}, "gate.champion.metric"),
+        ({"slices": {"columns": ["nope"]}}, "gate.slices.columns"),
+        ({"promote": "never"}, "gate.promote"),
+    ],
+)
+def test_a_rule_that_cannot_be_applied_is_named(table, sections, named):
+    with pytest.raises(ParameterError, match=named):
+        compared(table, answers(table, 1), None, changed(**sections))
+
+
+def test_a_regression_is_compared_by_its_own_metrics():
+    table = make_table(800, "number")
+    contract = make_contract("regression")
+    rng = np.random.default_rng(0)
+    near, far = (
+        pd.DataFrame(
+            {
+                "prediction": table["answer"] + scale * rng.normal(size=len(table)),
+                "reasons": [()] * len(table),
+            }
+        )
+        for scale in (0.1, 0.5)
+    )
+    gate = changed(
+        champion={"metric": "rmse", "mode": "significantly_better"},
+        slices={"metric": "mae"},
+    ) | {"metrics": {"r2": {"min": 0}}, "trivial": None, "max_calibration_error": None}
+    verdict, comparison, _ = compared(table, near, champion_with(far), gate, contract)
+    assert failed(verdict) == []
+    assert comparison.calibration == ""
+    assert failed(compared(table, far, champion_with(near), gate, contract)[0])[0] == "champion"

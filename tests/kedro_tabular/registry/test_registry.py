@@ -1,0 +1,166 @@
+import json
+import shutil
+from pathlib import Path
+
+import mlflow
+import pandas as pd
+import pytest
+from kedro.io import DatasetError
+from mlflow.tracking import MlflowClient
+
+from kedro_tabular.contract.contract import ContractError
+from kedro_tabular.contract.rows import to_columns
+from kedro_tabular.lineage.provenance import content_md5
+from kedro_tabular.registry.aliases import PromotionError, get_alias_version, rollback
+from kedro_tabular.registry.champion import ChampionDataset
+from kedro_tabular.registry.loading import load_model
+
+from ...conftest import fit_packaged, make_table
+from .. import registering
+from ..registering import make_registry, package, verdict
+
+
+@pytest.fixture
+def registry(tmp_path, monkeypatch):
+    """A registry in a SQLite file of its own, with the stored objects of a small model beside it."""
+    monkeypatch.chdir(tmp_path)
+    model = fit_packaged("binary")
+    yield make_registry(tmp_path, model), model
+    mlflow.end_run()
+
+
+def register(registry, gate=None):
+    registering.register(*registry, gate)
+
+
+def deployed():
+    return {alias: get_alias_version("small", alias) for alias in ("champion", "previous", "challenger")}
+
+
+def tags(version):
+    return MlflowClient().get_model_version("small", version).tags
+
+
+def test_a_version_takes_the_place_that_the_verdict_gives_it(registry):
+    register(registry, verdict(failed=["champion", "slice colour = red"]))
+    assert deployed() == {"champion": None, "previous": None, "challenger": None}
+    register(registry)
+    assert deployed() == {"champion": "2", "previous": None, "challenger": None}
+    register(registry, verdict("2"))
+    assert deployed() == {"champion": "3", "previous": "2", "challenger": None}
+    register(registry, verdict("3", promote="manual"))
+    assert deployed() == {"champion": "3", "previous": "2", "challenger": "4"}
+    register(registry, verdict("3", failed=["size in MB"]))
+    assert deployed() == {"champion": "3", "previous": "2", "challenger": "4"}
+    assert [tags(version)["gate"] for version in "12345"] == [
+        "refused",
+        "passed",
+        "passed",
+        "passed",
+        "refused",
+    ]
+    assert tags("1")["gate.failed"] == "champion, slice colour = red"
+    assert tags("3")["promoted.reason"] == "passed the gate against version 2"
+
+
+def test_a_version_judged_against_a_champion_that_has_changed_waits_as_challenger(registry):
+    register(registry)
+    register(registry, verdict(champion=None))  # as a run that started before there was a champion
+    assert deployed() == {"champion": "1", "previous": None, "challenger": "2"}
+
+
+def test_a_rollback_goes_back_once_and_the_version_left_is_not_promoted_by_itself(registry):
+    with pytest.raises(PromotionError, match="nothing to go back to"):
+        rollback("small", "none yet")
+    register(registry)
+    dataset, model = registry
+    with mlflow.start_run() as run:
+        dataset.save(package(model, verdict("1")))
+    assert rollback("small", "it was worse") == ("1", "2")
+    assert deployed() == {"champion": "1", "previous": None, "challenger": None}
+    assert tags("2")["rolled_back.reason"] == "it was worse"
+    assert tags("2")["rolled_back.by"]
+    with pytest.raises(PromotionError, match="nothing to go back to"):
+        rollback("small", "again")
+    with mlflow.start_run(run.info.run_id):
+        dataset.save(package(model, verdict("1")))
+    assert deployed() == {"champion": "1", "previous": None, "challenger": "2"}
+
+
+def test_many_failed_rules_are_counted(registry):
+    register(registry, verdict(failed=[f"slice town = {number}" for number in range(2000)]))
+    assert tags("1")["gate.failed"].endswith("slice town = 2 and 1997 more")
+
+
+def test_the_champion_dataset_gives_the_version_of_the_alias_and_what_changed_since(registry):
+    dataset, model = registry
+    champion = ChampionDataset("small")
+    assert champion.load() is None
+    with mlflow.start_run():
+        dataset.save(package(model))
+        assert champion.load().changes == []
+    with mlflow.start_run():
+        mlflow.log_param("max_iter", 2)
+        loaded = champion.load()
+    assert loaded.version == "1"
+    assert ("parameters", "max_iter", "none", "2") in loaded.changes
+    live = make_table(40, seed=1)[model.contract.features]
+    assert loaded.predict(live).equals(model.predict(live))
+
+
+def test_the_champion_answers_with_its_own_code_where_that_has_changed(registry):
+    _, model = registry
+    register(registry)
+    (archived,) = Path.cwd().rglob("code/kedro_tabular/modelling/packaged_model.py")
+    archived.write_text(
+        archived.read_text().replace("np.where(fell_back, _FALLBACK, _MODEL)", 'np.full(n_rows, "of old")')
+    )
+    live = make_table(40, seed=1)
+    live.loc[3, "size"] = -1.0
+    loaded = ChampionDataset("small").load()
+    answers = loaded.predict(live[model.contract.features])
+    assert set(answers["source"]) == {"of old"}
+    expected = model.predict(live)
+    pd.testing.assert_frame_equal(answers.drop(columns="source"), expected.drop(columns="source"))
+    with pytest.raises(ContractError, match="missing columns: size"):
+        loaded.predict(live.drop(columns="size"))
+    mixed = to_columns(live.astype(object).assign(size=[[1], *live["size"].tolist()[1:]]))
+    served = load_model(next(Path.cwd().rglob("MLmodel")).parent).answer(mixed, len(live), explain=True)
+    ours = model.answer(mixed, len(live), explain=True)
+    assert served["source"].tolist() == ["of old"] * len(live)
+    assert served["reasons"].tolist() == ours["reasons"].tolist()
+    assert served["explanation"].tolist() == ours["explanation"].tolist()
+
+    loaded.predict.__self__._process.kill()  # as the system does for want of memory
+    loaded.predict.__self__._process.wait()
+    assert set(loaded.predict(live)["source"]) == {"of old"}
+
+
+def test_a_champion_whose_files_are_gone_says_so(registry):
+    register(registry)
+    (folder,) = (path.parent for path in Path.cwd().rglob("MLmodel"))
+    shutil.rmtree(folder)
+    with pytest.raises(DatasetError, match="the files of small version 1 can't be read"):
+        ChampionDataset("small").load().predict(make_table(3))
+
+
+def test_what_is_written_of_a_registration_is_the_same_for_the_same_model(registry, tmp_path):
+    dataset, model = registry
+    receipt = tmp_path / "registered.json"
+    written = []
+    for _ in range(2):
+        with mlflow.start_run():
+            dataset.save(package(model))
+        written.append(receipt.read_bytes())
+        receipt.unlink()
+    assert written[0] == written[1]
+    assert json.loads(written[0])["artifacts"]["model"] == content_md5(tmp_path / "model.skops")
+
+
+def test_the_run_keeps_the_environment(registry):
+    dataset, model = registry
+    with mlflow.start_run() as run:
+        dataset.save(package(model))
+    version = MlflowClient().get_model_version_by_alias("small", "champion")
+    assert version.run_id == run.info.run_id
+    assert "requirements.lock" in [file.path for file in MlflowClient().list_artifacts(run.info.run_id)]

@@ -1,0 +1,111 @@
+"""The service as a real HTTP server on loopback, in a thread, over a real registry of a small model."""
+
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import mlflow
+import pytest
+import requests
+import uvicorn
+
+from kedro_tabular.modelling.packaged_model import PackagedModel
+from kedro_tabular.registry.versions import RegisteredModelDataset
+from kedro_tabular.serving.app import create_app
+from kedro_tabular.serving.deployment import Deployment
+from kedro_tabular.serving.log.prediction_log import PredictionLog
+from kedro_tabular.serving.settings import Serving
+
+from ...conftest import fit_packaged, make_table
+from ..registering import make_registry, register
+
+KEYS = ["colour", "when", "order"]  # `order` is no column of the contract
+
+
+def settings_of(folder: Path, **changes: Any) -> Serving:
+    limits = {"body_mb": 1, "rows": 500, "explained_rows": 20, "seconds": 30}
+    settings = {
+        "host": "127.0.0.1",
+        "port": 8000,
+        "workers": 1,
+        "model": "champion",
+        "refresh_seconds": 0.2,
+        "local_copy": str(folder / "served"),
+        "api_key_variable": "UNUSED",
+        "limits": limits | changes.pop("limits", {}),
+        "log": {"url": f"sqlite:///{folder}/log.db", "keys": KEYS},
+    }
+    return Serving.read("serving", settings | changes)
+
+
+class Server:
+    """The service in a thread."""
+
+    def __init__(self, settings: Serving, deployment: Deployment, api_key: str | None = None) -> None:
+        app = create_app(settings, deployment, api_key)
+        configuration = uvicorn.Config(app, port=0, log_config=None, access_log=False)
+        self._server = uvicorn.Server(configuration)
+        self._thread = threading.Thread(target=self._server.run, daemon=True)
+        self._thread.start()
+        while not self._server.started:
+            time.sleep(0.01)
+        self.url = f"http://127.0.0.1:{self._server.servers[0].sockets[0].getsockname()[1]}"
+        self.session = requests.Session()
+
+    def get(self, path: str) -> requests.Response:
+        return self.session.get(self.url + path, timeout=60)
+
+    def post(self, path: str, json: Any = None, **how: Any) -> requests.Response:
+        return self.session.post(self.url + path, json=json, timeout=60, **how)
+
+    def stop(self) -> None:
+        self._server.should_exit = True
+        self._thread.join()
+
+
+@dataclass
+class Service:
+    """A server and all that is behind it."""
+
+    server: Server
+    deployment: Deployment
+    settings: Serving
+    registry: RegisteredModelDataset
+    model: PackagedModel
+    folder: Path
+
+    def logged(self) -> Any:
+        log = PredictionLog(self.settings.log.url)  # type: ignore[union-attr]
+        try:
+            return log.read()
+        finally:
+            log.close()
+
+
+def start(folder: Path, model: PackagedModel, **changes: Any) -> Service:
+    registry = make_registry(folder, model)
+    register(registry, model)
+    settings = settings_of(folder, **changes)
+    deployment = Deployment("small", settings.model, Path(settings.local_copy))
+    deployment.start()
+    return Service(Server(settings, deployment), deployment, settings, registry, model, folder)
+
+
+@pytest.fixture(scope="module")
+def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    """The service with a classification."""
+    running = start(tmp_path_factory.mktemp("service"), fit_packaged("binary"))
+    yield running
+    running.server.stop()
+    mlflow.end_run()
+
+
+def records(n_rows: int, **values: Any) -> list[dict[str, Any]]:
+    """Rows as JSON has them."""
+    table = make_table(n_rows, seed=1).drop(columns="answer")
+    table["when"] = table["when"].map(lambda time: time.isoformat())
+    plain = table.astype(object).where(table.notna(), None)
+    return [row | values for row in plain.to_dict(orient="records")]
