@@ -1,10 +1,11 @@
 """Catalog datasets of the project's own."""
 
 import hashlib
-from collections.abc import Iterable, Iterator
-from contextlib import suppress
+import logging
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar, TypeVar
 
 import pandas as pd
 import pyarrow as pa
@@ -12,8 +13,24 @@ import pyarrow.parquet as pq
 from kedro.io import AbstractDataset, DatasetError
 from rich.progress import track
 
+from .contract import Contract, ReadOptions, apply_contract, read_table_file
+from .files import replaced
 from .modelling import serialization
 from .project import trust_own_types
+
+logger = logging.getLogger(__name__)
+
+Loaded = TypeVar("Loaded")
+
+
+class ReadOnlyDataset(AbstractDataset[Any, Loaded]):
+    """A dataset that a run can only read. `read_only` says who writes it instead."""
+
+    read_only: ClassVar[str] = "it can only be read"
+
+    def save(self, data: Any) -> None:
+        """Refuse. Raises DatasetError."""
+        raise DatasetError(self.read_only)
 
 
 class SkopsDataset(AbstractDataset[Any, Any]):
@@ -61,7 +78,7 @@ class SkopsDataset(AbstractDataset[Any, Any]):
         return {"filepath": self._filepath}
 
 
-class FileVersionsDataset(AbstractDataset[Any, dict[str, str]]):
+class FileVersionsDataset(ReadOnlyDataset[dict[str, str]]):
     """What is in the files of a folder: loads as a mapping of file to md5, the same md5 that DVC has for it.
 
     Args:
@@ -81,15 +98,11 @@ class FileVersionsDataset(AbstractDataset[Any, dict[str, str]]):
             if path.is_file() and path.suffix != ".dvc" and not path.name.startswith(".")
         }
 
-    def save(self, data: Any) -> None:
-        """Refuse: this dataset only reads."""
-        raise DatasetError("file versions can only be read")
-
     def _describe(self) -> dict[str, Any]:
         return {"filepath": self._folder}
 
 
-class FileSizesDataset(AbstractDataset[Any, dict[str, int]]):
+class FileSizesDataset(ReadOnlyDataset[dict[str, int]]):
     """How large some files are: loads as a mapping of file to bytes.
 
     Args:
@@ -105,12 +118,46 @@ class FileSizesDataset(AbstractDataset[Any, dict[str, int]]):
         """Bytes by path."""
         return {file: Path(file).stat().st_size for file in self._files}
 
-    def save(self, data: Any) -> None:
-        """Refuse: this dataset only reads."""
-        raise DatasetError("file sizes can only be read")
-
     def _describe(self) -> dict[str, Any]:
         return {"files": self._files}
+
+
+class TableFileDataset(ReadOnlyDataset[pd.DataFrame]):
+    """A table that is only read. Rows without a target are left out, and the log says how many.
+
+    Args:
+        filepath: a CSV, TSV, Parquet, Excel, OpenDocument or JSON-lines file; its name ends accordingly.
+        table: `params:table`.
+        metadata: anything; Kedro ignores it.
+        reading: what `Reading` has.
+    """
+
+    def __init__(
+        self, filepath: str, table: Mapping[str, Any], metadata: dict[str, Any] | None = None, **reading: Any
+    ) -> None:
+        self._filepath = Path(filepath)
+        self._contract = Contract.from_parameters(table)
+        self._reading = ReadOptions.read("the catalog's entry", reading)
+        self.metadata = metadata
+
+    def load(self) -> pd.DataFrame:
+        """All columns of the file, those of the contract in its types.
+
+        Raises:
+            ContractError: a value can't be read as the type that the contract gives its column.
+        """
+        raw = read_table_file(self._filepath, self._reading)
+        table, without = apply_contract(raw, self._contract, self._reading)
+        if without:
+            target = self._contract.target
+            logger.info("%s of %s rows have no %s and are left out", f"{without:,}", f"{len(raw):,}", target)
+        return table
+
+    def _exists(self) -> bool:
+        return self._filepath.is_file()
+
+    def _describe(self) -> dict[str, Any]:
+        return {"filepath": self._filepath}
 
 
 class ParquetChunksDataset(AbstractDataset[Iterable[pd.DataFrame], Iterator[pd.DataFrame]]):
@@ -139,23 +186,14 @@ class ParquetChunksDataset(AbstractDataset[Iterable[pd.DataFrame], Iterator[pd.D
 
     def save(self, data: Iterable[pd.DataFrame]) -> None:
         """Write the tables as they come. Until the last one is there, an earlier file stays as it is."""
-        self._filepath.parent.mkdir(parents=True, exist_ok=True)
-        partial = self._filepath.with_name(self._filepath.name + ".partial")
-        writer = None
-        try:
-            for frame in data:
-                if writer is None:
-                    writer = pq.ParquetWriter(partial, _schema(frame))
-                writer.write_table(pa.Table.from_pandas(frame, writer.schema, preserve_index=False))
-            if writer is None:
-                raise DatasetError("there are no rows to write")
-            writer.close()
-            partial.replace(self._filepath)
-        finally:
-            if writer is not None and writer.is_open:
-                writer.close()
-            with suppress(FileNotFoundError):
-                partial.unlink()
+        frames = iter(data)
+        first = next(frames, None)
+        if first is None:
+            raise DatasetError("there are no rows to write")
+        schema = _schema(first)
+        with replaced(self._filepath) as partial, pq.ParquetWriter(partial, schema) as writer:
+            for frame in chain([first], frames):
+                writer.write_table(pa.Table.from_pandas(frame, schema, preserve_index=False))
 
     def _exists(self) -> bool:
         return self._filepath.is_file()

@@ -3,6 +3,8 @@
 import re
 from collections.abc import Iterator
 
+from ..contract import is_probability
+
 # What the answers of the packaged model, and the tables they stand in, call their own columns.
 _RESERVED = frozenset(
     {
@@ -40,7 +42,7 @@ def find_renames(names: list[str]) -> dict[str, tuple[str, str]]:
 def _better(name: str, place: int) -> tuple[str, str | None]:
     if _UNNAMED.fullmatch(name):
         return f"column_{place}", "it has no name"
-    if name in _RESERVED or name.startswith("probability_"):
+    if name in _RESERVED or is_probability(name):
         return f"{name}_", "the model's answers have a column of that name"
     tidy = " ".join(name.split())
     return tidy, None if tidy == name else "blanks around or line breaks in a name are easily overlooked"

@@ -54,7 +54,7 @@ def metric_of(decision: Decision) -> str:
 def _catalog_entry(decision: Decision, filepath: str) -> dict[str, Any]:
     reading = decision.reading.model_dump(exclude_defaults=True)
     return {
-        "type": "kedro_tabular.contract.TableFileDataset",
+        "type": "kedro_tabular.datasets.TableFileDataset",
         "filepath": filepath,
         "table": "${params:table}",
         **reading,

@@ -1,6 +1,5 @@
 """`kedro adopt`: the project on a table of your own."""
 
-import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -8,6 +7,7 @@ import click
 from kedro.framework.startup import ProjectMetadata
 
 from ..errors import reports_user_errors
+from ..lineage import GitError, run_git
 
 if TYPE_CHECKING:
     from ..adoption import Decision, Split
@@ -78,15 +78,19 @@ def adopt(
 
 def _refuse_uncommitted(project: Path, table: Path) -> None:
     """What is not committed could not be told from what is changed now, nor be had back."""
-    command = ["git", "-c", "core.quotepath=off", "status", "--porcelain", "--untracked-files=all"]
-    done = subprocess.run(command, cwd=project, capture_output=True, text=True, check=False)
-    if done.returncode:
+    try:
+        listed = run_git(
+            project, "-c", "core.quotepath=off", "status", "--porcelain", "--untracked-files=all"
+        )
+    except GitError as error:
         raise click.ClickException(
             "the project is in no git repository, which DVC needs: "
             "git init && git add --all && git commit -m Start"
-        )
+        ) from error
     own = table.resolve()
-    changed = [line for line in done.stdout.splitlines() if (project / line[3:].strip('"')).resolve() != own]
+    changed = [
+        line for line in listed.decode().splitlines() if (project / line[3:].strip('"')).resolve() != own
+    ]
     if changed:
         raise click.ClickException(
             "commit your changes first, so that those made now can be told from them, and undone:\n"

@@ -50,14 +50,14 @@ def reproduce(metadata: ProjectMetadata, reference: str, install: bool) -> None:
 
     REF is a version number, an alias or a run id. The workspace stays as it is.
     """
-    from ..lineage import ReproductionError
+    from ..lineage import GitError, ReproductionError
     from ..lineage import reproduce as run_again
 
     reader = _reader(metadata)
     origin = _read(reader, reference)
     try:
         verdicts = run_again(origin, reader, metadata.project_path, install)
-    except (ReproductionError, LookupError) as error:
+    except (ReproductionError, GitError, LookupError) as error:
         raise click.ClickException(str(error)) from error
     table = make_table("Reproduction", "Item", "Recorded", "Reproduced", "Verdict")
     for verdict in verdicts:

@@ -1,7 +1,6 @@
 """`kedro models`: the registry at a glance."""
 
 import json
-import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +10,7 @@ from kedro.framework.startup import ProjectMetadata
 from rich.table import Table
 
 from ..errors import reports_user_errors
+from ..lineage import GitError, run_git
 from .terminal import make_console, make_table
 
 if TYPE_CHECKING:
@@ -118,9 +118,11 @@ def _changed_files(project: Path, changes: "list[Change]") -> list[str]:
     """What git tells of the files that differ between two commits; nothing where it does not know them."""
     for change in changes:
         if (change.kind, change.name) == ("code", "commit"):
-            command = ["git", "-C", str(project), "diff", "--stat", change.before, change.after, "--"]
-            done = subprocess.run(command, capture_output=True, text=True, check=False)
-            return [line.strip() for line in done.stdout.splitlines()]
+            try:
+                listed = run_git(project, "diff", "--stat", change.before, change.after, "--")
+            except GitError:
+                return []
+            return [line.strip() for line in listed.decode(errors="replace").splitlines()]
     return []
 
 

@@ -11,6 +11,12 @@ from .contract import (
     Contract,
     ContractError,
 )
+from .predictions import (
+    classes_of,
+    is_probability,
+    probability_column,
+    score_columns,
+)
 from .raw_values import (
     NumberFormat,
     to_classes,
@@ -33,7 +39,7 @@ from .schema import (
 )
 from .table_file import (
     ReadOptions,
-    TableFileDataset,
+    apply_contract,
     file_format,
     mask_markers,
     open_workbook,
@@ -51,19 +57,23 @@ __all__ = [
     "NumberFormat",
     "ReadOptions",
     "RowReasons",
-    "TableFileDataset",
     "TableValidator",
     "Values",
+    "apply_contract",
     "as_numbers",
     "as_text",
     "check_rows",
+    "classes_of",
     "combine_chunks",
     "file_format",
+    "is_probability",
     "mask_markers",
     "open_workbook",
     "parse_datetime",
     "parse_outcomes",
+    "probability_column",
     "read_table_file",
+    "score_columns",
     "to_classes",
     "to_columns",
     "to_datetimes",

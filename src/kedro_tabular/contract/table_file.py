@@ -2,14 +2,14 @@
 
 import logging
 import zipfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
-from kedro.io import AbstractDataset, DatasetError
+from kedro.io import DatasetError
 from pydantic import Field
 
 from ..parameters import Section
@@ -33,48 +33,6 @@ class ReadOptions(Section):
     numbers: dict[str, NumberFormat] = Field(default={})
     # formats of dates that are not ISO 8601: of strftime, unix_s or unix_ms
     datetimes: dict[str, str] = Field(default={})
-
-
-class TableFileDataset(AbstractDataset[Any, pd.DataFrame]):
-    """A table that is only read. Rows without a target are left out, and the log says how many.
-
-    Args:
-        filepath: a CSV, TSV, Parquet, Excel, OpenDocument or JSON-lines file; its name ends accordingly.
-        table: `params:table`.
-        metadata: anything; Kedro ignores it.
-        reading: what `Reading` has.
-    """
-
-    def __init__(
-        self, filepath: str, table: Mapping[str, Any], metadata: dict[str, Any] | None = None, **reading: Any
-    ) -> None:
-        self._filepath = Path(filepath)
-        self._contract = Contract.from_parameters(table)
-        self._reading = ReadOptions.read("the catalog's entry", reading)
-        self.metadata = metadata
-
-    def load(self) -> pd.DataFrame:
-        """All columns of the file, those of the contract in its types.
-
-        Raises:
-            ContractError: a value can't be read as the type that the contract gives its column.
-        """
-        raw = read_table_file(self._filepath, self._reading)
-        table, without = apply_contract(raw, self._contract, self._reading)
-        if without:
-            target = self._contract.target
-            logger.info("%s of %s rows have no %s and are left out", f"{without:,}", f"{len(raw):,}", target)
-        return table
-
-    def save(self, data: Any) -> None:
-        """Refuse: the file is the user's."""
-        raise DatasetError(f"{self._filepath} is only read")
-
-    def _exists(self) -> bool:
-        return self._filepath.is_file()
-
-    def _describe(self) -> dict[str, Any]:
-        return {"filepath": self._filepath}
 
 
 def file_format(path: Path) -> str | None:

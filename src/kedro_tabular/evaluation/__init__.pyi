@@ -31,6 +31,9 @@ from .splitting import (
     split_at_random,
     split_by_time,
 )
+from .templates import (
+    render,
+)
 
 __all__ = [
     "BASELINE",
@@ -47,6 +50,7 @@ __all__ = [
     "measure_importance",
     "metric_names",
     "prepare",
+    "render",
     "score_baseline",
     "split_at_random",
     "split_by_time",

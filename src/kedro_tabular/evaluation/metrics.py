@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 from sklearn import metrics as sk
 
-from ..contract import Contract
+from ..contract import Contract, classes_of, score_columns
 from ..project import own_module
 
 Metrics = dict[str, float]
@@ -37,9 +37,8 @@ class LabelledScores(NamedTuple):
         truth = predictions[contract.target]
         if contract.task == "regression":
             return cls(truth.to_numpy(dtype=float), predictions["prediction"].to_numpy(dtype=float), None)
-        prefix = "probability_"
-        columns = [name for name in predictions.columns if name.startswith(prefix)]
-        classes = np.array([name.removeprefix(prefix) for name in columns], dtype=object)
+        classes = np.array(classes_of(predictions.columns), dtype=object)
+        columns = score_columns(classes)
         return cls(truth.astype(str).to_numpy(dtype=object), predictions[columns].to_numpy(), classes)
 
     def select(self, rows: np.ndarray) -> "LabelledScores":

@@ -6,7 +6,7 @@ from typing import Any, Protocol
 import numpy as np
 import pandas as pd
 
-from ..contract import Contract
+from ..contract import Contract, classes_of
 from ..evaluation import LabelledScores, bootstrap, calibration_overlay, confidences, measure, prepare
 from ..parameters import ParameterError
 from .rules import Comparison, Slice, direction
@@ -86,7 +86,7 @@ def _score(
     answered = answers["prediction"].notna().to_numpy()
     if not answered.any():
         raise ValueError(f"it refuses all rows, the first because of {list(answers['reasons'].iloc[0])}")
-    is_classifier = any(name.startswith("probability_") for name in answers.columns)
+    is_classifier = bool(classes_of(answers.columns))
     if is_classifier != (contract.task == "classification"):
         raise ValueError(f"it is not a {contract.task}")
     answers = answers.assign(**{contract.target: test_table[contract.target].to_numpy()})

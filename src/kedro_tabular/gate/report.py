@@ -5,13 +5,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, FileSystemLoader
-
 from ..contract import Contract
-from ..evaluation import Metrics
+from ..evaluation import BASELINE, Metrics, render
 from .rules import Comparison
 
-_DUMMY = "dummy_"
+_TEMPLATE = Path(__file__).with_name("report.html.j2")
 
 
 def write_report(
@@ -41,14 +39,9 @@ def write_report(
         parameters: further sections of the parameters by name.
     """
     read = Contract.from_parameters(contract)
-    environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent), autoescape=True, trim_blocks=True, lstrip_blocks=True
-    )
-    environment.filters["fixed"] = lambda value: "" if value is None else f"{value:.4f}"
-    environment.filters["percent"] = lambda value: "" if value is None else f"{value:.1%}"
-    environment.filters["signed"] = lambda value: "" if value is None else f"{value:+.4f}"
     drawn = {name: load() for name, load in plots.items()} | {"permutation_importance": importance_plot}
-    return environment.get_template("report.html.j2").render(
+    return render(
+        _TEMPLATE,
         contract=read,
         gate=gate,
         becomes=_becomes(gate),
@@ -60,7 +53,7 @@ def write_report(
         guard=guard_assessment,
         guard_plot=_data_uri(guard_plot),
         dummy={
-            name.removeprefix(_DUMMY): value for name, value in metrics.items() if name.startswith(_DUMMY)
+            name.removeprefix(BASELINE): value for name, value in metrics.items() if name.startswith(BASELINE)
         },
         plots={_title(name): _data_uri(svg) for name, svg in drawn.items()},
         data_versions=data_versions,

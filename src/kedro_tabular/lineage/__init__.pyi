@@ -4,6 +4,10 @@ from .catalog import (
 from .dvc_stages import (
     write_stages,
 )
+from .git import (
+    GitError,
+    run_git,
+)
 from .modules import (
     LIBRARY,
     closure,
@@ -38,6 +42,7 @@ __all__ = [
     "GIT",
     "LIBRARY",
     "Catalog",
+    "GitError",
     "Origin",
     "Reader",
     "ReproductionError",
@@ -49,5 +54,6 @@ __all__ = [
     "package_folder",
     "pointer",
     "reproduce",
+    "run_git",
     "write_stages",
 ]

@@ -6,15 +6,15 @@ The md5 that DVC has for a file is that file's name everywhere.
 import configparser
 import hashlib
 import json
-import os
 import platform
-import subprocess
 from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
 
 import yaml
+
+from .git import GitError, run_git
 
 DATA, GIT, ENVIRONMENT = "data.", "git.", "env."
 _CHUNK = 1 << 20
@@ -58,14 +58,14 @@ def describe_code(project: Path) -> Code:
     Outside a git repository, or before its first commit, a tag says so instead.
     """
     try:
-        commit = _git(project, "rev-parse", "--verify", "HEAD").decode().strip()
-    except (OSError, subprocess.CalledProcessError):
+        commit = run_git(project, "rev-parse", "--verify", "HEAD").decode().strip()
+    except GitError:
         inside = (project / ".git").exists()
         return Code({GIT + "commit": "none: no commit yet" if inside else "none: not a git repository"}, b"")
     diff = _uncommitted(project)
     tags = {
         "commit": commit,
-        "branch": _git(project, "rev-parse", "--abbrev-ref", "HEAD").decode().strip(),
+        "branch": run_git(project, "rev-parse", "--abbrev-ref", "HEAD").decode().strip(),
         "dirty": str(bool(diff)).lower(),
     }
     tags["diff"] = hashlib.md5(diff, usedforsecurity=False).hexdigest() if diff else "none"
@@ -75,16 +75,11 @@ def describe_code(project: Path) -> Code:
 def _uncommitted(project: Path) -> bytes:
     with TemporaryDirectory() as folder:
         # In an index of its own: new files show in the diff, and the user's index stays as it is.
-        environment = os.environ | {"GIT_INDEX_FILE": str(Path(folder) / "index")}
-        _git(project, "read-tree", "HEAD", environment=environment)
-        _git(project, "add", "--intent-to-add", "--all", ".", environment=environment)
+        environment = {"GIT_INDEX_FILE": str(Path(folder) / "index")}
+        run_git(project, "read-tree", "HEAD", environment=environment)
+        run_git(project, "add", "--intent-to-add", "--all", ".", environment=environment)
         changes = ("diff", "--binary", "HEAD", "--", ".", ":(exclude)dvc.lock")
-        return _git(project, *changes, environment=environment)
-
-
-def _git(project: Path, *arguments: str, environment: dict[str, str] | None = None) -> bytes:
-    command = ["git", "-C", str(project), *arguments]
-    return subprocess.run(command, check=True, capture_output=True, env=environment).stdout
+        return run_git(project, *changes, environment=environment)
 
 
 def describe_environment(lock: Path) -> dict[str, str]:

@@ -15,6 +15,7 @@ from mlflow.artifacts import download_artifacts
 from omegaconf import OmegaConf
 
 from . import provenance
+from .git import run_git
 from .origin import Origin, Reader
 from .tracking import PARAMETERS
 
@@ -80,17 +81,16 @@ def _worktree(origin: Origin, project: Path) -> Iterator[Path]:
     commit = origin.code.get("commit", "none")
     if commit.startswith("none"):
         raise ReproductionError(f"the code of run {origin.run} is not on record ({commit})")
-    git = ["git", "-C", str(project), "worktree"]
     with TemporaryDirectory() as folder:
         copy = Path(folder) / "project"
-        _call([*git, "add", "--detach", str(copy), commit])
+        run_git(project, "worktree", "add", "--detach", str(copy), commit)
         try:
             if origin.uncommitted:
                 changes = download_artifacts(run_id=origin.run, artifact_path=origin.uncommitted)
-                _call(["git", "-C", str(copy), "apply", "--binary", changes])
+                run_git(copy, "apply", "--binary", changes)
             yield copy
         finally:
-            _call([*git, "remove", "--force", str(copy)])
+            run_git(project, "worktree", "remove", "--force", str(copy))
 
 
 def _restore_data(origin: Origin, reader: Reader, copy: Path) -> None:

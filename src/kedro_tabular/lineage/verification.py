@@ -1,6 +1,5 @@
 """Check that what a run or a registered version came from can still be had, and is what was recorded."""
 
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,6 +8,7 @@ from mlflow.exceptions import MlflowException
 from mlflow.models import get_model_info
 
 from . import provenance
+from .git import GitError, run_git
 from .origin import Origin
 
 
@@ -52,8 +52,11 @@ def _model_faults(origin: Origin, uri: str) -> Iterator[str]:
 
 
 def _has_commit(commit: str, project: Path) -> bool:
-    command = ["git", "-C", str(project), "cat-file", "-e", f"{commit}^{{commit}}"]
-    return subprocess.run(command, capture_output=True, check=False).returncode == 0
+    try:
+        run_git(project, "cat-file", "-e", f"{commit}^{{commit}}")
+    except GitError:
+        return False
+    return True
 
 
 def _is_stored(uri: str, md5: str | None) -> bool:

@@ -17,7 +17,7 @@ from mlflow.models import ModelSignature
 from mlflow.pyfunc import PythonModel, PythonModelContext
 from sklearn.base import BaseEstimator
 
-from ..contract import Contract, RowReasons, Values, check_rows, to_columns
+from ..contract import Contract, RowReasons, Values, check_rows, probability_column, to_columns
 from . import serialization
 from .explanation import Explainer, explain_fallback
 from .guard import Guard
@@ -143,7 +143,7 @@ class PackagedModel(PythonModel):
             prediction = scores[:, 0]
             width = np.where(fell_back, self.guard.fallback_limit, self.guard.limit)
             return {"prediction": prediction, "lower": prediction - width, "upper": prediction + width}
-        probabilities = {f"probability_{label}": scores[:, k] for k, label in enumerate(self.classes)}
+        probabilities = {probability_column(label): scores[:, k] for k, label in enumerate(self.classes)}
         return {"prediction": self.classes.take(scores.argmax(axis=1)), **probabilities}
 
     @cached_property

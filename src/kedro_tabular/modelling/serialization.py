@@ -16,6 +16,8 @@ from zipfile import ZipFile, ZipInfo
 
 from skops import io as skops_io
 
+from ..files import write_atomically
+
 _LIBRARY = __name__.partition(".")[0] + ".*"
 _SCHEMA = "schema.json"
 
@@ -32,9 +34,7 @@ def dump(fitted: Any, path: Path, trusted: Sequence[str]) -> None:
     """
     data = skops_io.dumps(fitted)
     _resolve_trust(skops_io.get_untrusted_types(data=data), trusted)
-    partial = path.with_name(path.name + ".partial")
-    partial.write_bytes(_canonical(data))
-    partial.replace(path)
+    write_atomically(path, _canonical(data))
 
 
 def load(path: Path, trusted: Sequence[str]) -> Any:

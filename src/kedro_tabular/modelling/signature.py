@@ -5,7 +5,7 @@ from mlflow.models import ModelSignature
 from mlflow.types import ColSpec, DataType, ParamSchema, ParamSpec, Schema, TensorSpec
 from mlflow.types.schema import Array, Map, Object, Property
 
-from ..contract import ColumnType, Contract
+from ..contract import ColumnType, Contract, score_columns
 
 _COLUMN_TYPES: dict[ColumnType, DataType] = {
     "category": DataType.string,
@@ -37,7 +37,7 @@ def make_signature(contract: Contract, classes: np.ndarray | None) -> ModelSigna
         for name, column in contract.columns.items()
     ]
     kind = DataType.double if classes is None else _PREDICTION_TYPES.get(classes.dtype.kind, DataType.string)
-    numbers = ["lower", "upper"] if classes is None else [f"probability_{label}" for label in classes]
+    numbers = ["lower", "upper"] if classes is None else score_columns(classes)
     outputs: list[ColSpec | TensorSpec] = [
         ColSpec(kind, "prediction"),
         *(ColSpec(DataType.double, name) for name in numbers),

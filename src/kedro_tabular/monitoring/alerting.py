@@ -8,6 +8,8 @@ from typing import Any
 
 from kedro.io import AbstractDataset, DatasetError
 
+from ..files import write_atomically
+
 logger = logging.getLogger(__name__)
 
 
@@ -55,10 +57,7 @@ class AlertsDataset(AbstractDataset[dict[str, Any], dict[str, Any]]):
                 state[key] = state[key] | {"told": True}
             else:
                 del state[key]
-        self._filepath.parent.mkdir(parents=True, exist_ok=True)
-        partial = self._filepath.with_name(self._filepath.name + ".partial")
-        partial.write_text(json.dumps(state, indent=2))
-        partial.replace(self._filepath)
+        write_atomically(self._filepath, json.dumps(state, indent=2))
         if problem:
             raise DatasetError(f"{problem} of {self._variable}; the alert is sent again the next time")
 

@@ -7,7 +7,7 @@ import pandas as pd
 import pyarrow as pa
 from pydantic import Field
 
-from ..contract import Contract
+from ..contract import Contract, score_columns
 from ..modelling import Guard
 from ..parameters import Section
 from .profile import CONFIDENCE, INPUT, OUTCOME, PREDICTION, SOURCE, MonitoredColumn
@@ -50,7 +50,7 @@ def watch_answers(
         yield MonitoredColumn(name=OUTCOME, group="outcome", column=OUTCOME, values=classes)
         yield MonitoredColumn(name=PREDICTION, group="output", column=PREDICTION, values=classes)
         shown = classes[1:] if len(classes) == 2 else classes
-        numbers = {CONFIDENCE: "output"} | {f"probability_{label}": "output" for label in shown}
+        numbers = {CONFIDENCE: "output"} | dict.fromkeys(score_columns(shown), "output")
     for name, group in numbers.items():
         yield _number(MonitoredColumn(name=name, group=group, column=name), rows, bins)  # type: ignore[arg-type]
     yield MonitoredColumn(name=SOURCE, group="output", column=SOURCE, values=["model", "fallback"])

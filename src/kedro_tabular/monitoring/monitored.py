@@ -13,6 +13,7 @@ from mlflow.entities import LoggedModelInput, Metric
 from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
 
+from ..datasets import ReadOnlyDataset
 from .profile import Profile
 
 logger = logging.getLogger(__name__)
@@ -48,13 +49,15 @@ class Profiles:
         return Profile.model_validate_json(path.read_bytes())
 
 
-class ProfilesDataset(AbstractDataset[Any, Profiles]):
+class ProfilesDataset(ReadOnlyDataset[Profiles]):
     """Loads as the reference profiles of a registered model.
 
     Args:
         name: the registered model.
         metadata: anything; Kedro ignores it.
     """
+
+    read_only = "a profile is registered with its version"
 
     def __init__(self, name: str, metadata: dict[str, Any] | None = None) -> None:
         self._name = name
@@ -63,10 +66,6 @@ class ProfilesDataset(AbstractDataset[Any, Profiles]):
     def load(self) -> Profiles:
         """Nothing is read before a version is asked for."""
         return Profiles(self._name)
-
-    def save(self, data: Any) -> None:
-        """Refuse: a profile is registered with its version."""
-        raise DatasetError("profiles can only be read")
 
     def _describe(self) -> dict[str, Any]:
         return {"name": self._name}

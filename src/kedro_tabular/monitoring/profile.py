@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pydantic import Field
 
-from ..contract import Contract, as_numbers, as_text, combine_chunks
+from ..contract import Contract, as_numbers, as_text, combine_chunks, score_columns
 from ..modelling import DatetimeParts
 from ..parameters import Section
 
@@ -164,7 +164,7 @@ def scores_of(rows: pa.Table, classes: list[str] | None) -> np.ndarray:
     """The probabilities, shape (n_rows, n_classes); of a regression the predictions, (n_rows,)."""
     if classes is None:
         return as_numbers(rows[PREDICTION])
-    return np.stack([as_numbers(rows[f"probability_{label}"]) for label in classes], axis=1)
+    return np.stack([as_numbers(rows[name]) for name in score_columns(classes)], axis=1)
 
 
 def count_reasons(rows: pa.Table) -> dict[str, int]:

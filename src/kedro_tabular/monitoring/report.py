@@ -4,11 +4,11 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, FileSystemLoader
-
 from ..contract import Contract
+from ..evaluation import render
 from .drawing import draw_bars, draw_over_time
 
+_TEMPLATE = Path(__file__).with_name("report.html.j2")
 _INTERVAL = 1.96  # standard errors
 _GROUPS = {"input": "Inputs", "output": "Answers", "outcome": "Outcomes"}
 
@@ -21,16 +21,12 @@ def write_report(monitoring: dict[str, Any], contract: dict[str, Any], settings:
         contract: `params:table`.
         settings: `params:monitoring`.
     """
-    environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent), autoescape=True, trim_blocks=True, lstrip_blocks=True
-    )
-    environment.filters["fixed"] = lambda value: "" if value is None else f"{value:.4f}"
-    environment.filters["percent"] = lambda value: "" if value is None else f"{value:.1%}"
-    environment.filters["count"] = lambda value: f"{value:,}"
     first = {finding["check"]: finding for finding in reversed(monitoring["findings"])}
     counts = Counter(finding["check"] for finding in monitoring["findings"])
-    environment.globals |= {"bars": draw_bars, "over_time": draw_over_time}
-    return environment.get_template("report.html.j2").render(
+    return render(
+        _TEMPLATE,
+        bars=draw_bars,
+        over_time_plot=draw_over_time,
         contract=Contract.from_parameters(contract),
         settings=settings,
         interval=_INTERVAL,

@@ -14,9 +14,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
-from kedro.io import AbstractDataset, DatasetError
 
-from ..contract import Contract, ContractError, as_text, combine_chunks, parse_outcomes
+from ..contract import Contract, ContractError, as_text, combine_chunks, parse_outcomes, score_columns
+from ..datasets import ReadOnlyDataset
 from .profile import INPUT, OUTCOME
 
 
@@ -134,7 +134,7 @@ class ScoredFile:
         return batch.filter(pa.array(inside))
 
 
-class ScoredFileDataset(AbstractDataset[Any, ScoredFile]):
+class ScoredFileDataset(ReadOnlyDataset[ScoredFile]):
     """Scored rows in a Parquet file, for monitoring where there is no prediction log.
 
     Args:
@@ -144,6 +144,8 @@ class ScoredFileDataset(AbstractDataset[Any, ScoredFile]):
         target: the column of the outcome; it need not be there.
         metadata: anything; Kedro ignores it.
     """
+
+    read_only = "scored rows are written by the inference"
 
     def __init__(
         self,
@@ -160,13 +162,9 @@ class ScoredFileDataset(AbstractDataset[Any, ScoredFile]):
         """Open the file."""
         return ScoredFile(self._path, self._time, self._version, self._target)
 
-    def save(self, data: Any) -> None:
-        """Refuse: the inference writes such files."""
-        raise DatasetError("scored rows can only be read")
-
     def _describe(self) -> dict[str, Any]:
         return {"filepath": self._path}
 
 
 def _numbers(classes: list[str] | None) -> list[str]:
-    return ["prediction"] if classes is None else [f"probability_{label}" for label in classes]
+    return score_columns(classes)

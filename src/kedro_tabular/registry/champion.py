@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import mlflow
 import pandas as pd
-from kedro.io import AbstractDataset, DatasetError
+from kedro.io import DatasetError
 from mlflow.artifacts import download_artifacts
 from mlflow.entities import Run
 from mlflow.entities.model_registry import ModelVersion
@@ -16,6 +16,7 @@ from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
 
 from .. import lineage
+from ..datasets import ReadOnlyDataset
 from .aliases import CHAMPION, get_alias_version
 from .loading import load_model
 
@@ -60,7 +61,7 @@ class Champion:
         return load_model(folder).predict
 
 
-class ChampionDataset(AbstractDataset[Any, "Champion | None"]):
+class ChampionDataset(ReadOnlyDataset["Champion | None"]):
     """Loads as the version of an alias, with what the active run differs in; as None where there is none.
 
     Args:
@@ -68,6 +69,8 @@ class ChampionDataset(AbstractDataset[Any, "Champion | None"]):
         alias: the alias.
         metadata: anything; Kedro ignores it.
     """
+
+    read_only = "the champion is moved by the gate, `kedro promote` and `kedro rollback`"
 
     def __init__(
         self,
@@ -93,10 +96,6 @@ class ChampionDataset(AbstractDataset[Any, "Champion | None"]):
         current = client.get_run(active.info.run_id)
         before = client.get_run(str(version.run_id))
         return Champion(version, differences(before, current))
-
-    def save(self, data: Any) -> None:
-        """Refuse: the champion is moved by the gate, `kedro promote` and `kedro rollback`."""
-        raise DatasetError("the champion can only be read")
 
     def _describe(self) -> dict[str, Any]:
         return {"name": self._name, "alias": self._alias}

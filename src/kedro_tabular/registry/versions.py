@@ -16,6 +16,7 @@ from mlflow.models import ModelSignature
 from mlflow.tracking import MlflowClient
 
 from .. import lineage
+from ..files import write_atomically
 from ..modelling import PackagedModel
 from .aliases import (
     CHALLENGER,
@@ -91,10 +92,7 @@ class RegisteredModelDataset(AbstractDataset[ModelPackage, Any]):
         version = find_version(data, self._artifacts) or register(data, self._artifacts)
         deploy(data.name, version, data.gate)
         made_of = {"artifacts": md5_by_name(self._artifacts), "contract": data.contract}
-        self._filepath.parent.mkdir(parents=True, exist_ok=True)
-        partial = self._filepath.with_name(self._filepath.name + ".partial")
-        partial.write_text(json.dumps(made_of, indent=2))
-        partial.replace(self._filepath)
+        write_atomically(self._filepath, json.dumps(made_of, indent=2))
 
     def load(self) -> Any:
         """Refuse: the dataset `champion` loads the version that is deployed."""

@@ -14,7 +14,7 @@ from fastapi.responses import JSONResponse, PlainTextResponse
 from fastapi_offline import FastAPIOffline
 from starlette.exceptions import HTTPException
 
-from ..contract import Contract
+from ..contract import Contract, is_probability, probability_column
 from .batching import Answers, Batcher
 from .deployment import Deployment
 from .errors import FAILED, RequestError, from_validation, too_many_rows
@@ -222,7 +222,7 @@ def _predictions(answered: Answers) -> list[dict[str, Any]]:
     """Answers as records, the probabilities in an object of their own."""
     given, classes = answered.columns, answered.deployed.classes
     told: dict[str, Any] = {"id": answered.identifiers}
-    told |= {name: values for name, values in given.items() if not name.startswith("probability_")}
+    told |= {name: values for name, values in given.items() if not is_probability(name)}
     if classes:
-        told["probability"] = _records({label: given[f"probability_{label}"] for label in classes})
+        told["probability"] = _records({label: given[probability_column(label)] for label in classes})
     return _records(told)

@@ -16,7 +16,7 @@ from mlflow.exceptions import MlflowException
 from mlflow.models import Model
 from mlflow.tracking import MlflowClient
 
-from ..contract import Contract
+from ..contract import Contract, classes_of
 from ..registry import LoadedModel, get_alias_version, load_model
 from .local_cache import DeploymentError, LocalCache, VersionIdentity, identify, read_identity
 
@@ -187,6 +187,4 @@ class Deployment:
             ) from error
         if not answers["source"].eq("model").all():
             raise DeploymentError(f"version {identity.version} does not answer its own example by the model")
-        prefix, columns = "probability_", map(str, answers)
-        classes = [name.removeprefix(prefix) for name in columns if name.startswith(prefix)]
-        return Deployed(identity, model, contract, example, classes)
+        return Deployed(identity, model, contract, example, classes_of(answers.columns))

@@ -12,6 +12,7 @@ from mlflow.artifacts import download_artifacts
 from mlflow.entities.model_registry import ModelVersion
 
 from .. import lineage
+from ..files import write_atomically
 
 _IDENTITY = "version.json"
 
@@ -99,9 +100,7 @@ class LocalCache:
     def keep(self, identity: VersionIdentity) -> None:
         """Note which copy is the last good one, and drop all but it and the newest other."""
         with self._lock:
-            partial = self._folder / f"{_IDENTITY}.partial"
-            partial.write_text(json.dumps(asdict(identity)))
-            partial.replace(self._folder / _IDENTITY)
+            write_atomically(self._folder / _IDENTITY, json.dumps(asdict(identity)))
             copies = [path for path in self._folder.iterdir() if path.is_dir()]
             others = [path for path in copies if path.name != identity.version]
             for path in sorted(others, key=lambda path: path.stat().st_mtime)[:-1]:

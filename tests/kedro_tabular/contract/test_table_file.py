@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 from kedro.io import DatasetError
 
-from kedro_tabular.contract.table_file import TableFileDataset
+from kedro_tabular.datasets import TableFileDataset
 from kedro_tabular.parameters import ParameterError
 
 from ...conftest import make_contract, make_table

@@ -12,8 +12,9 @@ from typing import Any
 
 import pandas as pd
 import sqlalchemy as sa
-from kedro.io import AbstractDataset, DatasetError
+from kedro.io import DatasetError
 
+from ...datasets import ReadOnlyDataset
 from .tables import ERRORS, INSERTS, METADATA, OUTCOMES, PREDICTIONS, connect, with_outcomes
 
 _AT_ONCE = 500  # parameters of a statement are limited
@@ -109,13 +110,15 @@ class PredictionLog:
         self.engine.dispose()
 
 
-class PredictionLogDataset(AbstractDataset[Any, pd.DataFrame]):
+class PredictionLogDataset(ReadOnlyDataset[pd.DataFrame]):
     """The prediction log as a table: what `PredictionLog.read` gives.
 
     Args:
         url: of the database; None where the log is off.
         metadata: anything; Kedro ignores it.
     """
+
+    read_only = "the prediction log is written by `kedro serve`"
 
     def __init__(self, url: str | None, metadata: dict[str, Any] | None = None) -> None:
         self._url = url
@@ -128,10 +131,6 @@ class PredictionLogDataset(AbstractDataset[Any, pd.DataFrame]):
             return log.read()
         finally:
             log.close()
-
-    def save(self, data: Any) -> None:
-        """Refuse: the service writes it."""
-        raise DatasetError("the prediction log is written by `kedro serve`")
 
     def _describe(self) -> dict[str, Any]:
         return {"url": shown(self._url)}

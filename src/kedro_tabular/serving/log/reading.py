@@ -15,9 +15,18 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.json as pj
 import sqlalchemy as sa
-from kedro.io import AbstractDataset, DatasetError
 
-from ...contract import ColumnType, Contract, RowReasons, as_text, check_rows, parse_datetime, parse_outcomes
+from ...contract import (
+    ColumnType,
+    Contract,
+    RowReasons,
+    as_text,
+    check_rows,
+    parse_datetime,
+    parse_outcomes,
+    score_columns,
+)
+from ...datasets import ReadOnlyDataset
 from ...monitoring import INPUT, OUTCOME, Part, Window, WindowContents
 from .prediction_log import PredictionLog, open_log, shown
 from .tables import DRAWS, ERRORS, OUTCOMES, PREDICTIONS, with_outcomes
@@ -109,7 +118,7 @@ def _line(outcome: sa.ColumnElement[str | None]) -> sa.ColumnElement[str]:
 
 
 def _schema(contract: Contract, classes: list[str] | None) -> pa.Schema:
-    numbers = [] if classes is None else [(f"probability_{label}", pa.float64()) for label in classes]
+    numbers = [] if classes is None else [(name, pa.float64()) for name in score_columns(classes)]
     return pa.schema(
         [
             ("input", pa.struct([(name, _TYPES[column.type]) for name, column in contract.columns.items()])),
@@ -169,13 +178,15 @@ def _datetimes(texts: pa.ChunkedArray) -> pa.Array:
     return pa.array(moments, pa.timestamp("us")).take(encoded.indices)
 
 
-class LoggedRowsDataset(AbstractDataset[Any, LoggedRows]):
+class LoggedRowsDataset(ReadOnlyDataset[LoggedRows]):
     """The prediction log, for monitoring.
 
     Args:
         url: of the database; None where the log is off.
         metadata: anything; Kedro ignores it.
     """
+
+    read_only = "the prediction log is written by `kedro serve`"
 
     def __init__(self, url: str | None, metadata: dict[str, Any] | None = None) -> None:
         self._url = url
@@ -184,10 +195,6 @@ class LoggedRowsDataset(AbstractDataset[Any, LoggedRows]):
     def load(self) -> LoggedRows:
         """Open the log."""
         return LoggedRows(open_log(self._url))
-
-    def save(self, data: Any) -> None:
-        """Refuse: the service writes it."""
-        raise DatasetError("the prediction log is written by `kedro serve`")
 
     def _describe(self) -> dict[str, Any]:
         return {"url": shown(self._url)}
