@@ -14,9 +14,7 @@ async def _ask(url: str, body: bytes, until: float, most: int, seconds: list[flo
         started = time.perf_counter()
         writer.write(request)
         answer = await reader.readuntil(b"\r\n\r\n")
-        length = next(
-            int(line.split(b":")[1]) for line in answer.lower().splitlines() if b"content-length" in line
-        )
+        length = next(int(line.split(b":")[1]) for line in answer.lower().splitlines() if b"content-length" in line)
         await reader.readexactly(length)
         if not answer.startswith(b"HTTP/1.1 200"):
             raise RuntimeError(f"{url} answered {answer.splitlines()[0].decode()}")
@@ -31,9 +29,7 @@ async def _all(url: str, body: bytes, clients: int, duration: float, most: int) 
     return seconds
 
 
-def measure_load(
-    url: str, body: bytes, clients: int, duration: float, most: int
-) -> tuple[list[float], float]:
+def measure_load(url: str, body: bytes, clients: int, duration: float, most: int) -> tuple[list[float], float]:
     """Seconds of each request of some clients at once, each asking again when it is answered; and in all.
 
     Args:

@@ -28,16 +28,13 @@ def fill_log(kedro: str, project: Path, rows: pd.DataFrame) -> None:
     """Let the service answer the rows again and again, until its log has a million of them."""
     drawn = [rows.sample(AT_ONCE, random_state=number) for number in range(5)]
     bodies = [
-        f'{{"records": {part.to_json(orient="records", date_format="iso", date_unit="s")}}}'.encode()
-        for part in drawn
+        f'{{"records": {part.to_json(orient="records", date_format="iso", date_unit="s")}}}'.encode() for part in drawn
     ]
     with running([kedro, "serve"], project, "/ready") as (url, _):
         for number in range(LOGGED // AT_ONCE):
             body = bodies[number % len(bodies)]
             headers = {"Content-Type": "application/json"}
-            urllib.request.urlopen(
-                urllib.request.Request(url + "/predict", body, headers), timeout=60
-            ).close()
+            urllib.request.urlopen(urllib.request.Request(url + "/predict", body, headers), timeout=60).close()
 
 
 def score_table(kedro: str, project: Path, live: pd.DataFrame) -> None:
@@ -48,10 +45,7 @@ def score_table(kedro: str, project: Path, live: pd.DataFrame) -> None:
     base, local = project / "conf" / "base", project / "conf" / "local"
     entry = yaml.safe_load((base / "catalog.yml").read_text())["inference_table"]
     scored = {"filepath": "data/07_model_output/predictions.parquet", "time": "scheduled_departure"}
-    scored |= {
-        "type": "kedro_tabular.monitoring.ScoredFileDataset".replace("project", package()),
-        "target": "late",
-    }
+    scored |= {"type": "kedro_tabular.monitoring.ScoredFileDataset".replace("project", package()), "target": "late"}
     catalog = {"inference_table": entry | {"filepath": "data/compared.parquet"}, "scored_rows": scored}
     (local / "catalog.yml").write_text(yaml.safe_dump(catalog))
     (local / "parameters.yml").write_text(yaml.safe_dump({"inference": {"keep": list(live.columns)}}))
@@ -92,9 +86,7 @@ def main() -> None:
         costs = [measure(monitoring, project) for _ in range(PAIRS + 1)][1:]
         seconds = statistics.median(cost.seconds for cost in costs)
         mebibytes = statistics.median(cost.mebibytes for cost in costs)
-        print(
-            f"kedro run --pipeline=monitoring, {LOGGED:,} logged rows: {seconds:.1f} s, {mebibytes:.0f} MiB"
-        )
+        print(f"kedro run --pipeline=monitoring, {LOGGED:,} logged rows: {seconds:.1f} s, {mebibytes:.0f} MiB")
         score_table(kedro, project, live)
         ours = [sys.executable, str(ROOT / "benchmarks" / "monitor_rows.py"), str(project), package()]
         python = make_environment(Path(environment))

@@ -99,9 +99,7 @@ def plot_importance(model: object, test: pd.DataFrame) -> None:
     """Permutation importance of each column."""
     rows = test.sample(5000, random_state=SEED)
     columns = rows.drop(columns="late")
-    measured = permutation_importance(
-        model, columns, rows["late"], scoring="roc_auc", n_repeats=3, random_state=SEED
-    )
+    measured = permutation_importance(model, columns, rows["late"], scoring="roc_auc", n_repeats=3, random_state=SEED)
     figure = Figure(figsize=(5, 5), layout="constrained")
     figure.subplots().barh(list(columns.columns), measured.importances_mean, xerr=measured.importances_std)
     figure.savefig("importance.svg")

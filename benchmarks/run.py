@@ -92,17 +92,10 @@ def main() -> None:
         compare("kedro run --pipeline=train : plain script", train, (script, plain))
         repeat_sample(project)
         infer = ([kedro, "run", "--pipeline=inference"], project)
-        score = [
-            sys.executable,
-            str(ROOT / "benchmarks" / "plain_score.py"),
-            str(project),
-            str(project / REPEATED),
-        ]
+        score = [sys.executable, str(ROOT / "benchmarks" / "plain_score.py"), str(project), str(project / REPEATED)]
         compare("kedro run --pipeline=inference : scikit-learn", infer, (score, project))
         measure([dvc, "repro"], project)
-        compare(
-            "dvc repro, nothing to do : dvc status", ([dvc, "repro"], project), ([dvc, "status"], project)
-        )
+        compare("dvc repro, nothing to do : dvc status", ([dvc, "repro"], project), ([dvc, "status"], project))
         compare("dvc repro --force : kedro run", ([dvc, "repro", "--force"], project), train)
 
 

@@ -51,18 +51,12 @@ NO_TABLE = "table: null  # none yet: `kedro adopt TABLE --target COLUMN` reads y
 
 def main() -> None:
     """Read the command line, refuse a name that can't be, and make the copy."""
-    parser = argparse.ArgumentParser(
-        description="Turn this clone of the template into a project of your own."
-    )
+    parser = argparse.ArgumentParser(description="Turn this clone of the template into a project of your own.")
     parser.add_argument("package", help="name of the Python package, such as churn")
     parser.add_argument("--name", help="the project's name; the package's by default")
-    parser.add_argument(
-        "--description", default="Tabular machine learning: from a table to a registered model"
-    )
+    parser.add_argument("--description", default="Tabular machine learning: from a table to a registered model")
     parser.add_argument("--with-sample", dest="sample", action="store_true", default=True)
-    parser.add_argument(
-        "--without-sample", dest="sample", action="store_false", help="a table of your own follows"
-    )
+    parser.add_argument("--without-sample", dest="sample", action="store_false", help="a table of your own follows")
     parser.add_argument("--fresh-git", action="store_true", help="drop the template's history, begin one")
     parser.add_argument("--finish", choices=["copy", "update"], help=argparse.SUPPRESS)
     options = parser.parse_args()
@@ -202,11 +196,7 @@ def git(folder: Path, *arguments: str) -> str | None:
     environment = {name: value for name, value in os.environ.items() if name not in foreign}
     try:
         done = subprocess.run(
-            ["git", "-C", str(folder), *arguments],
-            env=environment,
-            capture_output=True,
-            text=True,
-            check=False,
+            ["git", "-C", str(folder), *arguments], env=environment, capture_output=True, text=True, check=False
         )
     except OSError:
         return None

@@ -100,14 +100,9 @@ def fit_packaged(answer: str, estimator: dict[str, Any] | None = None, **guard: 
     kind, groups = ("Regressor", "Means") if answer == "number" else ("Classifier", "Rates")
     boosted = {"class": f"sklearn.ensemble.HistGradientBoosting{kind}", "kwargs": {"max_iter": 10}}
     model = train_estimator(train_features, table, params, estimator or boosted, seed=0)
-    by = {
-        "class": f"kedro_tabular.modelling.fallback.Group{groups}",
-        "kwargs": {"by": ["colour"], "min_rows": 10},
-    }
+    by = {"class": f"kedro_tabular.modelling.fallback.Group{groups}", "kwargs": {"by": ["colour"], "min_rows": 10}}
     fallback = train_fallback(table, params, by, seed=0)
-    fitted = fit_guard(
-        table, train_features, calibration, preprocessor, model, fallback, params, GUARD | guard
-    )
+    fitted = fit_guard(table, train_features, calibration, preprocessor, model, fallback, params, GUARD | guard)
     return PackagedModel.from_parts(Contract.from_parameters(params), preprocessor, model, fitted, fallback)
 
 
@@ -155,9 +150,7 @@ def run_kedro(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]
     kedro = Path(sys.executable).with_name("kedro")
     # The copy's own source must run, not the one that is installed; and lines must not be wrapped.
     environment = os.environ | {"PYTHONPATH": str(folder / "src"), "COLUMNS": "200"}
-    return subprocess.run(
-        [kedro, *arguments], cwd=folder, env=environment, capture_output=True, text=True, check=False
-    )
+    return subprocess.run([kedro, *arguments], cwd=folder, env=environment, capture_output=True, text=True, check=False)
 
 
 def invoke(folder: Path, *arguments: str) -> Result:

@@ -206,6 +206,4 @@ def _schema(first: pd.DataFrame) -> pa.Schema:
     """The types of the first table; what it has no value of to tell the type by is text."""
     schema = pa.Schema.from_pandas(first, preserve_index=False)
     unknown = {pa.null(): pa.string(), pa.list_(pa.null()): pa.list_(pa.string())}
-    return pa.schema(
-        [field.with_type(unknown.get(field.type, field.type)) for field in schema], schema.metadata
-    )
+    return pa.schema([field.with_type(unknown.get(field.type, field.type)) for field in schema], schema.metadata)

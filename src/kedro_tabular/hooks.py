@@ -117,9 +117,7 @@ class InputCheck:
             path = str(self._catalog.path_in(self._project, name))
             if lineage.pointer(path, self._project).get("md5", md5) != md5:
                 keep, undo = f"dvc add {path}", f"dvc checkout {path}.dvc"
-                logger.warning(
-                    "%s is not the file that DVC knows. Keep it: %s, undo it: %s", path, keep, undo
-                )
+                logger.warning("%s is not the file that DVC knows. Keep it: %s, undo it: %s", path, keep, undo)
 
 
 class OutputLocks:

@@ -41,10 +41,7 @@ def test_file_versions_are_the_md5_of_each_file_but_not_of_pointers(tmp_path):
     (tmp_path / "a.csv.dvc").write_text("outs: []")
     (tmp_path / ".gitignore").write_text("/a.csv")
     versions = FileVersionsDataset(str(tmp_path)).load()
-    assert versions == {
-        "a.csv": "d41d8cd98f00b204e9800998ecf8427e",
-        "b.csv": "b1946ac92492d2347c6235b4d2611184",
-    }
+    assert versions == {"a.csv": "d41d8cd98f00b204e9800998ecf8427e", "b.csv": "b1946ac92492d2347c6235b4d2611184"}
     assert list(versions) == ["a.csv", "b.csv"]
 
 

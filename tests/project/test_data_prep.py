@@ -30,9 +30,7 @@ def test_a_random_split_keeps_shares_and_classes_and_loses_no_row():
 
 def test_a_random_split_follows_its_seed():
     contract = make_contract("regression", time=None)
-    first, again, other = (
-        split_table(make_table(100, "number"), contract, BY_SHARE, seed) for seed in (1, 1, 2)
-    )
+    first, again, other = (split_table(make_table(100, "number"), contract, BY_SHARE, seed) for seed in (1, 1, 2))
     pd.testing.assert_frame_equal(first.train, again.train)
     assert not first.train.equals(other.train)
 
@@ -43,11 +41,7 @@ def test_a_random_split_follows_its_seed():
         ("when", BY_TIME | {"train": "2020-04-01"}, "must end in this order"),
         ("when", BY_TIME | {"test": "soon"}, r"split\.test"),
         ("when", BY_SHARE, r"split\.train"),
-        (
-            "when",
-            {"train": "2010-01-01", "calibration": "2010-01-02", "test": "2010-01-03"},
-            "leaves no rows",
-        ),
+        ("when", {"train": "2010-01-01", "calibration": "2010-01-02", "test": "2010-01-03"}, "leaves no rows"),
         (None, BY_SHARE | {"train": 0.7}, "more than 1"),
         (None, {"train": 0.5, "test": 0.5}, r"split\.calibration: Field required"),
     ],

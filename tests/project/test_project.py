@@ -48,9 +48,7 @@ def test_train_runs_all_stages_and_registers_last():
     configure_project("project")
     pipelines = register_pipelines()
     stages = [pipelines[name] for name in TRAIN if name in pipelines]
-    assert {node.name for stage in stages for node in stage.nodes} == {
-        node.name for node in pipelines["train"].nodes
-    }
+    assert {node.name for stage in stages for node in stage.nodes} == {node.name for node in pipelines["train"].nodes}
     # Whatever fails, fails before: a failed run leaves no registered version.
     assert pipelines["train"].nodes[-1].outputs == ["registered_model"]
 

@@ -19,12 +19,7 @@ from ..conftest import GUARD, make_contract, make_table
 
 SETTINGS = {
     "features": {"max_codes": 20, "datetime_parts": ["hour", "weekday"]},
-    "evaluation": {
-        "calibration_bins": 5,
-        "importance_rows": 100,
-        "importance_repeats": 1,
-        "alphas": [0.1, 0.3],
-    },
+    "evaluation": {"calibration_bins": 5, "importance_rows": 100, "importance_repeats": 1, "alphas": [0.1, 0.3]},
     "guard": GUARD,
     "packaging": {"requirements": ["scikit-learn"], "example_rows": 2},
     "evaluation.calibration_bins": 5,
@@ -47,10 +42,7 @@ def catalog(request, tmp_path_factory):
     task, time, estimator, metric = KINDS[request.param]
     groups = "GroupMeans" if task == "regression" else "GroupRates"
     settings = SETTINGS | {
-        "fallback": {
-            "class": f"kedro_tabular.modelling.{groups}",
-            "kwargs": {"by": ["colour"]},
-        },
+        "fallback": {"class": f"kedro_tabular.modelling.{groups}", "kwargs": {"by": ["colour"]}},
         "table": make_contract(task, time),
         "split": BY_TIME if time else BY_SHARE,
         "gate": {

@@ -64,23 +64,14 @@ def test_features_reach_the_estimator_without_the_answer_of_their_own_row():
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        (
-            {"class": "sklearn.ensemble.Nope"},
-            r"estimator\.class in conf/: there is no 'sklearn\.ensemble\.Nope'",
-        ),
+        ({"class": "sklearn.ensemble.Nope"}, r"estimator\.class in conf/: there is no 'sklearn\.ensemble\.Nope'"),
         ({"class": "nowhere.Nope"}, "No module named 'nowhere'"),
         ({"class": "Nope"}, "there is no 'Nope'"),
         ({"class": "sklearn.metrics.roc_auc_score"}, "is not an estimator"),
         ({"class": "sklearn.linear_model.Ridge"}, r"is not for table\.task classification"),
         ({"class": "sklearn.svm.LinearSVC"}, "gives no probabilities"),
-        (
-            {"class": "sklearn.linear_model.LogisticRegression", "kwargs": {"CC": 1}},
-            r"estimator\.kwargs.*'CC'",
-        ),
-        (
-            {"class": "sklearn.linear_model.LogisticRegression", "kwargs": {"C": "a"}},
-            r"estimator\.kwargs.*'C'",
-        ),
+        ({"class": "sklearn.linear_model.LogisticRegression", "kwargs": {"CC": 1}}, r"estimator\.kwargs.*'CC'"),
+        ({"class": "sklearn.linear_model.LogisticRegression", "kwargs": {"C": "a"}}, r"estimator\.kwargs.*'C'"),
         ({"class": "sklearn.linear_model.Ridge", "kwarg": {}}, r"estimator\.kwarg: "),
         ({}, r"estimator\.class: Field required"),
     ],
@@ -96,10 +87,7 @@ def test_a_column_named_like_the_feature_of_another_is_a_feature_of_its_own():
     table = make_table(100).assign(when_hour=5.0)
     preprocessor, features = fit_preprocessor(table, contract, FEATURES, seed=0)
     assert features.columns.is_unique
-    assert [name for name in features if name.endswith("when_hour")] == [
-        "numbers__when_hour",
-        "datetimes__when_hour",
-    ]
+    assert [name for name in features if name.endswith("when_hour")] == ["numbers__when_hour", "datetimes__when_hour"]
     assert list(preprocessor.get_feature_names_out()) == list(features.columns)
 
 

@@ -9,10 +9,7 @@ import pytest
 
 from ..conftest import ROOT, copy_code, copy_run, run_kedro, train_once
 
-FAST = (
-    "evaluation.importance_rows=200,evaluation.importance_repeats=1,"
-    "gate.resamples=100,estimator.kwargs.max_iter=20"
-)
+FAST = "evaluation.importance_rows=200,evaluation.importance_repeats=1,gate.resamples=100,estimator.kwargs.max_iter=20"
 
 
 @pytest.fixture(scope="session")

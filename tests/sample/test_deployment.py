@@ -111,10 +111,7 @@ def test_inference_refuses_a_table_that_lacks_columns_and_leaves_the_earlier_ans
     (project / PREDICTIONS).write_bytes(b"earlier")
     live = pd.read_parquet(project / "data/03_primary/live.parquet")
     live.drop(columns="seats").to_parquet(project / "data/lacking.parquet")
-    entry = {
-        "type": "kedro_tabular.datasets.ParquetChunksDataset",
-        "filepath": "data/lacking.parquet",
-    }
+    entry = {"type": "kedro_tabular.datasets.ParquetChunksDataset", "filepath": "data/lacking.parquet"}
     local = project / "conf/local/catalog.yml"
     local.write_text(yaml.safe_dump({"inference_table": entry}))
     refused = infer(project)
@@ -140,10 +137,7 @@ def test_killed_before_it_is_promoted_a_version_leaves_the_champion_and_the_next
     assert again.returncode == 0, again.stderr
 
     assert versions(project)[-1] == new
-    assert (get_alias_version(project, "champion"), get_alias_version(project, "previous")) == (
-        str(new),
-        champion,
-    )
+    assert (get_alias_version(project, "champion"), get_alias_version(project, "previous")) == (str(new), champion)
 
 
 def test_two_runs_at_once_end_with_two_versions_and_one_champion(tmp_path, copy_project):
@@ -151,9 +145,7 @@ def test_two_runs_at_once_end_with_two_versions_and_one_champion(tmp_path, copy_
     command = [sys.executable, "-m", "project", "--pipelines=train"]
     command += ["--params", f"{FAST}20"]
     both = [
-        subprocess.Popen(
-            command, cwd=folder, env=environment(folder), stdout=subprocess.PIPE, stderr=subprocess.STDOUT
-        )
+        subprocess.Popen(command, cwd=folder, env=environment(folder), stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
         for _ in range(2)
     ]
     printed = [process.communicate()[0].decode() for process in both]
@@ -172,9 +164,7 @@ def test_two_runs_at_once_in_two_folders_on_one_store_end_too(tmp_path, copy_pro
     command = [sys.executable, "-m", "project", "--pipelines=train"]
     command += ["--params", f"{FAST}20"]
     both = [
-        subprocess.Popen(
-            command, cwd=folder, env=environment(folder), stdout=subprocess.PIPE, stderr=subprocess.STDOUT
-        )
+        subprocess.Popen(command, cwd=folder, env=environment(folder), stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
         for folder in folders
     ]
     printed = [process.communicate()[0].decode() for process in both]

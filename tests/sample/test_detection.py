@@ -30,10 +30,7 @@ WEEK, A_WEEK = 7, 6300  # days, and rows in them
 @pytest.fixture(scope="module")
 def watch(parameters):
     """Looks at rows of the calibration month as if they were live, with a model of few trees."""
-    raw = [
-        pd.read_parquet(ROOT / "data" / "01_raw" / f"{name}.parquet")
-        for name in ("flights", "weather", "planes")
-    ]
+    raw = [pd.read_parquet(ROOT / "data" / "01_raw" / f"{name}.parquet") for name in ("flights", "weather", "planes")]
     table, seed = parameters["table"], parameters["seed"]
     joined = join_flights(*raw, parameters["late_after_minutes"])
     parts = split_table(joined, table, parameters["split"], seed)
@@ -42,9 +39,7 @@ def watch(parameters):
     estimator = parameters["estimator"] | {"kwargs": {"max_iter": 30, "learning_rate": 0.2}}
     model = train_estimator(features, train, table, estimator, seed)
     fallback = train_fallback(train, table, parameters["fallback"], seed)
-    guard = fit_guard(
-        train, features, parts.calibration, preprocessor, model, fallback, table, parameters["guard"]
-    )
+    guard = fit_guard(train, features, parts.calibration, preprocessor, model, fallback, table, parameters["guard"])
     fitted = (preprocessor, model, guard, fallback)
     return Watch(parameters, parts.calibration, parts.calibration, fitted)
 
@@ -132,9 +127,7 @@ def test_the_calibration_month_again_is_no_alert(watch):
     assert judged["findings"] == []
 
 
-@pytest.mark.parametrize(
-    ("change", "subjects", "says"), DRIFTS, ids=lambda value: getattr(value, "__name__", None)
-)
+@pytest.mark.parametrize(("change", "subjects", "says"), DRIFTS, ids=lambda value: getattr(value, "__name__", None))
 def test_drift_in_the_month_is_named_first(watch, change, subjects, says):
     for subject in subjects:
         judged = watch.look(change(watch.table, subject, np.random.default_rng(0)))

@@ -158,11 +158,7 @@ def test_a_killed_stage_leaves_no_run_open_and_no_version_twice(repository, clie
     set_parameter(repository, "training", "max_iter", 2000)
     command = [Path(sys.executable).with_name("kedro"), "run", "--pipelines=training"]
     process = subprocess.Popen(
-        command,
-        cwd=repository,
-        env=environment(repository),
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
+        command, cwd=repository, env=environment(repository), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )
     known = {run.info.run_id for run in runs(client)}
     started = None

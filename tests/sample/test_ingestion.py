@@ -24,9 +24,7 @@ def tables():
             "distance": 1400,
         }
     )
-    weather = pd.DataFrame(
-        {"origin": "EWR", "year": 2013, "month": 1, "day": 1, "hour": [5, 5], "temp": [39.0, 99.0]}
-    )
+    weather = pd.DataFrame({"origin": "EWR", "year": 2013, "month": 1, "day": 1, "hour": [5, 5], "temp": [39.0, 99.0]})
     weather = weather.assign(**{name: 1.0 for name in WEATHER if name != "temp"})
     planes = pd.DataFrame({"tailnum": ["N1"], "year": [1999.0], "seats": [149], "manufacturer": ["BOEING"]})
     return flights, weather, planes
@@ -47,10 +45,7 @@ def test_flights_get_the_weather_of_their_hour_and_their_plane_or_missing_values
 
 def test_scheduled_times_are_read(tables):
     table = join_flights(*tables, late_after_minutes=15)
-    assert table["scheduled_departure"].tolist() == [
-        pd.Timestamp(2013, 1, 1, 5, 15),
-        pd.Timestamp(2013, 1, 1, 23, 59),
-    ]
+    assert table["scheduled_departure"].tolist() == [pd.Timestamp(2013, 1, 1, 5, 15), pd.Timestamp(2013, 1, 1, 23, 59)]
     assert table["scheduled_arrival"].tolist() == [499, 1440]
 
 

@@ -43,9 +43,7 @@ def project(tmp_path_factory, copy_trained, parameters):
         answers = model.answer(rows.columns, len(table), False)
         log.append(make_log_rows(rows, answers, entered, contract, contract.name, "1"))
         known = zip(identifiers, table[contract.target].tolist(), strict=True)
-        log.add_outcomes(
-            [{"reference": f"id:{i}", "time": utc_now(), "outcome": as_json(o)} for i, o in known]
-        )
+        log.add_outcomes([{"reference": f"id:{i}", "time": utc_now(), "outcome": as_json(o)} for i, o in known])
     log.close()
     return folder
 
@@ -65,9 +63,7 @@ def result(folder):
     return json.loads((folder / "data" / "08_reporting" / "monitoring.json").read_text())
 
 
-def test_a_winter_month_is_an_alert_with_a_report_and_a_run_linked_to_the_version(
-    project, endpoint, monkeypatch
-):
+def test_a_winter_month_is_an_alert_with_a_report_and_a_run_linked_to_the_version(project, endpoint, monkeypatch):
     monkeypatch.setenv("ALERT_URLS", endpoint.url)
     process = monitor(project, "month=2013-12", "fail_on=alert")
     assert process.returncode == 1

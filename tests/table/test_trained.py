@@ -53,9 +53,7 @@ def kept(own):
 def test_the_table_schema_preprocessing_signature_and_checks_see_the_same_columns(own):
     contract, model, table = own.contract, own.model, own.load("table")
     TableValidator(own.parameters["table"]).validate(table)
-    assert set(build_schema(contract).columns) == {*contract.features, contract.target} | (
-        {contract.time} - {None}
-    )
+    assert set(build_schema(contract).columns) == {*contract.features, contract.target} | ({contract.time} - {None})
     assert {name for step in model.preprocessor.transformers for name in step[2]} == set(contract.features)
     assert list(check_rows(contract, to_columns(table), RowReasons(len(table), {}))) == contract.features
     assert [*model.guard.categories] == contract.of_type("category")
@@ -132,10 +130,7 @@ def test_a_model_that_knows_nothing_is_refused_and_the_champion_stays(own, train
     trivial = {"metric": own.parameters["profile"]["metric"], "margin": 0.001}
     gate = own.parameters["gate"] | {"trivial": trivial, "resamples": 100}
     # Not in conf/local, which would add to the arguments of the estimator instead of replacing them.
-    for name, values in (
-        ("training", {"estimator": dummy, "fallback": dummy}),
-        ("packaging", {"gate": gate}),
-    ):
+    for name, values in (("training", {"estimator": dummy, "fallback": dummy}), ("packaging", {"gate": gate})):
         path = kept / f"parameters_{name}.yml"
         path.write_text(yaml.safe_dump(yaml.safe_load(path.read_text()) | values, sort_keys=False))
     before, champion = versions(own), own.champion()

@@ -28,9 +28,7 @@ def send(url, own, table):
         told = requests.post(f"{url}/predict", json={"records": asked}, timeout=60)
         outcomes = [
             {"id": answer["id"], "outcome": outcome}
-            for answer, outcome in zip(
-                told.json()["predictions"], some[own.contract.target].tolist(), strict=True
-            )
+            for answer, outcome in zip(told.json()["predictions"], some[own.contract.target].tolist(), strict=True)
         ]
         stored = requests.post(f"{url}/outcomes", json={"outcomes": outcomes}, timeout=60).json()
         assert stored == {"stored": len(some), "without_prediction": 0}

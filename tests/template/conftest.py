@@ -12,11 +12,7 @@ import pytest
 from ..conftest import ROOT
 
 SCRIPT = runpy.run_path(str(ROOT / "template" / "make_copy.py"))
-ANSWERS = {
-    "project_name": 'The "Churn" model',
-    "package": "churn",
-    "description": "Who leaves, and when: 1\\2",
-}
+ANSWERS = {"project_name": 'The "Churn" model', "package": "churn", "description": "Who leaves, and when: 1\\2"}
 
 
 def git(folder: Path, *arguments: str) -> str:

@@ -24,10 +24,7 @@ from kedro_tabular.modelling import serialization
 from ..conftest import run_kedro
 from .conftest import commit, copy_alone, git
 
-QUICK = (
-    "evaluation.importance_rows=50,evaluation.importance_repeats=1,gate.resamples=20,"
-    "estimator.kwargs.max_iter=20"
-)
+QUICK = "evaluation.importance_rows=50,evaluation.importance_repeats=1,gate.resamples=20,estimator.kwargs.max_iter=20"
 RAW = "data/01_raw/orders.csv"
 ORDERS = 700
 

@@ -35,9 +35,7 @@ def test_names_that_are_taken_are_reserved():
 
 def test_dvc_lock_belongs_to_the_code_at_hand():
     lock = yaml.safe_load((ROOT / "dvc.lock").read_text())
-    code = [
-        dep for stage in lock["stages"].values() for dep in stage["deps"] if dep["path"].startswith("src/")
-    ]
+    code = [dep for stage in lock["stages"].values() for dep in stage["deps"] if dep["path"].startswith("src/")]
     assert any(dep["md5"].endswith(".dir") for dep in code)
     stale = [dep["path"] for dep in code if lineage.content_md5(ROOT / dep["path"]) != dep["md5"]]
     assert not stale, "run `dvc repro` and commit dvc.lock"

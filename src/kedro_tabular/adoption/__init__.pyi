@@ -1,22 +1,8 @@
-from .inference import (
-    Decision,
-    decide,
-)
-from .options import (
-    Options,
-)
-from .project import (
-    add_stages,
-    find_changes,
-    find_leftovers,
-)
-from .source import (
-    open_source,
-)
-from .split import (
-    Split,
-    choose_split,
-)
+from .inference import Decision, decide
+from .options import Options
+from .project import add_stages, find_changes, find_leftovers
+from .source import open_source
+from .split import Split, choose_split
 
 __all__ = [
     "Decision",

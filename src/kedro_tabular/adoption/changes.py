@@ -73,6 +73,4 @@ class Changes:
         if done.returncode:
             if new:
                 place.unlink()
-            raise click.ClickException(
-                f"dvc add {place.name} failed, nothing is changed: {done.stderr.strip()}"
-            )
+            raise click.ClickException(f"dvc add {place.name} failed, nothing is changed: {done.stderr.strip()}")

@@ -62,19 +62,13 @@ def _by_type(name: str, values: pd.Series, present: pd.Series) -> Found:
         numbers = to_numbers(values, form)
         special = form != NumberFormat()
         notes = [f"{present.iloc[0]!r} is read as {numbers.dropna().iloc[0]:g}"]
-        return Found(
-            name, _number(numbers, nullable), numbers, notes=notes * special, number=form if special else None
-        )
+        return Found(name, _number(numbers, nullable), numbers, notes=notes * special, number=form if special else None)
     dates = date_form(present)
     if dates is not None:
         times = to_datetimes(values, dates.form)
-        notes = (
-            [] if dates.form == "ISO8601" else [f"{present.iloc[0]!r} is read as {times.dropna().iloc[0]}"]
-        )
+        notes = [] if dates.form == "ISO8601" else [f"{present.iloc[0]!r} is read as {times.dropna().iloc[0]}"]
         if dates.twin:
-            notes.append(
-                f"day and month can be taken for each other; if they are, its format is {dates.twin}"
-            )
+            notes.append(f"day and month can be taken for each other; if they are, its format is {dates.twin}")
         column = Column(type="datetime", nullable=nullable)
         return Found(name, column, times, notes=notes, dates=dates.form if dates.form != "ISO8601" else None)
     return Found(name, Column(type="category", nullable=nullable), values)
@@ -88,9 +82,7 @@ def _number(values: pd.Series, nullable: bool) -> Column:
     span = high - low
     lowest = max(0.0, low - span) if low >= 0 else low - span
     highest = min(0.0, high + span) if high <= 0 else high + span
-    return Column(
-        type="number", nullable=nullable, min=_round(lowest, math.floor), max=_round(highest, math.ceil)
-    )
+    return Column(type="number", nullable=nullable, min=_round(lowest, math.floor), max=_round(highest, math.ceil))
 
 
 def _round(bound: float, away: Any) -> float:
@@ -105,11 +97,7 @@ def _why_identifier(name: str, present: pd.Series, column: Column) -> str:
     distinct = present.nunique()
     if column.type == "category":
         many = distinct > max(_FEW, _NEARLY_ALL * len(present))
-        return (
-            f"an identifier or free text: {distinct:,} different values in {len(present):,} rows"
-            if many
-            else ""
-        )
+        return f"an identifier or free text: {distinct:,} different values in {len(present):,} rows" if many else ""
     if column.type != "number" or not np.equal(present, present.round()).all():
         return ""
     named = bool(_IDENTIFIER.fullmatch(name))

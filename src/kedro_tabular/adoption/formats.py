@@ -15,16 +15,7 @@ _THOUSANDS = r"[+-]?\d{1,3}(,\d{3})+(\.\d+)?|[+-]?\d+(\.\d+)?"
 _CONTINENTAL = r"[+-]?\d{1,3}(\.\d{3})*(,\d+)?|[+-]?\d+(,\d+)?"
 
 _DATES = ("%d.%m.%Y", "%Y/%m/%d", "%m/%d/%Y", "%d/%m/%Y", "%d-%m-%Y", "%m-%d-%Y", "%Y.%m.%d", "%d.%m.%y")
-_MORE_DATES = (
-    "%m/%d/%y",
-    "%d/%m/%y",
-    "%d %b %Y",
-    "%d %B %Y",
-    "%b %d, %Y",
-    "%B %d, %Y",
-    "%d-%b-%Y",
-    "%d-%b-%y",
-)
+_MORE_DATES = ("%m/%d/%y", "%d/%m/%y", "%d %b %Y", "%d %B %Y", "%b %d, %Y", "%B %d, %Y", "%d-%b-%Y", "%d-%b-%y")
 _LONGER = ("%Y%m%d", "%b %d %Y", "%B %d %Y", "%d %b, %Y", "%a %b %d %H:%M:%S %Y", "%a, %d %b %Y %H:%M:%S %z")
 _TIMES = ("", " %H:%M", " %H:%M:%S", " %H:%M:%S.%f", " %I:%M %p", " %I:%M:%S %p", "T%H:%M:%S")
 _LOOKS_LIKE_A_DATE = r"(?=.*\d)(?=.*[-/.: ]|\d{8}$).{6,40}"
@@ -49,11 +40,7 @@ def number_form(text: pd.Series) -> NumberFormat | None:
     if values.str.fullmatch(_PLAIN).all():
         return NumberFormat()
     used = "".join(
-        sorted(
-            character
-            for character in _NO_DIGITS + _CURRENCIES
-            if values.str.contains(character, regex=False).any()
-        )
+        sorted(character for character in _NO_DIGITS + _CURRENCIES if values.str.contains(character, regex=False).any())
     )
     bare = values.str.translate({ord(character): None for character in used})
     for pattern, marks, decimal in ((_PLAIN, "", "."), (_THOUSANDS, ",", "."), (_CONTINENTAL, ".", ",")):

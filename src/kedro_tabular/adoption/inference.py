@@ -63,9 +63,7 @@ def decide(source: Source, options: Options) -> Decision:
         columns={name: one.column for name, one in used.items() if one.column is not None},
     )
     columns = {name: one.values for name, one in used.items()}
-    table = TableValidator(contract.model_dump()).validate(
-        pd.DataFrame(columns | {options.target: target.values})
-    )
+    table = TableValidator(contract.model_dump()).validate(pd.DataFrame(columns | {options.target: target.values}))
     alone = measure_alone(columns, target.values, target.task)
     decision = Decision(
         contract=contract,

@@ -54,15 +54,11 @@ def find_leftovers(project: Path, table: Path) -> list[str]:
     given = table.resolve()
     told = []
     if given != place and given.is_relative_to(project):
-        told.append(
-            f"{given.relative_to(project)} has a copy in {_RAW} now: delete it, or keep it out of git"
-        )
+        told.append(f"{given.relative_to(project)} has a copy in {_RAW} now: delete it, or keep it out of git")
     gone = {path.name for path in sample.find(project)} | {place.name + ".dvc"}
     for pointer in sorted((project / _RAW).glob("*.dvc")):
         if pointer.name not in gone:
-            told.append(
-                f"{_RAW}/{pointer.stem} is read by nothing any more: dvc remove {_RAW}/{pointer.name}"
-            )
+            told.append(f"{_RAW}/{pointer.stem} is read by nothing any more: dvc remove {_RAW}/{pointer.name}")
     return told
 
 
@@ -95,11 +91,7 @@ def _stages(project: Path, changes: Changes) -> str:
         changes.in_copy(future, _DESCRIBING).make()
         environment = os.environ | {"PYTHONPATH": str(future / "src")}
         command = [sys.executable, "-m", "kedro", "dvc", "sync"]
-        done = subprocess.run(
-            command, cwd=future, env=environment, capture_output=True, text=True, check=False
-        )
+        done = subprocess.run(command, cwd=future, env=environment, capture_output=True, text=True, check=False)
         if done.returncode:
-            raise click.ClickException(
-                f"dvc.yaml can't be written, nothing is changed: {done.stderr.strip()}"
-            )
+            raise click.ClickException(f"dvc.yaml can't be written, nothing is changed: {done.stderr.strip()}")
         return (future / "dvc.yaml").read_text()

@@ -36,9 +36,7 @@ def choose_settings(decision: Decision, split: Split, filepath: str) -> Settings
         "parameters_serving.yml": {("serving", "log", "keys"): decision.ids},
         "parameters_training.yml": _training(decision, split),
         "parameters_packaging.yml": _gate(decision, split),
-        "parameters_monitoring.yml": {
-            ("monitoring", "min_rows"): min(200, max(30, split.rows["calibration"]))
-        },
+        "parameters_monitoring.yml": {("monitoring", "min_rows"): min(200, max(30, split.rows["calibration"]))},
     }
 
 
@@ -118,12 +116,7 @@ def _gate(decision: Decision, split: Split) -> dict[Key, Any]:
     metric, n_test = metric_of(decision), split.rows["test"]
     columns = _slices(decision)[:_MOST_SLICES]
     tolerance = 0.005 if n_test >= 5000 else 0.02
-    slices = {
-        "metric": metric,
-        "columns": columns,
-        "min_rows": 500 if n_test >= 5000 else 200,
-        "max_drop": 0.05,
-    }
+    slices = {"metric": metric, "columns": columns, "min_rows": 500 if n_test >= 5000 else 200, "max_drop": 0.05}
     return {
         ("gate", "metrics"): {"fallback_share": {"max": 0.2}},
         ("gate", "trivial"): {"metric": metric, "margin": 0.02},

@@ -16,9 +16,7 @@ _HEAD = 1 << 16  # bytes that the separator is told by
 _LINES = 20
 # Texts that stand for no value wherever they are, and those that do so only among numbers or dates.
 _MISSING = frozenset({"NA", "N/A", "n/a", "#N/A", "NaN", "nan", "NULL", "Null", "null", "<NA>", "?"})
-MISSING_IN_NUMBERS = frozenset(
-    {"-", "--", ".", "..", "None", "none", "unknown", "Unknown", "missing", "#DIV/0!"}
-)
+MISSING_IN_NUMBERS = frozenset({"-", "--", ".", "..", "None", "none", "unknown", "Unknown", "missing", "#DIV/0!"})
 
 
 class Source(NamedTuple):
@@ -54,9 +52,7 @@ def open_source(path: Path) -> Source:
         told = ", ".join(f"{text!r} ({n:,} times)" for text, n in counts.items())
         notes.append(f"read as no value: {told}")
     how |= {"rename": {old: new for old, (new, _) in renames.items()}, "missing": sorted(counts)}
-    return Source(
-        path, raw, ReadOptions.read("table", {key: value for key, value in how.items() if value}), notes
-    )
+    return Source(path, raw, ReadOptions.read("table", {key: value for key, value in how.items() if value}), notes)
 
 
 def _refuse_what_is_no_table(path: Path) -> None:
@@ -74,11 +70,7 @@ def _guess(path: Path) -> tuple[dict[str, Any], list[str]]:
         encoding = _encoding_of(path)
         with _opened(path) as file:
             head = codecs.getincrementaldecoder(encoding)().decode(file.read(_HEAD))
-        notes = (
-            []
-            if encoding.startswith("utf")
-            else ["read as Windows-1252 text: look whether umlauts are right"]
-        )
+        notes = [] if encoding.startswith("utf") else ["read as Windows-1252 text: look whether umlauts are right"]
         return {"encoding": encoding, "separator": _separator_of(head)}, notes
     if suffix in (".xlsx", ".xlsm", ".xls", ".ods"):
         with open_workbook(path) as book:

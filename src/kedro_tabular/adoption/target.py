@@ -39,15 +39,11 @@ def look_at_target(raw: pd.Series, task: str | None) -> Target:
     if values.empty:
         raise ContractError(f"no row has a value of the target {raw.name!r}")
     if values.nunique() == 1:
-        raise ContractError(
-            f"the target {raw.name!r} is {values.tolist()[0]!r} in all rows: there is nothing to learn"
-        )
+        raise ContractError(f"the target {raw.name!r} is {values.tolist()[0]!r} in all rows: there is nothing to learn")
     notes = []
     if not has_value.all():
         without = int((~has_value).sum())
-        notes.append(
-            f"{without:,} of {len(raw):,} rows have no target: each training leaves them out and says so"
-        )
+        notes.append(f"{without:,} of {len(raw):,} rows have no target: each training leaves them out and says so")
     form, numbers = _as_numbers(values)
     if task is None:
         task = _guess_task(numbers)

@@ -7,9 +7,7 @@ from .leaks import MEASURE, SUSPECT
 from .names import find_duplicates
 
 
-def find_doubts(
-    names: list[str], table: pd.DataFrame, contract: Contract, alone: dict[str, float]
-) -> list[str]:
+def find_doubts(names: list[str], table: pd.DataFrame, contract: Contract, alone: dict[str, float]) -> list[str]:
     """Columns and rows that are the same as others, and columns that hold the answer.
 
     Args:

@@ -34,18 +34,14 @@ def _set(text: str, path: tuple[str, ...], value: Any) -> str:
     lines = text.splitlines()
     first, last, indent = 0, len(lines), ""
     for depth, key in enumerate(path):
-        at = next(
-            (n for n in range(first, last) if re.match(rf"{indent}{re.escape(key)}:(\s|$)", lines[n])), None
-        )
+        at = next((n for n in range(first, last) if re.match(rf"{indent}{re.escape(key)}:(\s|$)", lines[n])), None)
         if at is None and depth < len(path) - 1:
             raise KeyError(".".join(path))
         if at is None:
             return "\n".join([*lines[:last], *_dump(key, value, indent, ""), *lines[last:], ""])
         first, last = at + 1, _end(lines, at)
         if depth < len(path) - 1:
-            inside = [
-                line for line in lines[first:last] if line.strip() and not line.lstrip().startswith("#")
-            ]
+            inside = [line for line in lines[first:last] if line.strip() and not line.lstrip().startswith("#")]
             if not inside:  # nothing as yet, such as `table: null`; a comment on that goes with it
                 lines[first - 1] = f"{indent}{key}:"
             indent = inside[0][: -len(inside[0].lstrip())] if inside else f"{indent}  "

@@ -16,18 +16,10 @@ if TYPE_CHECKING:
 @click.command()
 @click.argument("table", type=click.Path(path_type=Path))
 @click.option("--target", required=True, metavar="COLUMN", help="The column to predict.")
-@click.option(
-    "--time", metavar="COLUMN", help="Orders the split: train on the past, test on what came later."
-)
-@click.option(
-    "--task", type=click.Choice(["classification", "regression"]), help="By default told by the target."
-)
-@click.option(
-    "--id", "ids", multiple=True, metavar="COLUMN", help="Tells cases apart; kept beside predictions."
-)
-@click.option(
-    "--drop", multiple=True, metavar="COLUMN", help="Not to predict from, such as what leaks the answer."
-)
+@click.option("--time", metavar="COLUMN", help="Orders the split: train on the past, test on what came later.")
+@click.option("--task", type=click.Choice(["classification", "regression"]), help="By default told by the target.")
+@click.option("--id", "ids", multiple=True, metavar="COLUMN", help="Tells cases apart; kept beside predictions.")
+@click.option("--drop", multiple=True, metavar="COLUMN", help="Not to predict from, such as what leaks the answer.")
 @click.option("--dry-run", is_flag=True, help="Show the changes as a diff, and change nothing.")
 @click.pass_obj
 @reports_user_errors
@@ -46,15 +38,7 @@ def adopt(
     Finds out types, bounds and categories, writes them and fitting settings into conf/base, puts the file
     under DVC, removes all that belongs to the sample and writes dvc.yaml anew.
     """
-    from ..adoption import (
-        Options,
-        add_stages,
-        choose_split,
-        decide,
-        find_changes,
-        find_leftovers,
-        open_source,
-    )
+    from ..adoption import Options, add_stages, choose_split, decide, find_changes, find_leftovers, open_source
 
     project = metadata.project_path
     decision = decide(open_source(table), Options(target, time, task, ids, drop))
@@ -79,18 +63,13 @@ def adopt(
 def _refuse_uncommitted(project: Path, table: Path) -> None:
     """What is not committed could not be told from what is changed now, nor be had back."""
     try:
-        listed = run_git(
-            project, "-c", "core.quotepath=off", "status", "--porcelain", "--untracked-files=all"
-        )
+        listed = run_git(project, "-c", "core.quotepath=off", "status", "--porcelain", "--untracked-files=all")
     except GitError as error:
         raise click.ClickException(
-            "the project is in no git repository, which DVC needs: "
-            "git init && git add --all && git commit -m Start"
+            "the project is in no git repository, which DVC needs: git init && git add --all && git commit -m Start"
         ) from error
     own = table.resolve()
-    changed = [
-        line for line in listed.decode().splitlines() if (project / line[3:].strip('"')).resolve() != own
-    ]
+    changed = [line for line in listed.decode().splitlines() if (project / line[3:].strip('"')).resolve() != own]
     if changed:
         raise click.ClickException(
             "commit your changes first, so that those made now can be told from them, and undone:\n"

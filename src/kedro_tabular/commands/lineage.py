@@ -79,9 +79,7 @@ def _reader(metadata: ProjectMetadata) -> "Reader":
     with KedroSession.create(metadata.project_path) as session:
         context = session.load_context()  # type: ignore[attr-defined]  # sets MLflow up as conf/ says
         catalog = Catalog(context.config_loader["catalog"])
-        return Reader(
-            Path(metadata.project_path), catalog, context.config_loader["parameters"]["table"]["name"]
-        )
+        return Reader(Path(metadata.project_path), catalog, context.config_loader["parameters"]["table"]["name"])
 
 
 def _read(reader: "Reader", reference: str) -> "Origin":
@@ -93,10 +91,7 @@ def _read(reader: "Reader", reference: str) -> "Origin":
 
 def _show(origin: "Origin") -> None:
     console = make_console()
-    head: dict[str, Any] = {
-        "version": origin.version or "none",
-        "aliases": ", ".join(origin.aliases) or "none",
-    }
+    head: dict[str, Any] = {"version": origin.version or "none", "aliases": ", ".join(origin.aliases) or "none"}
     head |= {"run": f"{origin.run} ({origin.status})"}
     head |= {f"code {name}": value for name, value in origin.code.items()}
     head |= {f"environment {name}": value for name, value in origin.environment.items()}

@@ -76,9 +76,7 @@ def _show_all(metadata: ProjectMetadata, diff: None, model: str | None, as_json:
 
 
 @reports_user_errors
-def _show_difference(
-    metadata: ProjectMetadata, diff: tuple[str, str], model: str | None, as_json: bool
-) -> None:
+def _show_difference(metadata: ProjectMetadata, diff: tuple[str, str], model: str | None, as_json: bool) -> None:
     settings = connect(metadata)
     name = model or settings["table"]["name"]
     from ..registry import differences

@@ -1,50 +1,11 @@
-from .arrow import (
-    as_numbers,
-    as_text,
-    combine_chunks,
-    parse_outcomes,
-)
-from .contract import (
-    NO_TABLE,
-    Column,
-    ColumnType,
-    Contract,
-    ContractError,
-)
-from .predictions import (
-    classes_of,
-    is_probability,
-    probability_column,
-    score_columns,
-)
-from .raw_values import (
-    NumberFormat,
-    to_classes,
-    to_datetimes,
-    to_numbers,
-)
-from .reasons import (
-    Action,
-    RowReasons,
-)
-from .rows import (
-    Values,
-    check_rows,
-    parse_datetime,
-    to_columns,
-)
-from .schema import (
-    ColumnsValidator,
-    TableValidator,
-)
-from .table_file import (
-    ReadOptions,
-    apply_contract,
-    file_format,
-    mask_markers,
-    open_workbook,
-    read_table_file,
-)
+from .arrow import as_numbers, as_text, combine_chunks, parse_outcomes
+from .contract import NO_TABLE, Column, ColumnType, Contract, ContractError
+from .predictions import classes_of, is_probability, probability_column, score_columns
+from .raw_values import NumberFormat, to_classes, to_datetimes, to_numbers
+from .reasons import Action, RowReasons
+from .rows import Values, check_rows, parse_datetime, to_columns
+from .schema import ColumnsValidator, TableValidator
+from .table_file import ReadOptions, apply_contract, file_format, mask_markers, open_workbook, read_table_file
 
 __all__ = [
     "NO_TABLE",

@@ -14,10 +14,7 @@ from ..parameters import Section
 from .contract import ContractError
 
 _EXAMPLES = 3
-_UNIX: dict[str | None, Literal["s", "ms"]] = {
-    "unix_s": "s",
-    "unix_ms": "ms",
-}  # seconds, or milliseconds, since 1970
+_UNIX: dict[str | None, Literal["s", "ms"]] = {"unix_s": "s", "unix_ms": "ms"}  # seconds, or milliseconds, since 1970
 
 
 class NumberFormat(Section):
@@ -131,6 +128,4 @@ def _refuse(given: pd.Series, parsed: pd.Series, what: str) -> None:
     wrong = given.notna() & parsed.isna()
     if wrong.any():
         examples = given[wrong].unique()[:_EXAMPLES].tolist()
-        raise ContractError(
-            f"{given.name}: {wrong.sum()} of {len(given)} rows hold no {what}, for example {examples}"
-        )
+        raise ContractError(f"{given.name}: {wrong.sum()} of {len(given)} rows hold no {what}, for example {examples}")

@@ -19,8 +19,7 @@ def to_columns(frame: pd.DataFrame) -> dict[str, Values]:
     """The columns of a table by name, as they are. Of two with one name the first counts."""
     columns = reversed(list(frame.items()))
     return {
-        str(name): column.to_numpy() if isinstance(column.dtype, np.dtype) else column.array
-        for name, column in columns
+        str(name): column.to_numpy() if isinstance(column.dtype, np.dtype) else column.array for name, column in columns
     }
 
 
@@ -41,9 +40,7 @@ def check_rows(contract: Contract, rows: Mapping[str, Values], findings: RowReas
     """
     absent = [name for name in contract.columns if name not in rows]
     if absent:
-        raise ContractError(
-            f"missing columns: {', '.join(absent)}; expected are {', '.join(contract.columns)}"
-        )
+        raise ContractError(f"missing columns: {', '.join(absent)}; expected are {', '.join(contract.columns)}")
     clean: dict[str, np.ndarray] = {}
     for name, column in contract.columns.items():
         raw = rows[name]

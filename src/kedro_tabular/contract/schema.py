@@ -81,9 +81,7 @@ def _feature(column: Column) -> pa.Column:
     return pa.Column(checks=checks, nullable=column.nullable)
 
 
-def _values(
-    error: str, is_type: Callable[[pd.Series], bool], is_good: Callable[[pd.Series], pd.Series]
-) -> pa.Check:
+def _values(error: str, is_type: Callable[[pd.Series], bool], is_good: Callable[[pd.Series], pd.Series]) -> pa.Check:
     return pa.Check(lambda values: is_good(values) if is_type(values) else True, error=error)
 
 

@@ -66,20 +66,14 @@ def read_table_file(path: Path, reading: ReadOptions) -> pd.DataFrame:
 def mask_markers(frame: pd.DataFrame, texts: list[str]) -> pd.DataFrame:
     """The table with no value where one of these texts stands."""
     columns = {
-        name: values.mask(values.isin(texts)) if values.dtype == "str" else values
-        for name, values in frame.items()
+        name: values.mask(values.isin(texts)) if values.dtype == "str" else values for name, values in frame.items()
     }
     return pd.DataFrame(columns, index=frame.index)
 
 
 def _read_text(path: Path, reading: ReadOptions) -> pd.DataFrame:
     frame = pd.read_csv(
-        path,
-        sep=reading.separator,
-        encoding=reading.encoding,
-        dtype=str,
-        keep_default_na=False,
-        skipinitialspace=True,
+        path, sep=reading.separator, encoding=reading.encoding, dtype=str, keep_default_na=False, skipinitialspace=True
     )
     # Where rows have one value more than the header, as R writes them, pandas takes the first as the index.
     return frame if isinstance(frame.index, pd.RangeIndex) else frame.reset_index(names="index")
@@ -137,8 +131,7 @@ def apply_contract(raw: pd.DataFrame, contract: Contract, reading: ReadOptions) 
     has_target = raw[contract.target].notna() if contract.target in raw else pd.Series(True, raw.index)
     table = raw[has_target].reset_index(drop=True)
     made = {
-        name: _converted(table[name], types[name], reading) if name in types else table[name]
-        for name in table.columns
+        name: _converted(table[name], types[name], reading) if name in types else table[name] for name in table.columns
     }
     if contract.task == "classification" and contract.target in made:
         made[contract.target] = to_classes(made[contract.target])

@@ -1,39 +1,12 @@
-from .baseline import (
-    BASELINE,
-    score_baseline,
-)
-from .guard_assessment import (
-    assess_guard,
-)
-from .importance import (
-    measure_importance,
-)
-from .metrics import (
-    LabelledScores,
-    Metrics,
-    confidences,
-    lower_is_better,
-    measure,
-)
-from .plots import (
-    calibration_overlay,
-)
-from .resampling import (
-    bootstrap,
-    metric_names,
-    prepare,
-)
-from .settings import (
-    Evaluation,
-)
-from .splitting import (
-    Parts,
-    split_at_random,
-    split_by_time,
-)
-from .templates import (
-    render,
-)
+from .baseline import BASELINE, score_baseline
+from .guard_assessment import assess_guard
+from .importance import measure_importance
+from .metrics import LabelledScores, Metrics, confidences, lower_is_better, measure
+from .plots import calibration_overlay
+from .resampling import bootstrap, metric_names, prepare
+from .settings import Evaluation
+from .splitting import Parts, split_at_random, split_by_time
+from .templates import render
 
 __all__ = [
     "BASELINE",

@@ -45,11 +45,7 @@ def assess_guard(
     levels = []
     for alpha in settings.alphas:
         limit = conformal_quantile(*calibration, classes, alpha)
-        left = (
-            possible_classes(said, limit).sum(axis=1) == 1
-            if classes is not None
-            else np.ones(len(said), bool)
-        )
+        left = possible_classes(said, limit).sum(axis=1) == 1 if classes is not None else np.ones(len(said), bool)
         width = {} if classes is not None else {"width": 2 * limit}
         level = {"alpha": alpha, "coverage": _coverage(truth, said, classes, limit)}
         levels.append(level | width | _compare(good, left, ~left, ~left))

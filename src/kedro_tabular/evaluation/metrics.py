@@ -13,10 +13,7 @@ from ..project import own_module
 Metrics = dict[str, float]
 
 _ERRORS = frozenset({"log_loss", "brier", "expected_calibration_error", "mae", "rmse"})
-_CUSTOM = {
-    "classification": "CLASSIFICATION",
-    "regression": "REGRESSION",
-}  # what metrics.py of the project names them
+_CUSTOM = {"classification": "CLASSIFICATION", "regression": "REGRESSION"}  # what metrics.py of the project names them
 
 
 class LabelledScores(NamedTuple):
@@ -73,9 +70,7 @@ def lower_is_better(metric: str) -> bool:
     return metric in _ERRORS or metric in getattr(own_module("metrics"), "ERRORS", ())
 
 
-def classification_metrics(
-    truth: np.ndarray, probabilities: np.ndarray, classes: np.ndarray, n_bins: int
-) -> Metrics:
+def classification_metrics(truth: np.ndarray, probabilities: np.ndarray, classes: np.ndarray, n_bins: int) -> Metrics:
     """Metrics of a classification with two classes or more.
 
     With two classes the last one, in sorted order, counts as the positive one. With more, `roc_auc` and

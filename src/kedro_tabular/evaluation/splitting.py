@@ -69,9 +69,7 @@ def split_by_time(table: pd.DataFrame, time: str, split: Mapping[str, Any]) -> P
     return _take_parts(table, numbers)
 
 
-def split_at_random(
-    table: pd.DataFrame, stratify: pd.Series | None, split: Mapping[str, Any], seed: int
-) -> Parts:
+def split_at_random(table: pd.DataFrame, stratify: pd.Series | None, split: Mapping[str, Any], seed: int) -> Parts:
     """Each part gets its share of the rows, and of each stratum.
 
     Args:

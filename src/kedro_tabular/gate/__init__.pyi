@@ -1,21 +1,6 @@
-from .comparison import (
-    compare_models,
-)
-from .packaging import (
-    measure_cost,
-    package_model,
-)
-from .report import (
-    write_report,
-)
-from .rules import (
-    judge,
-)
+from .comparison import compare_models
+from .packaging import measure_cost, package_model
+from .report import write_report
+from .rules import judge
 
-__all__ = [
-    "compare_models",
-    "judge",
-    "measure_cost",
-    "package_model",
-    "write_report",
-]
+__all__ = ["compare_models", "judge", "measure_cost", "package_model", "write_report"]

@@ -66,17 +66,13 @@ def compare_models(
         problem=problem,
         unanswered=int((~kept).sum()),
         metrics=_metrics(models, settings, calibration_bins, seed),
-        slices=_slices(models, test_table[kept], settings.slices, calibration_bins)
-        if settings.slices
-        else [],
+        slices=_slices(models, test_table[kept], settings.slices, calibration_bins) if settings.slices else [],
         calibration=_calibration(models, calibration_bins),
         changes=[tuple(change) for change in champion.changes] if champion else [],
     )
 
 
-def _score(
-    champion: Champion, test_table: pd.DataFrame, contract: Contract
-) -> tuple[LabelledScores, np.ndarray]:
+def _score(champion: Champion, test_table: pd.DataFrame, contract: Contract) -> tuple[LabelledScores, np.ndarray]:
     """The champion's answers, and which rows it answered.
 
     Raises:
@@ -101,9 +97,7 @@ def _align(models: list[LabelledScores]) -> list[LabelledScores]:
     return [
         LabelledScores(
             model.truth,
-            pd.DataFrame(model.scores, columns=model.classes)
-            .reindex(columns=classes, fill_value=0)
-            .to_numpy(),
+            pd.DataFrame(model.scores, columns=model.classes).reindex(columns=classes, fill_value=0).to_numpy(),
             np.array(classes, dtype=object),
         )
         for model in models
@@ -147,8 +141,7 @@ def _slices(models: list[LabelledScores], table: pd.DataFrame, settings: Slices,
             if len(rows) >= settings.min_rows:
                 once = np.ones((len(rows), 1))
                 ours, theirs = (
-                    float(prepare(name, model.select(rows), n_bins)(once)[0])
-                    for model in (models[0], models[-1])
+                    float(prepare(name, model.select(rows), n_bins)(once)[0]) for model in (models[0], models[-1])
                 )
                 theirs = theirs if len(models) > 1 else np.nan
                 gain = (ours - theirs) * direction(name)

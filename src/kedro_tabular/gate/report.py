@@ -52,9 +52,7 @@ def write_report(
         calibration=_data_uri(comparison.calibration),
         guard=guard_assessment,
         guard_plot=_data_uri(guard_plot),
-        dummy={
-            name.removeprefix(BASELINE): value for name, value in metrics.items() if name.startswith(BASELINE)
-        },
+        dummy={name.removeprefix(BASELINE): value for name, value in metrics.items() if name.startswith(BASELINE)},
         plots={_title(name): _data_uri(svg) for name, svg in drawn.items()},
         data_versions=data_versions,
         parameters=_flatten(parameters),

@@ -88,9 +88,7 @@ def judge(metrics: Metrics, comparison: Comparison, cost: Cost, gate: dict[str, 
         *([check_champion(comparison, settings.champion)] if settings.champion else []),
         *(check_slices(comparison, settings.slices) if settings.slices else []),
         *check_maximum(
-            "calibration error",
-            metrics.get("expected_calibration_error", math.nan),
-            settings.max_calibration_error,
+            "calibration error", metrics.get("expected_calibration_error", math.nan), settings.max_calibration_error
         ),
         *check_maximum("latency in ms", cost.latency_ms, settings.max_latency_ms),
         *check_maximum("size in MB", cost.size_mb, settings.max_size_mb),

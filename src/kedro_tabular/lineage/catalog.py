@@ -18,9 +18,7 @@ class Catalog:
 
     def path(self, name: str) -> str | None:
         """The file or folder of a dataset; None for one without."""
-        return next(
-            (inner[key] for inner in self._layers(name) for key in ("filepath", "path") if key in inner), None
-        )
+        return next((inner[key] for inner in self._layers(name) for key in ("filepath", "path") if key in inner), None)
 
     def path_in(self, project: Path, name: str) -> str | None:
         """The path relative to the project's folder; None for a dataset without one, or outside."""
@@ -38,8 +36,7 @@ class Catalog:
     def kind(self, name: str) -> str:
         """How DVC treats the output: `outs`, or metrics, plots or ignored as `metadata: {dvc: …}` says."""
         return next(
-            (inner["metadata"]["dvc"] for inner in self._layers(name) if "dvc" in inner.get("metadata", {})),
-            "outs",
+            (inner["metadata"]["dvc"] for inner in self._layers(name) if "dvc" in inner.get("metadata", {})), "outs"
         )
 
     def is_table(self, name: str) -> bool:

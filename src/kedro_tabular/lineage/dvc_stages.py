@@ -54,9 +54,7 @@ def write_stages(pipelines: dict[str, Pipeline], catalog: dict[str, Any], projec
     return "\n".join(blocks)
 
 
-def _stage(
-    name: str, pipeline: Pipeline, files: Catalog, keys: dict[str, str], project_path: Path
-) -> dict[str, Any]:
+def _stage(name: str, pipeline: Pipeline, files: Catalog, keys: dict[str, str], project_path: Path) -> dict[str, Any]:
     inputs, outputs = _data(pipeline.inputs()), _data(pipeline.all_outputs())
     read = [path for path in map(files.path, inputs) if path]
     classes = [path for dataset in inputs | outputs for path in files.classes(dataset)]
@@ -87,9 +85,7 @@ def _parameter_files(project_path: Path) -> dict[str, str]:
 
 def _params(pipeline: Pipeline, keys: dict[str, str]) -> list[dict[str, list[str]]]:
     by_file: dict[str, list[str]] = {}
-    for name in sorted(
-        name.removeprefix("params:") for name in pipeline.inputs() if name.startswith("params:")
-    ):
+    for name in sorted(name.removeprefix("params:") for name in pipeline.inputs() if name.startswith("params:")):
         file = keys.get(name.partition(".")[0])
         if file is None:
             raise ParameterError(f"no conf/base/parameters*.yml has the key {name} that a node takes")

@@ -72,11 +72,7 @@ def _attributes(tree: ast.Module, package: str, exports: dict[str, str]) -> Iter
     """The modules behind `package.name`, where the package is imported as a whole."""
     if exports:
         for node in ast.walk(tree):
-            if (
-                isinstance(node, ast.Attribute)
-                and isinstance(node.value, ast.Name)
-                and node.value.id == package
-            ):
+            if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == package:
                 yield exports.get(node.attr, "")
 
 
@@ -87,7 +83,5 @@ def _exports(package: str) -> dict[str, str]:
     stub = path.with_suffix(".pyi") if path is not None else None
     if stub is None or not stub.is_file():
         return {}
-    imports = [
-        node for node in ast.parse(stub.read_text(encoding="utf-8")).body if isinstance(node, ast.ImportFrom)
-    ]
+    imports = [node for node in ast.parse(stub.read_text(encoding="utf-8")).body if isinstance(node, ast.ImportFrom)]
     return {alias.name: f"{package}.{node.module}" for node in imports if node.module for alias in node.names}

@@ -111,9 +111,7 @@ class Reader:
             assert self._dvc is not None
             odb = self._dvc.cache.local if file.cache else self._remote(file.path)
             if odb is None or not odb.exists(file.md5):
-                raise UnknownReferenceError(
-                    f"{file.path} ({file.md5}) can't be had from the cache or the remote"
-                )
+                raise UnknownReferenceError(f"{file.path} ({file.md5}) can't be had from the cache or the remote")
             target.parent.mkdir(parents=True, exist_ok=True)
             odb.fs.get_file(odb.oid_to_path(file.md5), str(target))
             return
@@ -151,10 +149,7 @@ class Reader:
         return self._client.get_model_version(self.model, newest.version) if newest else None
 
     def _runs(self) -> Iterator[Run]:
-        token, experiments = (
-            "",
-            [experiment.experiment_id for experiment in self._client.search_experiments()],
-        )
+        token, experiments = ("", [experiment.experiment_id for experiment in self._client.search_experiments()])
         while token is not None:
             page = self._client.search_runs(experiments, page_token=token or None)
             yield from page

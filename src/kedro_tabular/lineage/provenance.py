@@ -31,9 +31,7 @@ def content_md5(path: Path) -> str:
         for file in sorted(path.rglob("*"), key=lambda file: file.relative_to(path).parts)
         if file.is_file() and "__pycache__" not in file.parts  # as .dvcignore says
     ]
-    return (
-        hashlib.md5(json.dumps(entries, sort_keys=True).encode(), usedforsecurity=False).hexdigest() + ".dir"
-    )
+    return hashlib.md5(json.dumps(entries, sort_keys=True).encode(), usedforsecurity=False).hexdigest() + ".dir"
 
 
 @cache

@@ -44,9 +44,7 @@ def follow_artifacts(project: Path, tracking_uri: str, artifact_location: str | 
         for (there,) in found:
             if there != here and there.startswith("file:") and there.endswith(f"/{artifact_location}"):
                 _move(connection, there, here)
-                logger.warning(
-                    "the project was moved: %s now leads to %s, not to %s", store.name, here, there
-                )
+                logger.warning("the project was moved: %s now leads to %s, not to %s", store.name, here, there)
 
 
 def _move(connection: sqlite3.Connection, there: str, here: str) -> None:

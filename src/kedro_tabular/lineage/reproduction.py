@@ -69,8 +69,7 @@ def reproduce(origin: Origin, reader: Reader, project: Path, install: bool) -> l
             verdicts.append(Verdict(dataset, files[dataset].md5, again))
         metrics = json.loads((copy / files["metrics"].path).read_text())
         verdicts += [
-            Verdict(f"metric {name}", repr(origin.metrics[name]), repr(metrics.get(name)))
-            for name in origin.metrics
+            Verdict(f"metric {name}", repr(origin.metrics[name]), repr(metrics.get(name))) for name in origin.metrics
         ]
     return verdicts
 
@@ -114,13 +113,9 @@ def _restore_parameters(origin: Origin, copy: Path) -> None:
 def _environment(origin: Origin, copy: Path, install: bool) -> Verdict:
     if install:
         _call(["make", "-C", str(copy), "install"])
-        return Verdict(
-            "environment", origin.environment["lock"], provenance.content_md5(copy / "requirements.lock")
-        )
+        return Verdict("environment", origin.environment["lock"], provenance.content_md5(copy / "requirements.lock"))
     here = Path("requirements.lock")
-    return Verdict(
-        "environment", origin.environment["lock"], provenance.content_md5(here) if here.exists() else "none"
-    )
+    return Verdict("environment", origin.environment["lock"], provenance.content_md5(here) if here.exists() else "none")
 
 
 def _train(copy: Path, install: bool) -> None:

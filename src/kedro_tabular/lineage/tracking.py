@@ -76,9 +76,7 @@ class RunTracking(MlflowHook):
         self._names = {self._path(name): name for name in data}
 
     @hook_impl
-    def before_pipeline_run(
-        self, run_params: dict[str, Any], pipeline: Pipeline, catalog: CatalogProtocol
-    ) -> None:
+    def before_pipeline_run(self, run_params: dict[str, Any], pipeline: Pipeline, catalog: CatalogProtocol) -> None:
         """Start a run, or continue the one of the model at hand, and log what it starts from."""
         inputs = self._catalog.contents(self._project, pipeline.inputs())
         paths = {str(self._path(name)): md5 for name, md5 in inputs.items()}
@@ -102,9 +100,7 @@ class RunTracking(MlflowHook):
             self._log_data(known | inputs)
 
     @hook_impl
-    def before_node_run(
-        self, node: Node, catalog: CatalogProtocol, inputs: dict[str, Any], is_async: bool
-    ) -> None:
+    def before_node_run(self, node: Node, catalog: CatalogProtocol, inputs: dict[str, Any], is_async: bool) -> None:
         """Resume the run in a thread that does not have it yet."""
         if mlflow.active_run() is None:
             super().before_node_run(node, catalog, inputs, is_async)

@@ -25,9 +25,7 @@ class Estimator(Section):
     kwargs: dict[str, Any] = Field(default_factory=dict)
 
 
-def build_estimator(
-    settings: Mapping[str, Any], section: str, contract: Contract, seed: int
-) -> BaseEstimator:
+def build_estimator(settings: Mapping[str, Any], section: str, contract: Contract, seed: int) -> BaseEstimator:
     """The estimator of a section of conf/, not yet fitted, seeded where it takes a `random_state` and has none.
 
     Args:
@@ -62,9 +60,7 @@ def with_imputation(estimator: BaseEstimator) -> BaseEstimator:
     """The estimator; one that does not take missing values behind median imputation and scaling."""
     if get_tags(estimator).input_tags.allow_nan:
         return estimator
-    return make_pipeline(
-        SimpleImputer(strategy="median", keep_empty_features=True), StandardScaler(), estimator
-    )
+    return make_pipeline(SimpleImputer(strategy="median", keep_empty_features=True), StandardScaler(), estimator)
 
 
 def fit_on_features(estimator: BaseEstimator, features: pd.DataFrame, target: pd.Series) -> BaseEstimator:
@@ -75,9 +71,7 @@ def fit_on_features(estimator: BaseEstimator, features: pd.DataFrame, target: pd
     return fitted
 
 
-def fit_on_columns(
-    estimator: BaseEstimator, rows: pd.DataFrame, target: np.ndarray, section: str
-) -> BaseEstimator:
+def fit_on_columns(estimator: BaseEstimator, rows: pd.DataFrame, target: np.ndarray, section: str) -> BaseEstimator:
     """Fit an estimator on the contract's raw columns. Raises ParameterError if it does not take these."""
     try:
         return estimator.fit(rows, target)

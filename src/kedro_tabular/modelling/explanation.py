@@ -53,9 +53,7 @@ class Explainer:
         chosen = explained_class(scores)
         if self._trees is not None:
             method, (base, parts) = "tree_shap", self._by_trees(features, chosen)
-        elif type(self._final).__module__.startswith("sklearn.linear_model") and hasattr(
-            self._final, "coef_"
-        ):
+        elif type(self._final).__module__.startswith("sklearn.linear_model") and hasattr(self._final, "coef_"):
             method, (base, parts) = "coefficients", self._by_coefficients(features, chosen)
         else:
             method, (base, parts) = "replacement", self._by_replacement(features, chosen)

@@ -56,9 +56,7 @@ class Guard:
     def fit(self, contract: Contract, rows: pd.DataFrame, features: pd.DataFrame) -> "Guard":
         """Learn what training rows look like, raw and as the estimator's features."""
         self.medians = features.median().to_numpy()
-        self.categories = {
-            name: sorted(rows[name].dropna().unique().tolist()) for name in contract.of_type("category")
-        }
+        self.categories = {name: sorted(rows[name].dropna().unique().tolist()) for name in contract.of_type("category")}
         self.numbers = contract.of_type("number")
         values = rows[self.numbers].to_numpy(dtype=np.float64, na_value=np.nan)
         low, high = pd.DataFrame(values).min().to_numpy(), pd.DataFrame(values).max().to_numpy()
@@ -85,11 +83,7 @@ class Guard:
         self.farthest = float(np.quantile(distances, self.settings["distance_quantile"], method="higher"))
 
     def calibrate(
-        self,
-        truth: np.ndarray,
-        scores: np.ndarray,
-        fallback_scores: np.ndarray,
-        classes: np.ndarray | None,
+        self, truth: np.ndarray, scores: np.ndarray, fallback_scores: np.ndarray, classes: np.ndarray | None
     ) -> "Guard":
         """Learn how far the scores of both models are from the truth, on rows that neither has seen.
 
@@ -183,9 +177,7 @@ def possible_classes(scores: np.ndarray, limit: float) -> np.ndarray:
     return 1 - scores <= limit
 
 
-def conformal_quantile(
-    truth: np.ndarray, scores: np.ndarray, classes: np.ndarray | None, alpha: float
-) -> float:
+def conformal_quantile(truth: np.ndarray, scores: np.ndarray, classes: np.ndarray | None, alpha: float) -> float:
     """How far scores may be from the truth: the split-conformal quantile of level 1 - alpha.
 
     A row is as far as 1 less the probability of its class (LAC: Sadinle, Lei and Wasserman 2019,

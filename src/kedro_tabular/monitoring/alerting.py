@@ -24,9 +24,7 @@ class AlertsDataset(AbstractDataset[dict[str, Any], dict[str, Any]]):
         metadata: anything; Kedro ignores it.
     """
 
-    def __init__(
-        self, filepath: str, variable: str, dry_run: bool, metadata: dict[str, Any] | None = None
-    ) -> None:
+    def __init__(self, filepath: str, variable: str, dry_run: bool, metadata: dict[str, Any] | None = None) -> None:
         self._filepath, self._variable, self._dry_run = Path(filepath), variable, dry_run
         self.metadata = metadata
 

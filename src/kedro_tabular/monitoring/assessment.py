@@ -87,11 +87,7 @@ def observe(
 
 
 def assess(
-    observed: WindowRows,
-    monitoring: dict[str, Any],
-    alerts: dict[str, Any],
-    fail_on: str | None,
-    seed: int,
+    observed: WindowRows, monitoring: dict[str, Any], alerts: dict[str, Any], fail_on: str | None, seed: int
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     """Compare each version's rows with its reference, and judge by the rules.
 

@@ -35,15 +35,11 @@ def watch_inputs(
             yield _number(MonitoredColumn(name=name, group="input", column=INPUT + name), rows, settings.bins)
         else:
             for part in parts:
-                of_part = MonitoredColumn(
-                    name=f"{name}: {part}", group="input", column=INPUT + name, part=part
-                )
+                of_part = MonitoredColumn(name=f"{name}: {part}", group="input", column=INPUT + name, part=part)
                 yield _number(of_part, rows, settings.bins)
 
 
-def watch_answers(
-    rows: pa.Table, classes: list[str] | None, settings: ProfileSettings
-) -> Iterator[MonitoredColumn]:
+def watch_answers(rows: pa.Table, classes: list[str] | None, settings: ProfileSettings) -> Iterator[MonitoredColumn]:
     """Outcome and answers with their bins."""
     numbers, bins = {OUTCOME: "outcome", PREDICTION: "output"}, settings.bins
     if classes is not None:

@@ -26,15 +26,11 @@ def compare_columns(
 ) -> tuple[list[Finding], list[dict[str, Any]]]:
     """Each watched column against the reference: what is found, and what the report draws of it."""
     counted = [
-        (one, one.count(rows), profile.counts(one.name))
-        for one in profile.watched
-        if one.column in rows.column_names
+        (one, one.count(rows), profile.counts(one.name)) for one in profile.watched if one.column in rows.column_names
     ]
     counted = [(one, live, blocks) for one, live, blocks in counted if live.sum() >= settings.min_rows]
     by_unit = {
-        unit: find_limits(
-            counted, settings.floors.model_dump(), unit, settings.draws, settings.false_alarms, seed
-        )
+        unit: find_limits(counted, settings.floors.model_dump(), unit, settings.draws, settings.false_alarms, seed)
         for unit in _UNITS
     }
     for name, of_blocks in by_unit["blocks"].items():  # rows of a block differ, too
@@ -76,9 +72,7 @@ def _say(
     if measure == NEW:
         unseen = rows[watched.column].filter(pa.array(watched.codes(rows) == watched.n_bins - 1))
         counts = sorted(as_text(unseen).value_counts().to_pylist(), key=lambda entry: -entry["counts"])
-        named = ", ".join(
-            f"{entry['values']} ({entry['counts'] / live.sum():.1%})" for entry in counts[:_TOLD]
-        )
+        named = ", ".join(f"{entry['values']} ({entry['counts'] / live.sum():.1%})" for entry in counts[:_TOLD])
         return f"{now[-1]:.1%} of rows in categories that training has not seen ({named})"
     moved = f"{measure.replace('psi', 'PSI').replace('_', '-')} {found.value:.3f}"
     if measure == WASSERSTEIN:

@@ -19,10 +19,7 @@ def draw_bars(labels: Sequence[str], live: Sequence[float], reference: Sequence[
         title = f"{labels[k]}: {live[k]:.1%}, in the reference {reference[k]:.1%}"
         drawn = "".join(
             _bar((place + start) * step, width * step, share / top * _HEIGHT, colour)
-            for start, width, share, colour in (
-                (0.04, 0.92, reference[k], _REFERENCE),
-                (0.26, 0.48, live[k], _LIVE),
-            )
+            for start, width, share, colour in ((0.04, 0.92, reference[k], _REFERENCE), (0.26, 0.48, live[k], _LIVE))
         )
         bars.append(f"<g><title>{escape(title)}</title>{drawn}</g>")
     return Markup(f'<svg viewBox="0 0 {_WIDTH} {_HEIGHT}" role="img">{"".join(bars)}</svg>')

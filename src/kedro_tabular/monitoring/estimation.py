@@ -46,12 +46,7 @@ def _smallest_class(scored: LabelledScores) -> float:
 
 
 def estimate_quality(
-    scores: np.ndarray,
-    classes: np.ndarray,
-    calibration: Sequence[Calibration],
-    metric: str,
-    n_bins: int,
-    seed: int,
+    scores: np.ndarray, classes: np.ndarray, calibration: Sequence[Calibration], metric: str, n_bins: int, seed: int
 ) -> Quality | None:
     """The metric to be expected of a classification, without any outcome.
 
@@ -78,9 +73,7 @@ def estimate_quality(
     rng = np.random.default_rng(seed)
     part = rng.choice(len(scores), min(len(scores), _MOST_ROWS), replace=False)
     drawn = (rng.random(len(part))[:, None] > np.cumsum(expected[part], axis=1)[:, :-1]).sum(axis=1)
-    simulated = measure_quality(
-        LabelledScores(classes.take(drawn), scores[part], classes), metric, n_bins, seed
-    )
+    simulated = measure_quality(LabelledScores(classes.take(drawn), scores[part], classes), metric, n_bins, seed)
     if simulated is None or not np.isfinite(value):
         return None
     return Quality(len(scores), value, simulated.error * np.sqrt(len(part) / len(scores)))

@@ -54,18 +54,13 @@ def profile_reference(
     classes = None if packaged.classes is None else [str(label) for label in packaged.classes]
     rows = as_rows(calibration_table, answers, read, classes)
     watched = name_apart(
-        [
-            *watch_inputs(read, rows, guard, datetime_parts, settled),
-            *watch_answers(rows, classes, settled),
-        ]
+        [*watch_inputs(read, rows, guard, datetime_parts, settled), *watch_answers(rows, classes, settled)]
     )
     days = calibration_table[read.time] if read.time else pd.Series(pd.Timestamp(0), index=answers.index)
     blocks = _blocks(days)
     inputs = [one for one in watched if one.group == "input"]
     some = np.random.default_rng(seed).permutation(len(rows))[: settled.sample_rows]
-    scored = LabelledScores.from_predictions(
-        pd.concat([calibration_table[[read.target]], answers], axis=1), read
-    )
+    scored = LabelledScores.from_predictions(pd.concat([calibration_table[[read.target]], answers], axis=1), read)
     known = np.ones(len(rows), dtype=bool)
     if scored.classes is not None:  # a class that training has not seen can't be scored
         known = np.isin(scored.truth.astype(str), scored.classes.astype(str))
@@ -108,18 +103,14 @@ def _check(contract: Contract, settings: ProfileSettings) -> None:
         raise ParameterError(f"profile.slices in conf/: {', '.join(wrong)} is no category of table.columns")
 
 
-def as_rows(
-    table: pd.DataFrame, answers: pd.DataFrame, contract: Contract, classes: list[str] | None
-) -> pa.Table:
+def as_rows(table: pd.DataFrame, answers: pd.DataFrame, contract: Contract, classes: list[str] | None) -> pa.Table:
     """Rows with their target and the packaged model's answers, as monitoring reads them."""
     reasons = answers["reasons"].map(list)
     outcome = table[contract.target]
     frame = pd.concat([table[contract.features].add_prefix(INPUT), answers.assign(reasons=reasons)], axis=1)
     frame[OUTCOME] = outcome.astype(float) if classes is None else outcome.astype(str)
     rows = pa.Table.from_pandas(frame.drop(columns="reasons"), preserve_index=False)
-    return add_derived_columns(
-        rows.append_column("reasons", pa.array(reasons, pa.list_(pa.string()))), classes
-    )
+    return add_derived_columns(rows.append_column("reasons", pa.array(reasons, pa.list_(pa.string()))), classes)
 
 
 def _blocks(times: pd.Series) -> np.ndarray:
@@ -162,8 +153,7 @@ def _calibrate(scored: LabelledScores) -> list[Calibration]:
         fitted = IsotonicRegression(out_of_bounds="clip").fit(scored.scores[:, k], scored.truth == label)
         lines.append(
             Calibration(
-                probability=fitted.X_thresholds_.tolist(),
-                frequency=np.clip(fitted.y_thresholds_, 0, 1).tolist(),
+                probability=fitted.X_thresholds_.tolist(), frequency=np.clip(fitted.y_thresholds_, 0, 1).tolist()
             )
         )
     return lines

@@ -1,30 +1,10 @@
-from .aliases import (
-    get_alias_version,
-)
-from .champion import (
-    ChampionDataset,
-    Change,
-    differences,
-)
-from .loading import (
-    LoadedModel,
-    load_model,
-)
-from .query import (
-    QueryError,
-    select,
-)
-from .records import (
-    VersionRecord,
-    read_records,
-)
-from .scoring import (
-    score_chunks,
-)
-from .versions import (
-    ModelPackage,
-    RegisteredModelDataset,
-)
+from .aliases import get_alias_version
+from .champion import ChampionDataset, Change, differences
+from .loading import LoadedModel, load_model
+from .query import QueryError, select
+from .records import VersionRecord, read_records
+from .scoring import score_chunks
+from .versions import ModelPackage, RegisteredModelDataset
 
 __all__ = [
     "ChampionDataset",

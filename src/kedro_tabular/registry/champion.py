@@ -55,9 +55,7 @@ class Champion:
         try:
             folder = Path(download_artifacts(f"models:/{self.name}/{self.version}"))
         except (MlflowException, OSError) as error:
-            raise DatasetError(
-                f"the files of {self.name} version {self.version} can't be read: {error}"
-            ) from error
+            raise DatasetError(f"the files of {self.name} version {self.version} can't be read: {error}") from error
         return load_model(folder).predict
 
 
@@ -72,22 +70,13 @@ class ChampionDataset(ReadOnlyDataset["Champion | None"]):
 
     read_only = "the champion is moved by the gate, `kedro promote` and `kedro rollback`"
 
-    def __init__(
-        self,
-        name: str,
-        alias: str = CHAMPION,
-        metadata: dict[str, Any] | None = None,
-    ) -> None:
+    def __init__(self, name: str, alias: str = CHAMPION, metadata: dict[str, Any] | None = None) -> None:
         self._name, self._alias = name, alias
         self.metadata = metadata
 
     def load(self) -> Champion | None:
         """Look the version up; its model is loaded only when it is asked."""
-        number, client, active = (
-            get_alias_version(self._name, self._alias),
-            MlflowClient(),
-            mlflow.active_run(),
-        )
+        number, client, active = (get_alias_version(self._name, self._alias), MlflowClient(), mlflow.active_run())
         if number is None:
             return None
         version = client.get_model_version(self._name, number)

@@ -44,9 +44,7 @@ def load_model(folder: Path) -> LoadedModel:
 
     stored = Model.load(str(folder)).flavors["python_function"]["artifacts"]
     model = PackagedModel()
-    model.load_context(
-        PythonModelContext({name: str(folder / file["path"]) for name, file in stored.items()}, {})
-    )
+    model.load_context(PythonModelContext({name: str(folder / file["path"]) for name, file in stored.items()}, {}))
     return model
 
 

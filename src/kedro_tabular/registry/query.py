@@ -41,9 +41,7 @@ def select(query: str, records: Sequence[Fields]) -> list[int]:
     try:
         test: _Test = _grammar(names).parse_string(query, parse_all=True)[0]
     except pp.ParseException as error:
-        raise QueryError(
-            f"the query can't be read at {query[error.loc :][:30] or 'its end'!r}; {_EXAMPLE}"
-        ) from error
+        raise QueryError(f"the query can't be read at {query[error.loc :][:30] or 'its end'!r}; {_EXAMPLE}") from error
     known = set().union(*records)
     for name in names:
         if records and name not in known:

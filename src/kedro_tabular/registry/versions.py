@@ -75,11 +75,7 @@ class RegisteredModelDataset(AbstractDataset[ModelPackage, Any]):
     """
 
     def __init__(
-        self,
-        filepath: str,
-        artifacts: dict[str, str],
-        environment: str,
-        metadata: dict[str, Any] | None = None,
+        self, filepath: str, artifacts: dict[str, str], environment: str, metadata: dict[str, Any] | None = None
     ) -> None:
         self._filepath = Path(filepath)
         self.metadata = metadata

@@ -73,10 +73,7 @@ def create_app(settings: Serving, deployment: Deployment, api_key: str | None) -
 
     name, most = deployment.current.identity.model, int(settings.limits.body_mb * 1e6)
     app = FastAPIOffline(
-        title=name,
-        lifespan=lifespan,
-        redoc_url=None,
-        telemetry={"tracing": False, "metrics": False, "logs": False},
+        title=name, lifespan=lifespan, redoc_url=None, telemetry={"tracing": False, "metrics": False, "logs": False}
     )
     doors = Endpoints(settings, deployment, batcher, measures, log, keys)
     _add_paths(app, doors, with_outcomes=log is not None)
@@ -166,9 +163,7 @@ class Endpoints:
         records = (await _aside(body, parse_json, body)).get("records")
         n_rows = len(records) if isinstance(records, list) else 0
         answered = await self._answer(
-            lambda contract: rows_from_records(records, "records", contract, self._keys),
-            n_rows,
-            explain,
+            lambda contract: rows_from_records(records, "records", contract, self._keys), n_rows, explain
         )
         identity = answered.deployed.identity
         told = {"model": identity.model, "version": identity.version, "predictions": _predictions(answered)}
@@ -178,9 +173,7 @@ class Endpoints:
         """Answer rows in MLflow's formats, in MLflow's form."""
         body = await request.body()
         kind, contract = request.headers.get("content-type", ""), self._deployment.current.contract
-        rows, params = await _aside(
-            body, rows_from_invocation, body, kind, contract, self._keys, self._limits.rows
-        )
+        rows, params = await _aside(body, rows_from_invocation, body, kind, contract, self._keys, self._limits.rows)
         answered = await self._answer(lambda _: rows, rows.n_rows, params.get("explain") is True)
         return json_response({"predictions": _records(answered.columns)}, headers=_named(answered))
 

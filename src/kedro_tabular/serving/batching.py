@@ -187,9 +187,7 @@ class Batcher:
                 keys = make_keys(rows, self._keys, deployed.contract)
                 entered = LogContext(identifiers, keys, (now - question.arrived) * 1000)
                 identity = deployed.identity
-                entries += make_log_rows(
-                    rows, answers, entered, deployed.contract, identity.model, identity.version
-                )
+                entries += make_log_rows(rows, answers, entered, deployed.contract, identity.model, identity.version)
         if self._log is not None and entries:
             try:
                 self._log.append(entries)

@@ -38,9 +38,7 @@ class Client:
             RefusedError: it answers with an error.
             requests.RequestException: it gives no answer, or one that is not JSON.
         """
-        response = self._session.post(
-            self._url + path, as_json(body), headers=self._headers, timeout=self._seconds
-        )
+        response = self._session.post(self._url + path, as_json(body), headers=self._headers, timeout=self._seconds)
         if not response.ok:
             raise RefusedError(response.status_code, _message(response))
         answered: dict[str, Any] = response.json()

@@ -160,9 +160,7 @@ class Deployment:
         address = mlflow.get_registry_uri()
         if address.startswith(_SQLITE) and not Path(address.removeprefix(_SQLITE)).is_file():
             raise FileNotFoundError("its database is not there")  # MLflow would make an empty one
-        number = (
-            self._reference if self._reference.isdecimal() else get_alias_version(self._name, self._reference)
-        )
+        number = self._reference if self._reference.isdecimal() else get_alias_version(self._name, self._reference)
         try:
             return None if number is None else MlflowClient().get_model_version(self._name, number)
         except MlflowException as error:
@@ -182,9 +180,7 @@ class Deployment:
             config = json.loads((folder / "artifacts" / "contract.json").read_text())
             contract = Contract.from_parameters(config["table"])
         except Exception as error:
-            raise DeploymentError(
-                f"version {identity.version} can't answer its own example: {error}"
-            ) from error
+            raise DeploymentError(f"version {identity.version} can't answer its own example: {error}") from error
         if not answers["source"].eq("model").all():
             raise DeploymentError(f"version {identity.version} does not answer its own example by the model")
         return Deployed(identity, model, contract, example, classes_of(answers.columns))

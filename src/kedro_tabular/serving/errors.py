@@ -15,9 +15,7 @@ class RequestError(Exception):
         expected: what it should have been.
     """
 
-    def __init__(
-        self, status: int, code: str, message: str, field: str | None = None, expected: Any = None
-    ) -> None:
+    def __init__(self, status: int, code: str, message: str, field: str | None = None, expected: Any = None) -> None:
         super().__init__(message)
         self.status, self.code = status, code
         self.field, self.expected = field, expected

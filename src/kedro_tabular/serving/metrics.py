@@ -37,9 +37,7 @@ class ServiceMetrics:
             "request_seconds", "Time to answer a request", ["path"], buckets=_SECONDS, registry=own
         )
         self._rows = Counter("rows", "Rows answered, by source", ["source"], registry=own)
-        self._reasons = Counter(
-            "reasons", "Reasons found, by code and source", ["code", "source"], registry=own
-        )
+        self._reasons = Counter("reasons", "Reasons found, by code and source", ["code", "source"], registry=own)
         self._predictions = Counter("predictions", "Rows by predicted class", ["prediction"], registry=own)
         self._version = Gauge(
             "model_version",
@@ -52,10 +50,7 @@ class ServiceMetrics:
             "registry_reachable", "Whether the registry answers", registry=own, multiprocess_mode="min"
         )
         self._refused = Gauge(
-            "versions_refused",
-            "Versions that could not be served",
-            registry=own,
-            multiprocess_mode="max",
+            "versions_refused", "Versions that could not be served", registry=own, multiprocess_mode="max"
         )
         self._shown: tuple[str, str] | None = None
         self._unlogged: Counts[str] = Counts()

@@ -34,9 +34,7 @@ class RequestMiddleware:
         paths: those that are counted by name.
     """
 
-    def __init__(
-        self, app: App, measures: ServiceMetrics, api_key: str | None, most: int, paths: set[str]
-    ) -> None:
+    def __init__(self, app: App, measures: ServiceMetrics, api_key: str | None, most: int, paths: set[str]) -> None:
         self._app, self._measures, self._most = app, measures, most
         self._key = None if api_key is None else f"Bearer {api_key}".encode()
         self._paths = paths

@@ -78,25 +78,19 @@ def rows_from_invocation(
         return _from_mlflow_json(parse_json(body), contract)
     if kind not in _TABLES:
         known = ["application/json", *_TABLES]
-        raise RequestError(
-            415, "unsupported_media_type", "the content type is not known", "content-type", known
-        )
+        raise RequestError(415, "unsupported_media_type", "the content type is not known", "content-type", known)
     try:
         return _TABLES[kind](body, contract, keys, max_rows), {}
     except RequestError:
         raise
     except Exception as error:  # whatever the reader of that format raises
-        raise RequestError(
-            400, _INVALID, f"the body can't be read as {kind}: {type(error).__name__}", "body"
-        ) from None
+        raise RequestError(400, _INVALID, f"the body can't be read as {kind}: {type(error).__name__}", "body") from None
 
 
 def _from_mlflow_json(body: dict[str, Any], contract: Contract) -> tuple[Rows, dict[str, Any]]:
     given = [name for name in _FORMATS if name in body]
     if len(given) != 1:
-        raise RequestError(
-            422, _INVALID, f"the body must have one of {', '.join(_FORMATS)}", "body", list(_FORMATS)
-        )
+        raise RequestError(422, _INVALID, f"the body must have one of {', '.join(_FORMATS)}", "body", list(_FORMATS))
     params = body.get("params") or {}
     if not isinstance(params, dict):
         raise RequestError(422, _INVALID, "params must be an object", "params", "object")
@@ -116,9 +110,7 @@ def _from_mlflow_json(body: dict[str, Any], contract: Contract) -> tuple[Rows, d
 def _from_split(data: Any) -> Rows:
     field = "dataframe_split"
     if not (isinstance(data, dict) and {"columns", "data"} <= set(data) <= {"columns", "data", "index"}):
-        raise RequestError(
-            422, _INVALID, f"{field} must have columns and data", field, ["columns", "data", "index"]
-        )
+        raise RequestError(422, _INVALID, f"{field} must have columns and data", field, ["columns", "data", "index"])
     columns, rows = data["columns"], data["data"]
     if not (isinstance(columns, list) and all(isinstance(name, str) for name in columns)):
         raise RequestError(422, _INVALID, "columns must be a list of names", f"{field}.columns", "strings")
@@ -130,9 +122,7 @@ def _from_split(data: Any) -> Rows:
 def _from_columns(data: dict[str, Any]) -> Rows:
     lengths = {len(values) if isinstance(values, list) else -1 for values in data.values()}
     if len(lengths) > 1 or -1 in lengths:
-        raise RequestError(
-            422, _INVALID, "inputs must hold lists of one length", "inputs", "arrays of one length"
-        )
+        raise RequestError(422, _INVALID, "inputs must hold lists of one length", "inputs", "arrays of one length")
     return Rows({name: _objects(values) for name, values in data.items()}, max(lengths, default=0))
 
 
@@ -144,9 +134,7 @@ def _from_lists(rows: list[Any], columns: list[str], field: str) -> Rows:
             where = f"{field}[{position}]"
             expected = f"array of {len(columns)} values"
             raise RequestError(422, _INVALID, f"{where} must have a value for each column", where, expected)
-    columned: dict[str, Values] = {
-        name: _objects([row[place] for row in rows]) for place, name in enumerate(columns)
-    }
+    columned: dict[str, Values] = {name: _objects([row[place] for row in rows]) for place, name in enumerate(columns)}
     return Rows(columned, len(rows))
 
 

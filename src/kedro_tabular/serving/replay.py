@@ -46,9 +46,7 @@ def cut(table: pd.DataFrame, contract: Contract, first: datetime | None, last: d
         raise ContractError(f"the table lacks columns of the contract: {', '.join(lacking)}")
     if contract.time is None:
         if first or last:
-            raise ContractError(
-                "the rows have no time to choose them by: conf/ names no column as table.time"
-            )
+            raise ContractError("the rows have no time to choose them by: conf/ names no column as table.time")
         if table.empty:
             raise ContractError("the table has no rows")
         now = pd.Timestamp.now("UTC").tz_localize(None).floor("h")

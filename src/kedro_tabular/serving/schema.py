@@ -129,10 +129,7 @@ def describe(openapi: dict[str, Any], deployed: Deployed, guarded: bool) -> dict
     example = example_records(deployed.example.head(1))
     split = {"columns": list(example[0]), "data": [list(example[0].values())]}
     invocation = {"type": "object", "properties": {"dataframe_split": {"type": "object"}}}
-    bodies = {
-        "/predict": ("Rows", "Answers"),
-        "/outcomes": ("Outcomes", "Stored"),
-    }
+    bodies = {"/predict": ("Rows", "Answers"), "/outcomes": ("Outcomes", "Stored")}
     for path, (takes, gives) in bodies.items():
         if path in openapi["paths"]:
             post = openapi["paths"][path]["post"]

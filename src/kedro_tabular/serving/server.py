@@ -42,11 +42,7 @@ def serve(settings: Serving, name: str, registry: str) -> None:
     }
     deployment = _start(settings, name, registry)
     logger.info(
-        "%s version %s answers on http://%s:%s, see /docs there",
-        name,
-        deployment.shown,
-        settings.host,
-        settings.port,
+        "%s version %s answers on http://%s:%s, see /docs there", name, deployment.shown, settings.host, settings.port
     )
     key = os.environ.get(settings.api_key_variable) or None
     logging.getLogger("uvicorn").setLevel(logging.WARNING)

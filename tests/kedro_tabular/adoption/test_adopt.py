@@ -97,9 +97,7 @@ def test_a_table_takes_the_place_of_the_sample(restored, table):
     assert "data/01_raw/small orders.csv" in (restored / "dvc.yaml").read_text()
     checked = run_kedro(restored, "dvc", "check")
     assert checked.returncode == 0, checked.stderr
-    assert "nothing to change" in succeed(
-        restored, "adopt", str(table), "--target", "answer", "--time", "when"
-    )
+    assert "nothing to change" in succeed(restored, "adopt", str(table), "--target", "answer", "--time", "when")
 
 
 def test_an_ingestion_of_ones_own_stays_where_the_sample_has_gone(tmp_path):

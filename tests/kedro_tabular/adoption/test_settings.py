@@ -34,9 +34,7 @@ seed: 1  # at the end
 
 
 def decided(table, tmp_path, **options):
-    return decide(
-        Source(tmp_path / "orders 2024.csv", table, ReadOptions(), []), Options("answer", **options)
-    )
+    return decide(Source(tmp_path / "orders 2024.csv", table, ReadOptions(), []), Options("answer", **options))
 
 
 @pytest.mark.parametrize(
@@ -71,9 +69,7 @@ def test_values_that_are_there_stay_as_they_are_written():
 
 
 def test_what_was_nothing_is_filled():
-    text = set_values(
-        "# above\ntable: null  # none yet\nlast: 1\n", {("table", "a"): 1, ("table", "b"): {"c": []}}
-    )
+    text = set_values("# above\ntable: null  # none yet\nlast: 1\n", {("table", "a"): 1, ("table", "b"): {"c": []}})
     assert text == "# above\ntable:\n  a: 1\n  b:\n    c: []\nlast: 1\n"
 
 

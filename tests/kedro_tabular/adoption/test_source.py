@@ -22,12 +22,7 @@ def write(folder, name, text, encoding="utf-8"):
 
 @pytest.mark.parametrize(
     ("name", "separator", "encoding"),
-    [
-        ("a.csv", ",", "utf-8"),
-        ("a.csv", ";", "cp1252"),
-        ("a.txt", "|", "utf-8-sig"),
-        ("a.tsv", "\t", "utf-16"),
-    ],
+    [("a.csv", ",", "utf-8"), ("a.csv", ";", "cp1252"), ("a.txt", "|", "utf-8-sig"), ("a.tsv", "\t", "utf-16")],
 )
 def test_dialects_of_text_are_told_apart(tmp_path, name, separator, encoding):
     text = PLAIN.to_csv(sep=separator, index=False)
@@ -71,18 +66,15 @@ def write_workbook(path, rows):
     sheets = "".join(f'<sheet name="{n}" sheetId="{i}" r:id="r{i}"/>' for i, n in ((1, "Data"), (2, "Notes")))
     targets = {"r1": ("worksheet", "s1.xml"), "r2": ("worksheet", "s2.xml"), "r3": ("styles", "styles.xml")}
     related = "".join(
-        f'<Relationship Id="{i}" Type="{office}/{kind}" Target="{file}"/>'
-        for i, (kind, file) in targets.items()
+        f'<Relationship Id="{i}" Type="{office}/{kind}" Target="{file}"/>' for i, (kind, file) in targets.items()
     )
     parts = {
         "[Content_Types].xml": f'<Types xmlns="{types}/content-types"/>',
         "_rels/.rels": f'<Relationships xmlns="{types}/relationships"><Relationship Id="r0" '
         f'Type="{office}/officeDocument" Target="xl/workbook.xml"/></Relationships>',
         "xl/workbook.xml": f'<workbook {main} xmlns:r="{office}"><sheets>{sheets}</sheets></workbook>',
-        "xl/_rels/workbook.xml.rels": f'<Relationships xmlns="{types}/relationships">{related}'
-        "</Relationships>",
-        "xl/styles.xml": f'<styleSheet {main}><cellXfs><xf numFmtId="0"/><xf numFmtId="14"/></cellXfs>'
-        "</styleSheet>",
+        "xl/_rels/workbook.xml.rels": f'<Relationships xmlns="{types}/relationships">{related}</Relationships>',
+        "xl/styles.xml": f'<styleSheet {main}><cellXfs><xf numFmtId="0"/><xf numFmtId="14"/></cellXfs></styleSheet>',
         "xl/s1.xml": f"<worksheet {main}><sheetData>{lines}</sheetData></worksheet>",
         "xl/s2.xml": f"<worksheet {main}><sheetData/></worksheet>",
     }
@@ -92,9 +84,7 @@ def write_workbook(path, rows):
 
 
 def test_the_first_sheet_of_a_workbook_is_read_and_the_others_are_named(tmp_path):
-    write_workbook(
-        tmp_path / "a.xlsx", [["size", "when", "town"], [1.5, (45325,), "Ulm"], [2, (45326,), "n/a"]]
-    )
+    write_workbook(tmp_path / "a.xlsx", [["size", "when", "town"], [1.5, (45325,), "Ulm"], [2, (45326,), "n/a"]])
     source = open_source(tmp_path / "a.xlsx")
     assert source.raw["when"].tolist() == [pd.Timestamp("2024-02-03"), pd.Timestamp("2024-02-04")]
     assert source.raw["size"].tolist() == [1.5, 2]

@@ -4,11 +4,7 @@ import numpy as np
 import pytest
 from sklearn import metrics as sk
 
-from kedro_tabular.evaluation.metrics import (
-    classification_metrics,
-    expected_calibration_error,
-    regression_metrics,
-)
+from kedro_tabular.evaluation.metrics import classification_metrics, expected_calibration_error, regression_metrics
 from kedro_tabular.evaluation.plots import classification_plots, regression_plots
 from project.pipelines.evaluation.nodes import plot_importance
 

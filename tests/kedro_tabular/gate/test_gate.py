@@ -51,9 +51,7 @@ def answers(table, noise, seed=0):
 
 
 def champion_with(answered, version="1"):
-    return SimpleNamespace(
-        version=version, changes=[("data", "table", "old", "new")], predict=lambda rows: answered
-    )
+    return SimpleNamespace(version=version, changes=[("data", "table", "old", "new")], predict=lambda rows: answered)
 
 
 @pytest.fixture(scope="module")
@@ -208,17 +206,15 @@ def test_a_regression_is_compared_by_its_own_metrics():
     rng = np.random.default_rng(0)
     near, far = (
         pd.DataFrame(
-            {
-                "prediction": table["answer"] + scale * rng.normal(size=len(table)),
-                "reasons": [()] * len(table),
-            }
+            {"prediction": table["answer"] + scale * rng.normal(size=len(table)), "reasons": [()] * len(table)}
         )
         for scale in (0.1, 0.5)
     )
-    gate = changed(
-        champion={"metric": "rmse", "mode": "significantly_better"},
-        slices={"metric": "mae"},
-    ) | {"metrics": {"r2": {"min": 0}}, "trivial": None, "max_calibration_error": None}
+    gate = changed(champion={"metric": "rmse", "mode": "significantly_better"}, slices={"metric": "mae"}) | {
+        "metrics": {"r2": {"min": 0}},
+        "trivial": None,
+        "max_calibration_error": None,
+    }
     verdict, comparison, _ = compared(table, near, champion_with(far), gate, contract)
     assert failed(verdict) == []
     assert comparison.calibration == ""

@@ -63,9 +63,7 @@ def test_committed_code_is_clean_and_a_new_dvc_lock_does_not_count(repository):
     assert len(code.tags["git.commit"]) == 40
 
 
-def test_the_diff_takes_a_clone_to_the_same_state_new_and_deleted_files_included(
-    repository, tmp_path_factory
-):
+def test_the_diff_takes_a_clone_to_the_same_state_new_and_deleted_files_included(repository, tmp_path_factory):
     (repository / "a.py").write_text("a = 1\n")
     (repository / "gone.py").write_text("")
     commit(repository)
@@ -75,9 +73,7 @@ def test_the_diff_takes_a_clone_to_the_same_state_new_and_deleted_files_included
     (repository / "new.py").write_text("b = 3\n")
     (repository / "windows.csv").write_bytes("naïve;1\r\n".encode("latin-1"))
     (repository / "gone.py").unlink()
-    before = subprocess.run(
-        ["git", "-C", repository, "status", "--short"], capture_output=True, check=True
-    ).stdout
+    before = subprocess.run(["git", "-C", repository, "status", "--short"], capture_output=True, check=True).stdout
 
     code = lineage.describe_code(repository)
 
@@ -87,9 +83,7 @@ def test_the_diff_takes_a_clone_to_the_same_state_new_and_deleted_files_included
     assert (clone / "new.py").read_text() == "b = 3\n"
     assert (clone / "windows.csv").read_bytes() == (repository / "windows.csv").read_bytes()
     assert not (clone / "gone.py").exists()
-    after = subprocess.run(
-        ["git", "-C", repository, "status", "--short"], capture_output=True, check=True
-    ).stdout
+    after = subprocess.run(["git", "-C", repository, "status", "--short"], capture_output=True, check=True).stdout
     assert after == before
 
 

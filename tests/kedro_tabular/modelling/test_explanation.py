@@ -29,9 +29,7 @@ def test_contributions_add_up_to_the_output(answer, estimator, method, unit):
         told = row["explanation"]
         assert (told["method"], told["unit"]) == (method, unit)
         assert told["base"] + sum(told["contributions"].values()) == pytest.approx(told["output"])
-        assert set(told["contributions"]) - {"(interactions)"} == set(
-            model.preprocessor.get_feature_names_out()
-        )
+        assert set(told["contributions"]) - {"(interactions)"} == set(model.preprocessor.get_feature_names_out())
         if answer == "number":
             assert told["output"] == pytest.approx(row["prediction"])
         elif answer == "binary":

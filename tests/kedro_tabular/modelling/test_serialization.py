@@ -28,9 +28,7 @@ serialization.dump(trees, Path(sys.argv[1]), {TREES})
 
 def fit_trees():
     table = make_table(300)
-    return HistGradientBoostingClassifier(max_iter=5, random_state=0).fit(
-        table[["size", "weight"]], table["answer"]
-    )
+    return HistGradientBoostingClassifier(max_iter=5, random_state=0).fit(table[["size", "weight"]], table["answer"])
 
 
 def test_two_fits_give_the_same_bytes_and_so_does_what_is_read_back(tmp_path):

@@ -36,19 +36,11 @@ def assert_same(actual, expected):
 def test_codes_and_means_equal_scikit_learns_on_seen_missing_and_unseen_values():
     folds = StratifiedKFold(5, shuffle=True, random_state=0)
     ours = LeanColumnTransformer(
-        [
-            ("c", CategoryCodes(), ["colour", "town"]),
-            ("m", TargetMeans(cv=folds), ["town"]),
-            ("n", Numbers(), ["size"]),
-        ]
+        [("c", CategoryCodes(), ["colour", "town"]), ("m", TargetMeans(cv=folds), ["town"]), ("n", Numbers(), ["size"])]
     )
     stock = ColumnTransformer(
         [
-            (
-                "c",
-                OrdinalEncoder(handle_unknown="use_encoded_value", unknown_value=np.nan),
-                ["colour", "town"],
-            ),
+            ("c", OrdinalEncoder(handle_unknown="use_encoded_value", unknown_value=np.nan), ["colour", "town"]),
             ("m", TargetEncoder(cv=folds), ["town"]),
             ("n", "passthrough", ["size"]),
         ]
@@ -70,9 +62,7 @@ def test_means_of_several_classes_equal_scikit_learns():
 
 
 def test_date_time_parts_equal_those_of_pandas():
-    times = pd.Series(
-        pd.to_datetime(["1969-12-31 23:59", "2000-02-29 06:30", "2024-12-31 00:00", None]), name="t"
-    )
+    times = pd.Series(pd.to_datetime(["1969-12-31 23:59", "2000-02-29 06:30", "2024-12-31 00:00", None]), name="t")
     made = DatetimeParts(DatetimeParts.PARTS).fit_transform(times.to_frame())
     parts = times.dt
     expected = [
@@ -93,9 +83,7 @@ def test_an_unknown_date_time_part_is_refused():
 
 def test_a_stock_transformer_can_be_added():
     encoder = OneHotEncoder(sparse_output=False, handle_unknown="ignore")
-    mixed = LeanColumnTransformer(
-        [("hot", encoder, ["colour"]), ("n", Numbers(), ["size"]), ("no", "drop", ["town"])]
-    )
+    mixed = LeanColumnTransformer([("hot", encoder, ["colour"]), ("n", Numbers(), ["size"]), ("no", "drop", ["town"])])
     assert mixed.fit(TRAIN).transform(TRAIN).shape == (len(TRAIN), 4)
     assert mixed.get_feature_names_out()[0] == "hot__colour_blue"
 
@@ -105,8 +93,7 @@ def test_fitting_again_forgets_the_earlier_categories():
     codes.transform(pd.DataFrame({"a": ["x"]}))
     assert_same(codes.fit(pd.DataFrame({"a": ["y", "z"]})).transform(pd.DataFrame({"a": ["z"]})), [[1.0]])
     assert_same(
-        clone(codes).fit(pd.DataFrame({"a": ["z"]})).transform(pd.DataFrame({"a": ["z", "x"]})),
-        [[0.0], [np.nan]],
+        clone(codes).fit(pd.DataFrame({"a": ["z"]})).transform(pd.DataFrame({"a": ["z", "x"]})), [[0.0], [np.nan]]
     )
 
 
@@ -116,9 +103,7 @@ rows = st.fixed_dictionaries(
         "town": st.one_of(st.none(), st.sampled_from(["town 1", "town 39"]), st.text(max_size=5)),
         "size": st.one_of(st.integers(0, 100), st.floats(0, 100)),
         "weight": st.one_of(st.none(), st.floats(allow_nan=True, allow_infinity=False)),
-        "when": st.datetimes(
-            pd.Timestamp("1700-01-01").to_pydatetime(), pd.Timestamp("2200-01-01").to_pydatetime()
-        ),
+        "when": st.datetimes(pd.Timestamp("1700-01-01").to_pydatetime(), pd.Timestamp("2200-01-01").to_pydatetime()),
     }
 )
 
@@ -162,6 +147,4 @@ def test_a_derived_feature_is_that_of_its_function_in_training_and_on_rows(monke
 @pytest.mark.parametrize(("derived", "told"), [({"nothing": ["size"]}, "no function"), ({"x": ["y"]}, "y")])
 def test_a_derived_feature_that_can_not_be_is_refused(derived, told):
     with pytest.raises(ParameterError, match=told):
-        build_preprocessor(
-            CONTRACT, FEATURES.model_copy(update={"derived": derived}), features, TRAIN, seed=0
-        )
+        build_preprocessor(CONTRACT, FEATURES.model_copy(update={"derived": derived}), features, TRAIN, seed=0)

@@ -53,8 +53,7 @@ def test_probabilities_that_are_wrong_are_calibrated_first():
 
 def test_the_standard_error_is_how_much_the_metric_varies():
     each = [
-        measure_quality(LabelledScores(*draw(8000, seed)[::-1], CLASSES), "roc_auc", 10, seed)
-        for seed in range(40)
+        measure_quality(LabelledScores(*draw(8000, seed)[::-1], CLASSES), "roc_auc", 10, seed) for seed in range(40)
     ]
     varies = np.std([one.metric for one in each])
     assert np.mean([one.error for one in each]) == pytest.approx(varies, rel=0.35)

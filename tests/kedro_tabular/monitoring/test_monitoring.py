@@ -142,13 +142,9 @@ def test_rows_like_the_reference_are_no_alert_and_rows_unlike_it_are(tmp_path, m
 
 def test_without_outcomes_the_quality_is_estimated(tmp_path, model, profiles, monitoring):
     table = make_table(1000, seed=21)
-    hard = table.assign(size=57.0, colour="blue").drop(
-        columns="answer"
-    )  # near the border between the classes
+    hard = table.assign(size=57.0, colour="blue").drop(columns="answer")  # near the border between the classes
     score(model, hard, tmp_path / "a.parquet")
-    told = look(
-        tmp_path / "a.parquet", profiles, monitoring, rules=[{"check": "estimated_quality", "windows": 1}]
-    )
+    told = look(tmp_path / "a.parquet", profiles, monitoring, rules=[{"check": "estimated_quality", "windows": 1}])
     assert told["verdict"] == "alert"
     assert told["versions"]["1"]["measured"] is None
     assert told["findings"][0]["check"] == "estimated_quality"
@@ -243,12 +239,7 @@ def found(*subjects, window=1, check="drift"):
     judged = [{"check": check, "subject": name} for name in ("size", "weight")]
     span = {"since": f"2020-01-0{window}", "until": f"2020-01-0{window + 1}"}
     versions = {"1": {"findings": judged}}
-    return {
-        "verdict": "alert" if subjects else "ok",
-        "findings": findings,
-        "window": span,
-        "versions": versions,
-    }
+    return {"verdict": "alert" if subjects else "ok", "findings": findings, "window": span, "versions": versions}
 
 
 def tell(state, told):
@@ -341,12 +332,7 @@ def test_a_service_that_answers_nothing_but_errors_is_an_alert(monitoring):
     json.dumps(told, allow_nan=False)
     assert "7 requests failed" in write_report(told, make_contract(), monitoring)
     fine = contents._replace(errors={"invalid_body": 3}, rows={"1": 5})
-    assert (
-        assess(WindowRows(window, fine, {}, []), monitoring, ALERTS | {"rules": rules}, None, 0)[0][
-            "findings"
-        ]
-        == []
-    )
+    assert assess(WindowRows(window, fine, {}, []), monitoring, ALERTS | {"rules": rules}, None, 0)[0]["findings"] == []
 
 
 @pytest.mark.parametrize(
@@ -400,9 +386,7 @@ def test_a_class_that_only_the_calibration_rows_have_is_left_out(model):
     table = make_table(1500, seed=9).astype({"answer": object})
     table.loc[:2, "answer"] = 2
     parts = (model.preprocessor, model.estimator, model.guard, model.fallback)
-    made = profile_reference(
-        table, *parts, make_contract(), ["hour"], 10, PROFILE | {"metric": "log_loss"}, 0
-    )
+    made = profile_reference(table, *parts, make_contract(), ["hour"], 10, PROFILE | {"metric": "log_loss"}, 0)
     assert made["quality"][0]["rows"] == 1497
 
 

@@ -13,22 +13,8 @@ RECORDS = [
         "params.estimator.class": "sklearn.ensemble.HistGradientBoostingClassifier",
         "data.table": "82046ff6d0c1b7a1a0e5a3f2b4c6d8e0",
     },
-    {
-        "model": "churn",
-        "version": 2,
-        "alias": [],
-        "age": 8,
-        "gate": "refused",
-        "metrics.roc_auc": 0.65,
-    },
-    {
-        "model": "a model",
-        "version": 10,
-        "alias": ["challenger"],
-        "age": 30,
-        "gate": "passed",
-        "metrics.mae": 3,
-    },
+    {"model": "churn", "version": 2, "alias": [], "age": 8, "gate": "refused", "metrics.roc_auc": 0.65},
+    {"model": "a model", "version": 10, "alias": ["challenger"], "age": 30, "gate": "passed", "metrics.mae": 3},
 ]
 
 

@@ -52,13 +52,7 @@ def test_a_version_takes_the_place_that_the_verdict_gives_it(registry):
     assert deployed() == {"champion": "3", "previous": "2", "challenger": "4"}
     register(registry, verdict("3", failed=["size in MB"]))
     assert deployed() == {"champion": "3", "previous": "2", "challenger": "4"}
-    assert [tags(version)["gate"] for version in "12345"] == [
-        "refused",
-        "passed",
-        "passed",
-        "passed",
-        "refused",
-    ]
+    assert [tags(version)["gate"] for version in "12345"] == ["refused", "passed", "passed", "passed", "refused"]
     assert tags("1")["gate.failed"] == "champion, slice colour = red"
     assert tags("3")["promoted.reason"] == "passed the gate against version 2"
 

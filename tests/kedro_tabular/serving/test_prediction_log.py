@@ -207,9 +207,7 @@ def test_a_time_with_a_zone_counts_as_missing_whatever_is_beside_it(log):
 
 
 def test_monitoring_reads_a_regression_and_outcomes_that_are_no_number_as_unknown(log):
-    log.add_outcomes(
-        [{"reference": f"id:request-{n}", "time": NOW, "outcome": o} for n, o in ((1, "2.5"), (2, '"x"'))]
-    )
+    log.add_outcomes([{"reference": f"id:request-{n}", "time": NOW, "outcome": o} for n, o in ((1, "2.5"), (2, '"x"'))])
     rows = read(log, classes=None).to_pandas()
     assert rows["prediction"].eq(0).all()
     assert rows["outcome"].dropna().tolist() == [2.5]
@@ -243,9 +241,7 @@ def test_a_log_that_is_not_there_or_of_earlier_code_is_told(tmp_path):
         LoggedRowsDataset(f"sqlite:///{tmp_path}/none.db").load()
     assert not (tmp_path / "none.db").exists()
     with sqlite3.connect(tmp_path / "old.db") as connection:
-        connection.execute(
-            "CREATE TABLE predictions (id TEXT, time TEXT, model TEXT, version TEXT, key TEXT)"
-        )
+        connection.execute("CREATE TABLE predictions (id TEXT, time TEXT, model TEXT, version TEXT, key TEXT)")
     with pytest.raises(DatasetError, match=r"lacks the columns .*event_time.*earlier code"):
         LoggedRowsDataset(f"sqlite:///{tmp_path}/old.db").load()
 

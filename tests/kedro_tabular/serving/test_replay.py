@@ -116,9 +116,7 @@ def test_a_request_holds_inputs_and_keys_of_one_hour_and_never_the_target(serve,
 
 def test_rows_without_a_time_are_all_of_now_and_their_outcomes_follow(serve, table, tmp_path):
     timeless = CONTRACT.model_copy(update={"time": None})
-    running = Replay(
-        Client(serve().url, None, 60), cut(table, timeless, None, None), timeless, KEYS, most=500
-    )
+    running = Replay(Client(serve().url, None, 60), cut(table, timeless, None, None), timeless, KEYS, most=500)
     for _ in running.run(DAY):
         pass
     found = logged(tmp_path)

@@ -17,12 +17,7 @@ from schemathesis.specs.openapi.checks import (
 
 from .conftest import KEYS, Server, records
 
-CHECKS = [
-    not_a_server_error,
-    status_code_conformance,
-    content_type_conformance,
-    response_schema_conformance,
-]
+CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
 JSON = {"content-type": "application/json"}
 
 
@@ -202,21 +197,7 @@ def test_any_request_made_from_the_description_is_answered_as_described(service,
 def mutate(rng):
     """A body that is a little or very wrong, and its content type."""
     body = {"records": records(rng.randrange(1, 4))}
-    wrong = [
-        "",
-        "x" * 5000,
-        -1,
-        10**400,
-        1e308,
-        float("nan"),
-        float("inf"),
-        True,
-        None,
-        [],
-        {},
-        [[]],
-        "\u0000",
-    ]
+    wrong = ["", "x" * 5000, -1, 10**400, 1e308, float("nan"), float("inf"), True, None, [], {}, [[]], "\u0000"]
     for _ in range(rng.randrange(4)):
         row = rng.choice(body["records"])
         row[rng.choice([*row, "more", ""])] = rng.choice(wrong)
@@ -287,9 +268,7 @@ def test_outcomes_find_their_predictions_by_id_and_by_key(service):
 
 
 def test_what_is_not_answered_in_time_is_told_so_and_the_next_one_is_answered(service):
-    hasty = service.settings.model_copy(
-        update={"limits": service.settings.limits.model_copy(update={"seconds": 1e-4})}
-    )
+    hasty = service.settings.model_copy(update={"limits": service.settings.limits.model_copy(update={"seconds": 1e-4})})
     server = Server(hasty, service.deployment)
     try:
         response = server.post("/predict", {"records": records(400)})

@@ -61,9 +61,7 @@ def read_outcome_table(path: Path, keys: list[str], contract: Contract) -> list[
         raise ContractError(
             f"{path.name} needs the column id, or all of serving.log.keys: it lacks {', '.join(absent)}"
         )
-    references = (
-        table["id"].tolist() if by_id else make_keys(Rows(to_columns(table), len(table)), keys, contract)
-    )
+    references = table["id"].tolist() if by_id else make_keys(Rows(to_columns(table), len(table)), keys, contract)
     values, kind = table[column].tolist(), "id:" if by_id else "key:"
     lacking = [n for n, (r, v) in enumerate(zip(references, values, strict=True)) if pd.isna(r) or pd.isna(v)]
     if lacking:

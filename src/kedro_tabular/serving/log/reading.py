@@ -86,9 +86,7 @@ class LoggedRows:
             lines = sa.select(_line(outcome)).select_from(joined).where(inside)
             found = connection.execution_options(yield_per=_ROWS).execute(lines).scalars()
             with ThreadPoolExecutor(1) as aside:  # Arrow parses one piece while the next is fetched
-                pieces = list(
-                    aside.map(lambda some: _parse("\n".join(some), schema, contract), found.partitions())
-                )
+                pieces = list(aside.map(lambda some: _parse("\n".join(some), schema, contract), found.partitions()))
         return _normalise(pa.concat_tables(pieces) if pieces else schema.empty_table(), contract, classes)
 
 
@@ -112,9 +110,7 @@ def _line(outcome: sa.ColumnElement[str | None]) -> sa.ColumnElement[str]:
     parts += [table.prediction, ',"reasons":', table.reasons, ',"source":"', table.source]
     parts += ['","event_time":"', sa.cast(table.event_time, text), '","latency_ms":']
     parts += [sa.cast(table.latency_ms, text), sa.func.coalesce(',"outcome":"' + quoted + '"', ""), "}"]
-    return functools.reduce(
-        operator.add, (sa.literal(part, text) if isinstance(part, str) else part for part in parts)
-    )
+    return functools.reduce(operator.add, (sa.literal(part, text) if isinstance(part, str) else part for part in parts))
 
 
 def _schema(contract: Contract, classes: list[str] | None) -> pa.Schema:

@@ -64,12 +64,7 @@ class LogContext(NamedTuple):
 
 
 def make_log_rows(
-    rows: Rows,
-    answers: dict[str, np.ndarray],
-    entered: LogContext,
-    contract: Contract,
-    model: str,
-    version: str,
+    rows: Rows, answers: dict[str, np.ndarray], entered: LogContext, contract: Contract, model: str, version: str
 ) -> list[dict[str, Any]]:
     """A row of the log for each answer.
 

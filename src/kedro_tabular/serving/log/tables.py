@@ -62,9 +62,7 @@ def connect(url: str) -> sa.Engine:
     """An engine for the database of a log. Raises DatasetError for a kind of database that is not known."""
     address = sa.make_url(url)
     if address.get_backend_name() not in INSERTS:
-        raise DatasetError(
-            f"the prediction log can't be in {address.get_backend_name()}: {', '.join(INSERTS)}"
-        )
+        raise DatasetError(f"the prediction log can't be in {address.get_backend_name()}: {', '.join(INSERTS)}")
     if address.get_backend_name() != "sqlite":
         return sa.create_engine(address, pool_pre_ping=True)
     if address.database:

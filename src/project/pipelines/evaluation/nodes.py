@@ -34,10 +34,7 @@ def predict_test(
 
 
 def measure_metrics(
-    test_predictions: pd.DataFrame,
-    train_table: pd.DataFrame,
-    contract: dict[str, Any],
-    evaluation: dict[str, Any],
+    test_predictions: pd.DataFrame, train_table: pd.DataFrame, contract: dict[str, Any], evaluation: dict[str, Any]
 ) -> tuple[Metrics, dict[str, dict[str, float]]]:
     """Metrics of the predictions, and of a baseline that knows only the distribution of the training target.
 

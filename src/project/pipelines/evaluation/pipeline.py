@@ -47,14 +47,7 @@ def create_pipeline() -> Pipeline:
             ),
             node(
                 plot_importance,
-                inputs=[
-                    "test_table",
-                    "preprocessor",
-                    "model",
-                    "params:table",
-                    "params:evaluation",
-                    "params:seed",
-                ],
+                inputs=["test_table", "preprocessor", "model", "params:table", "params:evaluation", "params:seed"],
                 outputs="importance_plot",
                 name="plot_importance",
             ),

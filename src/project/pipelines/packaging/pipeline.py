@@ -25,21 +25,11 @@ def create_pipeline() -> Pipeline:
             ),
             node(
                 measure_cost,
-                inputs=[
-                    "preprocessor",
-                    "model",
-                    "guard",
-                    "fallback",
-                    "model_sizes",
-                    "test_table",
-                    "params:table",
-                ],
+                inputs=["preprocessor", "model", "guard", "fallback", "model_sizes", "test_table", "params:table"],
                 outputs="cost",
                 name="measure_cost",
             ),
-            node(
-                judge, inputs=["metrics", "comparison", "cost", "params:gate"], outputs="gate", name="judge"
-            ),
+            node(judge, inputs=["metrics", "comparison", "cost", "params:gate"], outputs="gate", name="judge"),
             node(
                 write_report,
                 inputs={

@@ -13,13 +13,7 @@ def create_pipeline() -> Pipeline:
         [
             node(
                 train_estimator,
-                inputs=[
-                    "train_features",
-                    "train_table",
-                    "params:table",
-                    "params:estimator",
-                    "params:seed",
-                ],
+                inputs=["train_features", "train_table", "params:table", "params:estimator", "params:seed"],
                 outputs="model",
                 name="train_estimator",
             ),
