@@ -1,11 +1,13 @@
 # `make help` lists what there is. Needs python3 >= 3.11, git and make; uses uv where it is on the PATH.
 
 PYTHON ?= python3
+PACKAGE := project
 VENV := .venv
 BIN := $(VENV)/bin
 UV := $(shell command -v uv 2>/dev/null)
 INSTALLED := $(VENV)/.installed
 RAW := data/01_raw
+LINTED := src/$(PACKAGE) tests notebooks
 
 # Where it is set, each command would compile all that it imports anew.
 unexport PYTHONDONTWRITEBYTECODE
@@ -45,10 +47,11 @@ test: data ## Check the code and run the tests
 	@$(MAKE) --no-print-directory check
 	@$(BIN)/pytest
 
-check: $(INSTALLED) ## Lint and check types
-	@$(BIN)/ruff check --quiet .
-	@$(BIN)/ruff format --check --quiet . || { echo "formatting differs: run $(BIN)/ruff format ."; exit 1; }
+check: $(INSTALLED) ## Lint and check types; name edited library files
+	@$(BIN)/ruff check --quiet $(LINTED)
+	@$(BIN)/ruff format --check --quiet $(LINTED) || { echo "formatting differs: run $(BIN)/ruff format $(LINTED)"; exit 1; }
 	@$(BIN)/mypy --no-error-summary
+	@$(BIN)/python -m kedro_tabular.lineage.release
 
 ui: $(INSTALLED) ## Show runs and models in the browser
 	@MLFLOW_DISABLE_TELEMETRY=true $(BIN)/mlflow ui --backend-store-uri sqlite:///mlflow.db
@@ -64,6 +67,7 @@ clean: ## Remove the environment, runs and everything that training made
 # --- Of the template itself: not in copies ---
 
 .PHONY: bench new check-template
+LIBRARY := src/kedro_tabular benchmarks template
 
 new: $(INSTALLED) ## Make a project of your own of what is committed here: make new DEST=../churn
 	@test -n "$(DEST)" || { echo "Say where: make new DEST=../churn"; exit 1; }
@@ -78,4 +82,7 @@ bench: data ## Compare speed and memory with what does the same by hand
 check: check-template
 
 check-template: $(INSTALLED)
-	@$(BIN)/mypy --no-error-summary benchmarks template
+	@$(BIN)/ruff check --quiet $(LIBRARY)
+	@$(BIN)/ruff format --check --quiet $(LIBRARY) || { echo "formatting differs: run $(BIN)/ruff format $(LIBRARY)"; exit 1; }
+	@$(BIN)/mypy --no-error-summary $(LIBRARY)
+	@broken=$$($(BIN)/lint-imports --no-logo template/importlinter.ini) || { echo "$$broken"; exit 1; }

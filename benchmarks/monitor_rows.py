@@ -3,41 +3,37 @@
 
 import sys
 import time
-from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 import yaml
 
-project, package = Path(sys.argv[1]), sys.argv[2]
-nodes = import_module(f"{package}.pipelines.monitoring.nodes")
-report = import_module(f"{package}.pipelines.monitoring.report")
-scored = import_module(f"{package}.scored")
-profiles = import_module(f"{package}.profile")
+from kedro_tabular.monitoring import assess, observe, write_report
+from kedro_tabular.monitoring.profile import Profile
+from kedro_tabular.monitoring.scored_rows import ScoredFile
+
+project = Path(sys.argv[1])
 
 
-class OneProfile:
+def load_profile(version: str) -> Profile:
     """The profile of the only version."""
-
-    def get(self, version: str) -> object:
-        """It."""
-        path = project / "data" / "06_models" / "profile.json"
-        return profiles.Profile.model_validate_json(path.read_bytes())
+    return Profile.model_validate_json((project / "data" / "06_models" / "profile.json").read_bytes())
 
 
 def main() -> None:
     """Print the seconds from the files to the written report."""
-    parameters: dict[str, object] = {}
+    parameters: dict[str, Any] = {}
     for path in sorted((project / "conf" / "base").glob("parameters*.yml")):
-        parameters |= yaml.safe_load(path.read_text())
+        parameters |= yaml.safe_load(path.read_text(encoding="utf-8"))
     table, monitoring = parameters["table"], parameters["monitoring"]
     started = time.perf_counter()
     path = project / "data" / "07_model_output" / "predictions.parquet"
-    rows = scored.ScoredFile(path, "scheduled_departure", "model_version", "late")
+    rows = ScoredFile(path, "scheduled_departure", "model_version", "late")
     span = ("7d", "2013-11-01", "2014-01-01", None)
-    observed = nodes.observe(rows, OneProfile(), table, *span, monitoring)
-    told, _ = nodes.assess(observed, monitoring, parameters["alerts"], None, 0)
-    (project / "monitoring.html").write_text(report.write_report(told, table, monitoring))
-    assert told["verdict"] == "alert"
+    observed = observe(rows, load_profile, table, *span, monitoring)
+    verdict, _ = assess(observed, monitoring, parameters["alerts"], None, 0)
+    (project / "monitoring.html").write_text(write_report(verdict, table, monitoring), encoding="utf-8")
+    assert verdict["verdict"] == "alert"
     print(time.perf_counter() - started)
 
 

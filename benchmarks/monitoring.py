@@ -45,16 +45,11 @@ def score_table(kedro: str, project: Path, live: pd.DataFrame) -> None:
     base, local = project / "conf" / "base", project / "conf" / "local"
     entry = yaml.safe_load((base / "catalog.yml").read_text())["inference_table"]
     scored = {"filepath": "data/07_model_output/predictions.parquet", "time": "scheduled_departure"}
-    scored |= {"type": "kedro_tabular.monitoring.ScoredFileDataset".replace("project", package()), "target": "late"}
+    scored |= {"type": "kedro_tabular.monitoring.ScoredFileDataset", "target": "late"}
     catalog = {"inference_table": entry | {"filepath": "data/compared.parquet"}, "scored_rows": scored}
     (local / "catalog.yml").write_text(yaml.safe_dump(catalog))
     (local / "parameters.yml").write_text(yaml.safe_dump({"inference": {"keep": list(live.columns)}}))
     measure([kedro, "run", "--pipeline=inference"], project)
-
-
-def package() -> str:
-    """The name of the package."""
-    return next(path.parent.name for path in (ROOT / "src").glob("*/settings.py"))
 
 
 def make_environment(folder: Path) -> str:
@@ -88,7 +83,7 @@ def main() -> None:
         mebibytes = statistics.median(cost.mebibytes for cost in costs)
         print(f"kedro run --pipeline=monitoring, {LOGGED:,} logged rows: {seconds:.1f} s, {mebibytes:.0f} MiB")
         score_table(kedro, project, live)
-        ours = [sys.executable, str(ROOT / "benchmarks" / "monitor_rows.py"), str(project), package()]
+        ours = [sys.executable, str(ROOT / "benchmarks" / "monitor_rows.py"), str(project)]
         python = make_environment(Path(environment))
         theirs = [python, str(ROOT / "benchmarks" / "evidently_drift.py"), str(project)]
         pairs = [(report_seconds(ours), report_seconds(theirs)) for _ in range(PAIRS + 1)][1:]

@@ -12,6 +12,7 @@ Uses the standard library only: nothing is installed yet.
 # ruff: noqa: T201
 
 import argparse
+import hashlib
 import json
 import os
 import re
@@ -31,12 +32,17 @@ MACHINERY = (
     "docs/*.png",
     "dvc.lock",
     "template",
+    "tests/kedro_tabular",
     "tests/template",
     "{{_copier_conf.answers_file}}.jinja",
 )
 MAKEFILE_ENDS = "# --- Of the template itself: not in copies ---"
-# Files that name the package. Inside it imports are relative.
+# What an update replaces as a whole. The manifest lists its files, for `make check` to name those that were edited.
+LIBRARY = "src/kedro_tabular"
+MANIFEST = ".kedro_tabular.md5"
+# Files that name the project's package. Inside it imports are relative, and the library does not know its name.
 NAMING = (
+    "CHANGELOG.md",
     "Makefile",
     "dvc.yaml",
     "pyproject.toml",
@@ -81,7 +87,7 @@ def find_problem(package: str) -> str | None:
 def make_copy(folder: Path, options: argparse.Namespace) -> None:
     """Give the folder a package, a README and settings of its own."""
     readme = (SOURCE / "template" / "README.md").read_text(encoding="utf-8")
-    sample = runpy.run_path(str(SOURCE / "src" / "project" / "sample.py"))
+    sample = runpy.run_path(str(SOURCE / LIBRARY / "adoption" / "sample.py"))
     modules = {path.stem for path in (SOURCE / "src" / "project").iterdir()}
     # In an update the project itself; not the old and the new copy that it is compared with.
     updated = options.finish == "update" and is_tracked(folder, "pyproject.toml")
@@ -104,6 +110,18 @@ def make_copy(folder: Path, options: argparse.Namespace) -> None:
         config = folder / ".dvc" / "config"
         config.write_text(sample["without_remote"](config.read_text()))
     move(folder / "src" / "project", folder / "src" / options.package)
+    (folder / MANIFEST).write_text(make_manifest(), encoding="utf-8")
+
+
+def make_manifest() -> str:
+    """The md5 of each file of the library in this release, as md5sum lists them."""
+    listed = (git(SOURCE, "ls-files", "--", LIBRARY) or "").splitlines()
+    paths = [SOURCE / path for path in listed] or [path for path in (SOURCE / LIBRARY).rglob("*") if path.is_file()]
+    files = {path.relative_to(SOURCE).as_posix(): path for path in paths if "__pycache__" not in path.parts}
+    return "".join(
+        f"{hashlib.md5(path.read_bytes(), usedforsecurity=False).hexdigest()}  {name}\n"
+        for name, path in sorted(files.items())
+    )
 
 
 def find_removed(sample: Iterator[Path], folder: Path, package: str) -> Iterator[Path]:
@@ -129,10 +147,10 @@ def rewrite(file: str, text: str, modules: set[str], options: argparse.Namespace
     """The text of a file of the template as the copy has it."""
     # Only where it names the package: `project` is a word of English, too, and a table of pyproject.toml.
     patterns = (
-        rf"(?<![\w./])project(?=\.(?:{'|'.join(sorted(modules))})\b)",  # project.datasets.SkopsDataset
+        rf"(?<![\w./])project(?=\.(?:{'|'.join(sorted(modules))})\b)",  # project.features.per_item
         r"(?<=\bfrom )project(?= import )|(?<=\bimport )project\b",
-        r"(?<=\bsrc/)project\b|(?<=\bcode/)project\b",
-        r"(?<=python -m )project\b|(?<=UserWarning:)project\b",
+        r"(?<=\bsrc/)project\b",
+        r"(?<=python -m )project\b|(?<=UserWarning:)project\b|(?<=^PACKAGE := )project\b",
         r'(?<=")project(?=")',  # "src" / "project", package_name = "project"
         r"(?<=^  )project(?=:$)",  # a logger
     )

@@ -19,7 +19,7 @@ from omegaconf import OmegaConf
 
 from kedro_tabular.commands import cli
 from kedro_tabular.contract.contract import NO_TABLE, Contract
-from kedro_tabular.lineage.relocation import follow_artifacts
+from kedro_tabular.lineage.relocation import relocate_artifacts
 from kedro_tabular.modelling.packaged_model import PackagedModel
 from project.pipelines.feature_engineering.nodes import fit_preprocessor
 from project.pipelines.training.nodes import fit_guard, train_estimator, train_fallback
@@ -141,7 +141,7 @@ def train_once(name: str, factory: pytest.TempPathFactory, train: Callable[[Path
 def copy_run(trained: Path, folder: Path) -> Path:
     """Copies a project with its runs to a path that is free."""
     shutil.copytree(trained, folder)
-    follow_artifacts(folder, "sqlite:///mlflow.db", "mlartifacts")  # as the first command in it would
+    relocate_artifacts(folder, "sqlite:///mlflow.db", "mlartifacts")  # as the first command in it would
     return folder
 
 

@@ -1,4 +1,4 @@
-"""Errors that a user can put right, told in a line or two instead of a traceback."""
+"""Errors that a user can correct: commands report them without a traceback."""
 
 import functools
 from collections.abc import Callable, Iterator
@@ -18,10 +18,10 @@ from .parameters import ParameterError
 
 
 class AlertError(Exception):
-    """Monitoring has found what the run was told to fail on (`fail_on`)."""
+    """Monitoring raised an alert, on which the run fails because of `fail_on`."""
 
 
-# What a user can put right in the data or in conf/. Anything else is a fault of the code, with its traceback.
+# Caused by the data or by conf/. Any other error is a bug and keeps its traceback.
 _USER_ERRORS = (
     AlertError,
     ContractError,
@@ -37,31 +37,31 @@ _USER_ERRORS = (
 
 
 def reports_user_errors(command: Callable[..., Any]) -> Callable[..., Any]:
-    """The function of a command, ending in a ClickException for what a user can put right."""
+    """Decorate the function of a command: errors that a user can correct become a ClickException."""
 
     @functools.wraps(command)
-    def guarded(*args: Any, **kwargs: Any) -> Any:
+    def wrapper(*args: Any, **kwargs: Any) -> Any:
         try:
             return command(*args, **kwargs)
         except _USER_ERRORS as error:
-            raise click.ClickException(explain(error)) from error
+            raise click.ClickException(describe_error(error)) from error
 
-    return guarded
+    return wrapper
 
 
-def explain(error: BaseException) -> str:
-    """What went wrong and what to do, without the frames of a traceback."""
-    for cause in _chain(error):
+def describe_error(error: BaseException) -> str:
+    """The message of the cause that a user can correct; for a missing file also how to get it."""
+    for cause in _causes(error):
         if isinstance(cause, FileNotFoundError):
             path = Path(cause.filename or str(cause))
-            shown = path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
-            return f"{shown} is missing. {_how_to_get(shown)}"
+            relative_path = path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
+            return f"{relative_path} is missing. {_how_to_get(relative_path)}"
         if isinstance(cause, ContractError | ParameterError):
             return str(cause)
     return str(error)
 
 
-def _chain(error: BaseException | None) -> Iterator[BaseException]:
+def _causes(error: BaseException | None) -> Iterator[BaseException]:
     while error is not None:
         yield error
         error = error.__cause__ or error.__context__

@@ -1,4 +1,4 @@
-"""Files that are written whole or not at all."""
+"""Atomic writes of files."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -7,7 +7,7 @@ from pathlib import Path
 
 @contextmanager
 def replaced(path: Path) -> Iterator[Path]:
-    """A path to write to, which takes the place of the file when the block ends well; else the file stays as it is."""
+    """A temporary path to write to: it replaces the file when the block ends, unless the block raises an exception."""
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(path.name + ".partial")
     try:
@@ -18,6 +18,6 @@ def replaced(path: Path) -> Iterator[Path]:
 
 
 def write_atomically(path: Path, content: str | bytes) -> None:
-    """Write text (UTF-8) or bytes; a write that fails leaves the earlier file as it was."""
+    """Write text (UTF-8) or bytes; if that fails, the earlier file stays unchanged."""
     with replaced(path) as partial:
         partial.write_bytes(content.encode() if isinstance(content, str) else content)

@@ -1,4 +1,4 @@
-"""Kedro hooks: parameters inside the catalog, locks on outputs, MLflow tracking, and the summary of a run."""
+"""Kedro hooks: parameters in the catalog, MLflow tracking, locks on outputs, a check of inputs, a run summary."""
 
 import logging
 import os
@@ -17,12 +17,11 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from . import lineage
 from .contract import NO_TABLE
 from .errors import AlertError
-from .lineage import Catalog
+from .kedro_project import requested_pipelines
+from .lineage import Catalog, read_dvc_file
 from .parameters import ParameterError
-from .project import requested
 
 logger = logging.getLogger(__name__)
 
@@ -32,8 +31,8 @@ os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 os.environ.setdefault("MLFLOW_LOGGING_LEVEL", "ERROR")
 os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
 
-# Warnings of each run about what nobody here can or should change: the type hints of kedro-mlflow's own model, the
-# name of the option that Kedro's users know, and two names that MLflow has for one kind of source.
+# Warnings that the user can't or should not act on: about the type hints of kedro-mlflow's own model, the option that
+# Kedro's users know, and the two names that MLflow has for one kind of source.
 _IGNORED_WARNINGS = (
     "Add type hints to the `predict` method",
     "Any type hint is inferred",
@@ -44,15 +43,15 @@ logging.getLogger("py.warnings").addFilter(
     lambda record: not any(text in record.getMessage() for text in _IGNORED_WARNINGS)
 )
 
-_METRICS, _REPORT, _DUMMY, _MONITORING = "metrics", "report", "dummy_", "monitoring"
-_TOLD = 10  # findings; the report has all
+_METRICS, _REPORT, _BASELINE, _MONITORING = "metrics", "report", "dummy_", "monitoring"
+_MAX_FINDINGS = 10  # in the summary; the report has all
 
 
 def register_params_resolver(parameters: dict[str, Any]) -> None:
-    """Let configuration files take values out of the parameters: `${params:table.name}`.
+    """Let configuration files use values of the parameters: `${params:table.name}`.
 
     Raises:
-        ParameterError: there is no table yet that they could be about.
+        ParameterError: there is no table yet.
     """
     if parameters.get("table", {}) is None:
         raise ParameterError(NO_TABLE)
@@ -61,165 +60,150 @@ def register_params_resolver(parameters: dict[str, Any]) -> None:
 
 
 class ParamsResolver:
-    """Lets catalog.yml and mlflow.yml say `${params:table.name}`, so that nothing is stated twice."""
+    """Allows `${params:table.name}` in catalog.yml and mlflow.yml, so that nothing is configured twice."""
 
     @hook_impl(tryfirst=True)
     def after_context_created(self, context: KedroContext) -> None:
         """Register the resolver before kedro-mlflow or the catalog read their files.
 
-        Addresses in conf/, such as that of the MLflow store, are relative to the project's folder, from
-        wherever it is used: a notebook, a subfolder.
+        Also change to the project's folder: paths in conf/, such as that of the MLflow store, are relative to it,
+        but Kedro may run in a notebook or a subfolder.
         """
         os.chdir(context.project_path)
         register_params_resolver(context.config_loader["parameters"])
 
 
 class MlflowTracking:
-    """Brings MLflow in where a run is tracked, and leaves it out where it is not: importing it costs seconds.
+    """Imports MLflow, which takes seconds, only in runs that are tracked.
 
-    A run of pipelines whose tracking conf/base/mlflow.yml disables, such as those that make data, needs none.
+    conf/base/mlflow.yml disables tracking for some pipelines, such as those that make data.
     """
 
-    # pluggy loads no plugin of a name that is taken: kedro-mlflow's own hook, which would import MLflow in
-    # every run, stays out. RunTracking is that hook, changed.
+    # pluggy loads no plugin whose name is taken: this excludes kedro-mlflow's own hook, which would import MLflow in
+    # every run. RunTracking extends that hook.
     __name__ = "mlflow_hook"
 
     @hook_impl
     def after_context_created(self, context: KedroContext) -> None:
         """Register the hook that tracks the run, unless its tracking is disabled."""
         disabled = context.config_loader["mlflow"]["tracking"]["disable_tracking"]["pipelines"]
-        if requested(disabled):
+        if requested_pipelines(disabled):
             return
         from .lineage import RunTracking
 
         tracking = RunTracking()
-        context._hook_manager.register(tracking)
+        context._hook_manager.register(tracking)  # Kedro has no public name for it; tested in test_hooks.py
         tracking.after_context_created(context)
 
 
-class InputCheck:
-    """Warns of inputs that were changed behind DVC's back."""
+class _CatalogHook:
+    """A hook that needs the project's folder and the catalog's configuration."""
 
     @hook_impl
     def after_context_created(self, context: KedroContext) -> None:
-        """Learn where the project is."""
         self._project = Path(context.project_path)
 
     @hook_impl
     def after_catalog_created(self, conf_catalog: dict[str, Any]) -> None:
-        """Learn where datasets live."""
         self._catalog = Catalog(conf_catalog)
+
+
+class InputCheck(_CatalogHook):
+    """Warns if an input is not the version that DVC tracks."""
 
     @hook_impl
     def before_pipeline_run(self, pipeline: Pipeline) -> None:
-        """Compare each file that DVC tracks by a pointer with what the pointer says."""
-        for name, md5 in self._catalog.contents(self._project, pipeline.inputs()).items():
-            path = str(self._catalog.path_in(self._project, name))
-            if lineage.pointer(path, self._project).get("md5", md5) != md5:
+        """Compare each input with its `.dvc` file, if it has one."""
+        for name, md5 in self._catalog.content_md5s(self._project, pipeline.inputs()).items():
+            path = str(self._catalog.relative_path(self._project, name))
+            if read_dvc_file(path, self._project).get("md5", md5) != md5:
                 keep, undo = f"dvc add {path}", f"dvc checkout {path}.dvc"
-                logger.warning("%s is not the file that DVC knows. Keep it: %s, undo it: %s", path, keep, undo)
+                logger.warning("%s differs from its .dvc file. To keep it: %s, to undo it: %s", path, keep, undo)
 
 
-class OutputLocks:
-    """Lets one run at a time write a dataset: a second one in the same folder waits for the first to end."""
+class OutputLocks(_CatalogHook):
+    """Locks the datasets that a run writes: a second run in the same folder waits for the first to end."""
 
     def __init__(self) -> None:
         self._locks: list[BaseFileLock] = []
 
-    @hook_impl
-    def after_context_created(self, context: KedroContext) -> None:
-        """Learn where the project is."""
-        self._project = Path(context.project_path)
-
-    @hook_impl
-    def after_catalog_created(self, conf_catalog: dict[str, Any]) -> None:
-        """Learn where datasets live."""
-        self._catalog = Catalog(conf_catalog)
-
     @hook_impl(tryfirst=True)
     def before_pipeline_run(self, pipeline: Pipeline) -> None:
-        """Take the lock of each file to be written, always in the same order. They go with the process."""
-        self._release()  # what a run that failed before it began has left, as in a notebook
+        """Lock each output, always in the same order. A lock ends with its process."""
+        self.after_pipeline_run()  # a run may have failed before it started, as in a notebook
         folder = self._project / "data" / ".locks"
-        written = sorted(n for n in pipeline.all_outputs() if self._catalog.path_in(self._project, n))
-        if written:
+        outputs = sorted(n for n in pipeline.all_outputs() if self._catalog.relative_path(self._project, n))
+        if outputs:
             folder.mkdir(parents=True, exist_ok=True)
-        for name in written:
+        for name in outputs:
             lock = FileLock(folder / name)
             try:
                 lock.acquire(blocking=False)
             except Timeout:
-                logger.info("another run is writing %s: waiting for it to end", name)
+                logger.info("waiting for another run that writes %s", name)
                 lock.acquire()
             self._locks.append(lock)
 
     @hook_impl
     def after_pipeline_run(self) -> None:
-        """Let the next run write."""
-        self._release()
-
-    @hook_impl
-    def on_pipeline_error(self) -> None:
-        """Let the next run write."""
-        self._release()
-
-    def _release(self) -> None:
+        """Release all locks."""
         while self._locks:
             self._locks.pop().release()
 
+    on_pipeline_error = after_pipeline_run
+
 
 class RunSummary:
-    """Prints a line for each finished node, and for a run that evaluates a model its result."""
+    """Prints a line for each finished node, and the results of an evaluation or of monitoring."""
 
     def __init__(self) -> None:
         self._started: dict[str, float] = {}
 
     @hook_impl
     def before_node_run(self, node: Node) -> None:
-        """Note when the node starts."""
+        """Record when the node starts."""
         self._started[node.name] = time.perf_counter()
 
     @hook_impl
     def after_node_run(self, node: Node) -> None:
-        """Say that the node is done, and how long it took."""
+        """Log how long the node took."""
         logger.info("%-17s %5.1f s", node.name, time.perf_counter() - self._started[node.name])
 
-    @hook_impl(trylast=True)  # all else has to be done before the run ends with an error
+    @hook_impl(trylast=True)  # an alert raises an error, after all other hooks
     def after_pipeline_run(self, pipeline: Pipeline, catalog: CatalogProtocol) -> None:
-        """Print what has come out, and what to look at next.
+        """Print the results, and what to open next.
 
         Raises:
-            AlertError: monitoring has found what it is to fail on.
+            AlertError: monitoring raised an alert of a level that fails the run.
         """
         if _METRICS in pipeline.all_outputs():
-            self._print_metrics(pipeline, catalog)
+            self._print_metrics(catalog.load(_METRICS))
+            if _REPORT in pipeline.all_outputs():
+                Console().print("Next: open data/08_reporting/report.html, or `make ui` for all runs and models.")
         if _MONITORING in pipeline.all_outputs():
             self._print_monitoring(catalog.load(_MONITORING))
 
     def _print_monitoring(self, monitoring: dict[str, Any]) -> None:
-        table = Table("Check", "What", "Found")
-        for finding in monitoring["findings"][:_TOLD]:
-            told = (finding["check"].replace("_", " "), finding["subject"], finding["says"])
-            table.add_row(*map(escape, told))  # clients choose the categories that are named
-        console, more = Console(), len(monitoring["findings"]) - _TOLD
-        if monitoring["findings"]:
+        findings = monitoring["findings"]
+        table = Table("Check", "Subject", "Finding")
+        for finding in findings[:_MAX_FINDINGS]:
+            cells = (finding["check"].replace("_", " "), finding["subject"], finding["says"])
+            table.add_row(*map(escape, cells))  # they contain categories, which clients of the service choose
+        console, more = Console(), len(findings) - _MAX_FINDINGS
+        if findings:
             console.print(table)
         console.print(f"Verdict: {monitoring['verdict']}{f', and {more} more findings' if more > 0 else ''}.")
         console.print("Next: open data/08_reporting/monitoring.html")
         if monitoring["fails"]:
-            raise AlertError(f"monitoring raised an alert of {monitoring['findings'][0]['subject']}")
+            raise AlertError(f"monitoring raised an alert of {findings[0]['subject']}")
 
-    def _print_metrics(self, pipeline: Pipeline, catalog: CatalogProtocol) -> None:
-        metrics = catalog.load(_METRICS)
-        table = Table("Metric", "Model", "Dummy")
+    def _print_metrics(self, metrics: dict[str, float]) -> None:
+        table = Table("Metric", "Model", "Baseline")
         for name, value in metrics.items():
-            if not name.startswith(_DUMMY):
-                dummy = metrics.get(_DUMMY + name)
-                table.add_row(name, f"{value:.4f}", "" if dummy is None else f"{dummy:.4f}")
-        console = Console()
-        console.print(table)
-        if _REPORT in pipeline.all_outputs():
-            console.print("Next: open data/08_reporting/report.html, or `make ui` for all runs and models.")
+            if not name.startswith(_BASELINE):
+                baseline = metrics.get(_BASELINE + name)
+                table.add_row(name, f"{value:.4f}", "" if baseline is None else f"{baseline:.4f}")
+        Console().print(table)
 
 
 HOOKS = (ParamsResolver(), OutputLocks(), MlflowTracking(), InputCheck(), RunSummary())

@@ -1,4 +1,4 @@
-"""`python -m <package>` is `kedro run` without the commands of plugins, whose import takes seconds."""
+"""`python -m <package>` runs `kedro run` without importing the commands of plugins, which takes seconds."""
 
 from pathlib import Path
 

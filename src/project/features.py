@@ -1,6 +1,6 @@
-"""Features of your own, each a function of some columns: `features.derived` in conf/ names it and them.
+"""Features of your own. Each is a function of columns; `features.derived` in conf/ names the function and its columns.
 
-It gets the columns as arrays of shape (n_rows,) and returns one number a row. Numbers come as float64 (NaN
-where missing), date-times as datetime64 (NaT), categories as objects (None). A row's value must not depend on
-other rows. What is no finite number counts as missing.
+The function gets the columns as arrays of shape (n_rows,) and returns one number per row. Numbers are float64 (NaN if
+missing), date-times datetime64 (NaT if missing), categories objects (None if missing). A row's value must not depend
+on other rows. Values that are not finite count as missing.
 """

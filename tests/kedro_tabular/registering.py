@@ -9,7 +9,7 @@ from tempfile import TemporaryDirectory
 import mlflow
 
 from kedro_tabular.modelling import serialization
-from kedro_tabular.modelling.packaged_model import STORED, PackagedModel
+from kedro_tabular.modelling.packaged_model import FITTED_ARTIFACTS, PackagedModel
 from kedro_tabular.registry.versions import ModelPackage, RegisteredModelDataset
 
 from ..conftest import make_contract, make_table
@@ -60,13 +60,13 @@ def make_registry(folder: Path, model: PackagedModel) -> RegisteredModelDataset:
     mlflow.set_experiment("test")
     store(folder, model)
     (folder / "requirements.lock").write_text("pinned")
-    stored = {name: str(folder / f"{name}.skops") for name in STORED}
+    stored = {name: str(folder / f"{name}.skops") for name in FITTED_ARTIFACTS}
     return RegisteredModelDataset(str(folder / "registered.json"), stored, str(folder / "requirements.lock"))
 
 
 def store(folder: Path, model: PackagedModel) -> None:
     """Make these the objects that the next version is registered with."""
-    for name in STORED:
+    for name in FITTED_ARTIFACTS:
         part = model.estimator if name == "model" else getattr(model, name)
         serialization.dump(part, folder / f"{name}.skops", TRUSTED)
 

@@ -46,7 +46,7 @@ def test_file_versions_are_the_md5_of_each_file_but_not_of_pointers(tmp_path):
 
 
 def test_file_versions_cannot_be_saved(tmp_path):
-    with pytest.raises(DatasetError, match="can only be read"):
+    with pytest.raises(DatasetError, match="read-only"):
         FileVersionsDataset(str(tmp_path)).save({"a.csv": "0"})
 
 
@@ -56,7 +56,7 @@ def chunks(tmp_path):
 
 
 def frames(n_frames, rows=25):
-    """The first has no value of one column, nor a reason, to tell the type by."""
+    """In the first all values of one column are missing, and all reasons are empty."""
     for number in range(n_frames):
         filled = number > 0
         yield pd.DataFrame(
@@ -78,7 +78,7 @@ def test_chunks_are_written_and_read_as_one_table(chunks):
     assert whole["reasons"].map(len).sum() == 50
 
 
-def test_what_fails_half_way_leaves_the_earlier_file_and_no_other(chunks, tmp_path):
+def test_a_save_that_fails_leaves_the_earlier_file_and_no_other(chunks, tmp_path):
     chunks.save(frames(1))
 
     def breaking():
@@ -93,7 +93,7 @@ def test_what_fails_half_way_leaves_the_earlier_file_and_no_other(chunks, tmp_pa
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["table.parquet"]
 
 
-def test_what_is_killed_half_way_leaves_the_earlier_file(chunks, tmp_path):
+def test_a_save_that_is_killed_leaves_the_earlier_file(chunks, tmp_path):
     chunks.save(frames(1))
     path = tmp_path / "out" / "table.parquet"
     before = path.read_bytes()
@@ -111,10 +111,10 @@ ParquetChunksDataset({str(path)!r}).save(chunks())
 """
     assert subprocess.run([sys.executable, "-c", dies], check=False).returncode == -signal.SIGKILL
     assert path.read_bytes() == before
-    chunks.save(frames(2))  # what was left behind is in nobody's way
+    chunks.save(frames(2))  # also with the partial file of the killed process
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["table.parquet"]
 
 
-def test_the_sizes_of_files_are_told(tmp_path):
+def test_file_sizes_are_bytes_by_path(tmp_path):
     (tmp_path / "model").write_bytes(b"12345")
     assert FileSizesDataset([str(tmp_path / "model")]).load() == {str(tmp_path / "model"): 5}

@@ -16,7 +16,7 @@ import requests
 import yaml
 
 from kedro_tabular.contract.predictions import classes_of
-from kedro_tabular.registry.loading import _Worker, load_model
+from kedro_tabular.registry.loading import ModelProcess, load_model
 
 from ..conftest import ROOT, copy_code, run_kedro, succeed
 from ..processes import serving
@@ -120,6 +120,6 @@ def test_an_earlier_model_runs_its_own_code_in_a_process_of_its_own(project):
         if (path.parent / "code" / "project" / "model.py").exists()
     )
     model = load_model(folder)
-    assert isinstance(model, _Worker)
+    assert isinstance(model, ModelProcess)
     rows = mlflow.models.Model.load(str(folder)).load_input_example(str(folder))
     assert classes_of(model.predict(rows).columns) == ["no", "yes"]

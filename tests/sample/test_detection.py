@@ -16,7 +16,8 @@ from kedro_tabular.modelling.packaged_model import PackagedModel
 from kedro_tabular.monitoring.assessment import VersionRows, WindowRows, assess
 from kedro_tabular.monitoring.profile import Profile
 from kedro_tabular.monitoring.profiling import as_rows, profile_reference
-from kedro_tabular.monitoring.scored import Window, WindowContents
+from kedro_tabular.monitoring.scored_rows import WindowSummary
+from kedro_tabular.monitoring.window import Window
 from project.pipelines.data_prep.nodes import split_table
 from project.pipelines.feature_engineering.nodes import fit_preprocessor
 from project.pipelines.ingestion.nodes import join_flights
@@ -73,7 +74,7 @@ class Watch:
         window = Window(dt.datetime(2013, 9, 1), dt.datetime(2013, 10, 1))
         observed = WindowRows(
             window,
-            WindowContents({"1": len(rows)}, None, None, {}, 0),
+            WindowSummary({"1": len(rows)}, None, None, {}, 0),
             {"1": VersionRows(self.profile, rows, len(rows))},
             [],
         )
@@ -110,8 +111,8 @@ def flip_outcomes(table, place, rng):
 
 
 DRIFTS = [
-    (shift, ["distance", "temp", "pressure", "wind_gust", "plane_age"], "moved"),
-    (add_category, ["carrier", "origin", "dest", "manufacturer"], "not seen"),
+    (shift, ["distance", "temp", "pressure", "wind_gust", "plane_age"], "shifted"),
+    (add_category, ["carrier", "origin", "dest", "manufacturer"], "unseen"),
     (lose_values, ["plane_age", "seats", "pressure", "wind_dir"], "missing"),
     (flip_outcomes, [("origin", "JFK"), ("dest", "ATL"), ("dest", "DEN")], "roc_auc"),
 ]

@@ -17,11 +17,11 @@ from mlflow.tracking import MlflowClient
 from omegaconf import OmegaConf
 
 from kedro_tabular.lineage.catalog import Catalog
-from kedro_tabular.lineage.origin import Reader
-from kedro_tabular.lineage.verification import find_faults
+from kedro_tabular.lineage.origin import OriginReader
+from kedro_tabular.lineage.verification import find_problems
 
 from ..conftest import ROOT, fail, run_kedro, succeed
-from ..kedro_tabular.lineage.test_lineage import commit, git
+from ..repositories import commit, git
 
 
 @pytest.fixture(scope="module")
@@ -201,8 +201,8 @@ def faults(repository):
         for name, entry in entries.items()
         if "filepath" in entry
     }
-    reader = Reader(repository, Catalog(paths), "flight_delay")
-    return lambda: list(find_faults(reader.read("1"), repository, "flight_delay"))
+    reader = OriginReader(repository, Catalog(paths), "flight_delay")
+    return lambda: list(find_problems(reader.read("1"), repository, "flight_delay"))
 
 
 def test_a_raw_file_that_is_lost_or_corrupted_is_named(repository, faults):
@@ -247,7 +247,7 @@ def test_a_raw_file_changed_behind_dvcs_back_is_named(repository):
     run = run_kedro(repository, "run", "--pipelines=ingestion")
     planes.write_bytes(kept)
     dvc(repository, "checkout", "--quiet", "--force")
-    assert "data/01_raw/planes.parquet is not the file that DVC knows" in " ".join(run.stdout.split())
+    assert "data/01_raw/planes.parquet differs from its .dvc file" in " ".join(run.stdout.split())
 
 
 def test_a_version_trained_with_uncommitted_changes_and_other_parameters_is_reproduced_in_a_clone(

@@ -136,7 +136,7 @@ def test_live_flights_are_replayed(project):
     rows = table.sort_index(kind="stable").loc["2013-11-04":"2013-11-06"]
     known = rows.loc[:"2013-11-06 12:00"]
     assert told.stdout.splitlines() == [
-        f"{len(rows)} rows answered: {len(rows)} by version 1; 0 of them by the fallback. "
+        f"{len(rows)} rows predicted: {len(rows)} by version 1; 0 of them by the fallback. "
         f"{len(known)} outcomes sent, {len(rows) - len(known)} not known by the end.",
         "Next: kedro run --pipeline=monitoring --params=since=2013-11-04,until=2013-11-07",
     ]

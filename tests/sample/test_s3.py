@@ -15,7 +15,7 @@ import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError
 
 from ..conftest import ROOT, run_kedro
-from ..kedro_tabular.lineage.test_lineage import git
+from ..repositories import git
 
 BUCKET = "models"
 

@@ -11,14 +11,14 @@ from mlflow.tracking import MlflowClient
 from kedro_tabular.contract.contract import Contract
 from kedro_tabular.contract.rows import to_columns
 from kedro_tabular.modelling import serialization
-from kedro_tabular.modelling.packaged_model import STORED, PackagedModel
+from kedro_tabular.modelling.packaged_model import FITTED_ARTIFACTS, PackagedModel
 from kedro_tabular.serving.log.prediction_log import PredictionLog
 from kedro_tabular.serving.log.records import LogContext, as_json, make_log_rows, utc_now
 from kedro_tabular.serving.parsing import Rows
 
 from ..conftest import ROOT, run_kedro
-from ..kedro_tabular.lineage.test_lineage import commit, git
-from ..kedro_tabular.monitoring.test_alerting import Endpoint
+from ..repositories import commit, git
+from ..webhook import Endpoint
 from .test_dvc import dvc, set_parameter, stages_run
 
 
@@ -28,7 +28,7 @@ def project(tmp_path_factory, copy_trained, parameters):
     folder = copy_trained(tmp_path_factory.mktemp("watching") / "project")
     stored = [
         serialization.load(folder / "data" / "06_models" / f"{name}.skops", parameters["trusted_types"])
-        for name in STORED
+        for name in FITTED_ARTIFACTS
     ]
     contract = Contract.from_parameters(parameters["table"])
     model = PackagedModel.from_parts(contract, *stored)
@@ -40,7 +40,7 @@ def project(tmp_path_factory, copy_trained, parameters):
         rows = Rows(to_columns(table[contract.features]), len(table))
         identifiers = [f"{part}-{number:06}" for number in range(len(table))]
         entered = LogContext(identifiers, [None] * len(table), 5.0)
-        answers = model.answer(rows.columns, len(table), False)
+        answers = model.predict_columns(rows.columns, len(table), False)
         log.append(make_log_rows(rows, answers, entered, contract, contract.name, "1"))
         known = zip(identifiers, table[contract.target].tolist(), strict=True)
         log.add_outcomes([{"reference": f"id:{i}", "time": utc_now(), "outcome": as_json(o)} for i, o in known])
@@ -103,7 +103,7 @@ def test_the_calibration_month_again_tells_that_it_is_over(project, endpoint, mo
     assert process.returncode == 0, process.stdout + process.stderr
     assert result(project)["verdict"] == "ok"
     [recovery] = endpoint.received[before:]
-    assert "over" in recovery["title"]
+    assert "recovered" in recovery["title"]
     assert json.loads((project / "data" / "08_reporting" / "alerts.json").read_text()) == {}
 
 

@@ -23,13 +23,13 @@ from mlflow.tracking import MlflowClient
 from kedro_tabular.contract.contract import Contract
 from kedro_tabular.hooks import register_params_resolver
 from kedro_tabular.modelling import serialization
-from kedro_tabular.modelling.packaged_model import STORED, PackagedModel
+from kedro_tabular.modelling.packaged_model import FITTED_ARTIFACTS, PackagedModel
 from project.pipeline_registry import TRAIN, register_pipelines
 from project.pipelines.data_prep.nodes import split_table
 from project.settings import CONFIG_LOADER_ARGS
 
 from ..conftest import ROOT, copy_code, copy_run, run_kedro, succeed, train_once
-from ..kedro_tabular.lineage.test_lineage import commit, git
+from ..repositories import commit, git
 
 MOST_ROWS = 4000  # of the table: more would only take longer
 OF_EACH = 50  # rows of a class in a part, if it has so many
@@ -59,7 +59,7 @@ class Own:
     @cached_property
     def model(self) -> PackagedModel:
         """The packaged model in this process."""
-        paths = (self.folder / "data" / "06_models" / f"{name}.skops" for name in STORED)
+        paths = (self.folder / "data" / "06_models" / f"{name}.skops" for name in FITTED_ARTIFACTS)
         stored = (serialization.load(path, self.parameters["trusted_types"]) for path in paths)
         return PackagedModel.from_parts(self.contract, *stored)
 

@@ -41,7 +41,7 @@ def answered(own):
     with serving(own.folder) as (_, url):
         if own.contract.time and len(live):
             printed = own.run("replay", "--url", url, "--outcomes-after", "0h")
-            assert f"{len(live):,} rows answered: {len(live):,} by version 1" in printed
+            assert f"{len(live):,} rows predicted: {len(live):,} by version 1" in printed
             assert f"{len(live):,} outcomes sent, 0 not known by the end" in printed
         else:
             send(url, own, table)

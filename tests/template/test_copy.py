@@ -25,9 +25,17 @@ def run_tool(folder, tool, *arguments):
 
 def test_a_copy_is_named_throughout_and_has_nothing_of_the_template(copied):
     found = texts(copied)
-    named = re.compile(r"""(?<!framework\.)(?<!\[)\bproject\.\w|["']project["']|/project\b|-m project""")
+    named = re.compile(r"""(?<!framework\.)(?<!\[)\bproject\.\w|["']project["']|/project\b|-m project|from project """)
     assert not [path for path in found if "project" in Path(path).parts]
-    assert not [path for path, text in found.items() if named.search(text) and not path.startswith("src/")]
+    own = {path: text for path, text in found.items() if not path.startswith("src/kedro_tabular/")}
+    assert not [path for path, text in own.items() if named.search(text) and not path.startswith("src/")]
+    assert not [path for path, text in own.items() if "from project" in text]
+    # the library is what it is in the template, and its tests stay there
+    library = [path for path in found if path.startswith("src/kedro_tabular/")]
+    assert {path: found[path] for path in library} == {
+        path: (ROOT / path).read_text(encoding="utf-8") for path in library
+    }
+    assert not (copied / "tests" / "kedro_tabular").exists()
     own = re.compile(r"make_copy|copier\.yml|benchmark|template/|make bench|make new")
     assert not [path for path, text in found.items() if own.search(text)]
     assert not [path for pattern in SCRIPT["MACHINERY"][1:] for path in copied.glob(pattern)]

@@ -1,37 +1,46 @@
-"""`copier update`: what the template has learnt arrives, what the user did stays."""
+"""`copier update`: later template changes arrive, what the user did stays, and the library is replaced as a whole."""
 
 import shutil
+import subprocess
+import sys
 
 import pytest
 
+from ..conftest import run_kedro
 from .conftest import commit, copy, git, run_copier, texts
+from .test_howto import make_orders
 
 NODES = "pipelines/evaluation/nodes.py"
 TRAINING = "conf/base/parameters_training.yml"
+LIBRARY = "src/kedro_tabular"
+FEATURE = '\n\ndef per_item(amount, items):\n    """The price of an item."""\n    return amount / items\n'
 
 
 def edit(path, before, after):
-    text = path.read_text()
+    text = path.read_text(encoding="utf-8")
     assert before in text
-    path.write_text(text.replace(before, after, 1))
+    path.write_text(text.replace(before, after, 1), encoding="utf-8")
+
+
+def append(path, text):
+    path.write_text(path.read_text(encoding="utf-8") + text, encoding="utf-8")
 
 
 @pytest.fixture(scope="module")
 def versions(template, tmp_path_factory):
-    """The template with a second version."""
+    """The template with a second version: a node, a default, three library files and some others are changed."""
     folder = tmp_path_factory.mktemp("versions") / "template"
     git(folder.parent, "clone", "--quiet", str(template), str(folder))
-    package = folder / "src" / "project"
-    # Fewer files, so that it takes less long.
-    for path in (package / "serving", package / "pipelines/monitoring", folder / "tests"):
-        shutil.rmtree(path)
+    package, library = folder / "src" / "project", folder / LIBRARY
+    shutil.rmtree(folder / "tests")  # fewer files, so that it takes less long
     (folder / "tests/sample").mkdir(parents=True)
     (folder / "tests/sample/test_old.py").touch()
     commit(folder, "One and a half", "v1.5.0")
-    with (package / NODES).open("a") as nodes:
-        nodes.write("\n\n# new in version 2\n")
+    append(package / NODES, "\n\n# new in version 2\n")
+    append(library / "monitoring/drift.py", "\n\n# new in version 2\n")
+    (library / "monitoring/newer.py").write_text('"""New in version 2."""\n')
+    (library / "commands/terminal.py").unlink()
     (package / "newer.py").write_text('"""New in version 2."""\n')
-    (package / "terminal.py").unlink()
     (package / "pipelines/ingestion/newer.py").touch()
     (folder / "tests/sample/test_newer.py").touch()
     (folder / "tests/test_newer.py").write_text("import project.newer\n")
@@ -41,6 +50,16 @@ def versions(template, tmp_path_factory):
     edit(folder / "Makefile", "bench: data", "newer: data")
     commit(folder, "Two", "v2.0.0")
     return folder
+
+
+NEW = {
+    f"{LIBRARY}/monitoring/drift.py",
+    f"{LIBRARY}/monitoring/newer.py",
+    f"{LIBRARY}/commands/terminal.py",
+    ".kedro_tabular.md5",
+    "src/churn/newer.py",
+    "tests/test_newer.py",
+}
 
 
 @pytest.fixture
@@ -58,6 +77,16 @@ def update(folder):
     return found
 
 
+def changes(before, after):
+    return {path for path in after.keys() | before.keys() if after.get(path) != before.get(path)}
+
+
+def check_release(folder):
+    """What `make check` says of the library."""
+    command = [sys.executable, "-m", "kedro_tabular.lineage.release"]
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+
+
 def test_what_was_changed_and_removed_stays_so(versions, folder):
     copy(versions, folder, "--vcs-ref=v1.5.0")
     package = folder / "src" / "churn"
@@ -69,7 +98,6 @@ def test_what_was_changed_and_removed_stays_so(versions, folder):
     (folder / "notes.md").write_text("from project.x import y, and src/project\n")
     shutil.rmtree(package / "pipelines" / "ingestion")
     shutil.rmtree(folder / "tests" / "sample")
-    (package / "drift.py").unlink()
     commit(folder, "Mine")
     before = texts(folder)
 
@@ -79,14 +107,49 @@ def test_what_was_changed_and_removed_stays_so(versions, folder):
     assert "# new in version 2" in after[f"src/churn/{NODES}"]
     assert "max_iter: 300" in after[TRAINING]
     assert "distance_quantile: 0.999\n" in after[TRAINING].replace("  #", "\n")
-    assert "class: churn.fallback" in after[TRAINING]
     assert after["tests/test_newer.py"] == "import churn.newer\n"
-    assert "src/churn/newer.py" in after
-    changed = {path for path in after.keys() | before.keys() if after.get(path) != before.get(path)}
-    new = {"src/churn/newer.py", "src/churn/terminal.py", "tests/test_newer.py"}
-    assert changed == {f"src/churn/{NODES}", TRAINING, *new}
+    assert changes(before, after) == {f"src/churn/{NODES}", TRAINING, *NEW}
     assert not (package / "pipelines" / "ingestion").exists()
     assert "_commit: v2.0.0" in (folder / ".copier-answers.yml").read_text()
+
+
+def test_a_project_with_a_table_a_feature_and_a_metric_of_its_own_is_updated_once(versions, folder):
+    copy(versions, folder, "--vcs-ref=v1.5.0", sample="false")
+    make_orders().to_csv(folder.parent / "orders.csv", index=False)
+    adopted = run_kedro(folder, "adopt", "../orders.csv", "--target", "returned", "--time", "ordered_at")
+    assert adopted.returncode == 0, adopted.stderr
+    package = folder / "src" / "churn"
+    append(package / "features.py", FEATURE)
+    edit(folder / "conf/base/parameters_feature_engineering.yml", "derived: {}", "derived: {per_item: [amount, items]}")
+    edit(package / "metrics.py", "ERRORS: set[str] = set()", 'ERRORS: set[str] = {"missed"}')
+    edit(package / NODES, '"""', '"""My own. ')
+    commit(folder, "Mine")
+    before = texts(folder)
+
+    after = update(folder)
+
+    assert changes(before, after) == {f"src/churn/{NODES}", TRAINING, *NEW}
+    assert FEATURE in after["src/churn/features.py"]
+    assert '{"missed"}' in after["src/churn/metrics.py"]
+    assert check_release(folder).returncode == 0
+    commit(folder, "Update")
+    assert update(folder) == after
+    assert git(folder, "status", "--porcelain") == ""
+
+
+def test_library_files_that_were_edited_are_named_before_they_conflict(versions, folder):
+    copy(versions, folder, "--vcs-ref=v1.5.0", sample="false")
+    assert check_release(folder).returncode == 0
+    append(folder / LIBRARY / "monitoring/drift.py", "\n\n# mine\n")
+    (folder / LIBRARY / "files.py").unlink()
+    checked = check_release(folder)
+    assert checked.returncode == 1
+    named = [line.strip() for line in checked.stderr.splitlines() if line.startswith("  ")]
+    assert named == [f"{LIBRARY}/files.py", f"{LIBRARY}/monitoring/drift.py"]
+    manifest = folder / ".kedro_tabular.md5"
+    kept = [line for line in manifest.read_text().splitlines() if not line.endswith(tuple(named))]
+    manifest.write_text("\n".join(kept) + "\n")
+    assert check_release(folder).returncode == 0
 
 
 def test_a_table_of_ones_own_stays_where_there_was_no_sample(versions, folder):

@@ -1,4 +1,4 @@
-"""A table of your own in place of the sample: what `kedro adopt` infers from a file, and what it changes.
+"""Put the project on the user's own table: what `kedro adopt` infers from a file, and what it changes.
 
 In: a file and the options of the command. Out: a contract, settings for conf/base, and the changes that write them.
 """

@@ -1,17 +1,17 @@
-from .inference import Decision, decide
+from .inference import InferredContract, infer_contract
 from .options import Options
-from .project import add_stages, find_changes, find_leftovers
+from .planning import add_dvc_stages, find_unused_files, plan_changes
 from .source import open_source
 from .split import Split, choose_split
 
 __all__ = [
-    "Decision",
+    "InferredContract",
     "Options",
     "Split",
-    "add_stages",
+    "add_dvc_stages",
     "choose_split",
-    "decide",
-    "find_changes",
-    "find_leftovers",
+    "find_unused_files",
+    "infer_contract",
     "open_source",
+    "plan_changes",
 ]

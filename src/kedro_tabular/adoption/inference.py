@@ -1,108 +1,107 @@
-"""Decide, from a user's table, what the contract says, and what has to be looked at by a person."""
+"""Infer the contract from a table, with notes on what was assumed and warnings of what a person should check."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import pandas as pd
 
 from ..contract import Contract, ContractError, ReadOptions, TableValidator
-from .columns import Found, look_at
-from .leaks import measure_alone
-from .names import registered_name
-from .options import Options, in_names_of_the_table
-from .ranges import MOST_OUTSIDE, share_outside
+from .checks import MAX_OUT_OF_RANGE, find_warnings, share_out_of_range, single_column_scores
+from .columns import InferredColumn, infer_column, infer_time_column
+from .names import model_name
+from .options import Options, resolve_names
 from .source import Source
-from .target import Target, look_at_target
-from .times import look_at_time
-from .warnings import find_doubts
+from .target import Target, infer_target
 
-LEAST_ROWS = 100
+MIN_ROWS = 100
 
 
 @dataclass
-class Decision:
-    """What was decided, and why."""
+class InferredContract:
+    """The contract, and what else was inferred from the table."""
 
     contract: Contract
-    reading: ReadOptions
+    read_options: ReadOptions
     table: pd.DataFrame  # columns of the contract, the time and the target in their types, rows with a target
     target: Target
     ids: list[str]
-    alone: dict[str, float]  # how much each column says of the target by itself
-    outside: float  # share of rows with a number outside the range of others
-    left_out: dict[str, str] = field(default_factory=dict)  # column to reason
-    notes: list[str] = field(default_factory=list)
-    warnings: list[str] = field(default_factory=list)
+    scores: dict[str, float]  # of a model on each column by itself
+    out_of_range: float  # share of rows with a number outside the range of other rows
+    left_out: dict[str, str]  # column to reason
+    notes: list[str]
+    warnings: list[str]
 
 
-def decide(source: Source, options: Options) -> Decision:
+def infer_contract(source: Source, options: Options) -> InferredContract:
     """The contract of a table.
 
     Raises:
-        ContractError: there is no such column, or nothing can be learnt from the table.
+        ContractError: a column of the options does not exist, or no model can be trained on the table.
     """
-    options = in_names_of_the_table(source, options)
-    raw = source.raw
-    target = look_at_target(raw[options.target], options.task)
-    if len(target.values) < LEAST_ROWS:
+    options = resolve_names(source, options)
+    target = infer_target(source.raw[options.target], options.task)
+    if len(target.values) < MIN_ROWS:
         raise ContractError(
             f"{len(target.values)} rows with a target are too few to train, calibrate and test with: at "
-            f"least {LEAST_ROWS} are needed"
+            f"least {MIN_ROWS} are needed"
         )
-    rows = raw[target.has_value].drop(columns=options.target)
-    found = {str(name): _look(rows[name], options) for name in rows}
-    used = {name: one for name, one in found.items() if one.column is not None}
-    if not used:
-        raise ContractError(
-            "no column is left to predict from: " + "; ".join(f"{n}: {f.why}" for n, f in found.items())
-        )
+    rows = source.raw[target.has_value].drop(columns=options.target)
+    columns = {str(name): _infer_column(rows[name], options) for name in rows}
+    left_out = {name: inferred.reason for name, inferred in columns.items() if inferred.column is None}
+    features = {name: inferred for name, inferred in columns.items() if name not in left_out}
+    if not features:
+        reasons = "; ".join(f"{name}: {reason}" for name, reason in left_out.items())
+        raise ContractError(f"no column is left to predict from: {reasons}")
     contract = Contract(
-        name=registered_name(source.path.name.partition(".")[0]),
+        name=model_name(source.path.name.partition(".")[0]),
         target=options.target,
         task=target.task,  # type: ignore[arg-type]
         time=options.time,
-        columns={name: one.column for name, one in used.items() if one.column is not None},
+        columns={name: inferred.column for name, inferred in features.items() if inferred.column is not None},
     )
-    columns = {name: one.values for name, one in used.items()}
-    table = TableValidator(contract.model_dump()).validate(pd.DataFrame(columns | {options.target: target.values}))
-    alone = measure_alone(columns, target.values, target.task)
-    decision = Decision(
+    values = {name: inferred.values for name, inferred in features.items()}
+    table = TableValidator(contract.model_dump()).validate(pd.DataFrame(values | {options.target: target.values}))
+    scores = single_column_scores(values, target.values, target.task)
+    out_of_range = share_out_of_range(table, contract)
+    notes = [*source.notes, *(f"{options.target}: {note}" for note in target.notes)]
+    notes += [f"{name}: {note}" for name, inferred in columns.items() for note in inferred.notes]
+    if out_of_range > MAX_OUT_OF_RANGE:
+        notes.append(
+            f"{out_of_range:.0%} of the rows have a number outside the range of the other rows: the guard flags such "
+            "rows, and the model predicts them"
+        )
+    return InferredContract(
         contract=contract,
-        reading=_with_forms(source.reading, found, target, options.target),
+        read_options=_add_formats(source.read_options, features, options.target, target),
         table=table,
         target=target,
-        ids=list(options.ids) or _guess_ids(found, source),
-        alone=alone,
-        outside=share_outside(table, contract),
-        left_out={name: one.why for name, one in found.items() if one.column is None},
-        notes=[*source.notes, *(f"{options.target}: {note}" for note in target.notes)],
+        ids=list(options.ids) or _guess_ids(columns, source.raw),
+        scores=scores,
+        out_of_range=out_of_range,
+        left_out=left_out,
+        notes=notes,
+        warnings=find_warnings(list(source.raw.columns), table, contract, scores),
     )
-    decision.notes += [f"{name}: {note}" for name, one in found.items() for note in one.notes]
-    if decision.outside > MOST_OUTSIDE:
-        told = f"{decision.outside:.0%} of the rows have some number outside the range of others"
-        decision.notes.append(f"{told}: the model answers them all the same, with a flag")
-    decision.warnings += find_doubts(list(raw.columns), table, contract, alone)
-    return decision
 
 
-def _look(values: pd.Series, options: Options) -> Found:
-    name = str(values.name)
-    if name == options.time:
-        return look_at_time(values)
-    if name in options.drop:
-        return Found(name, None, values, "--drop")
-    if name in options.ids:
-        return Found(name, None, values, "--id")
-    return look_at(values)
+def _infer_column(values: pd.Series, options: Options) -> InferredColumn:
+    if values.name == options.time:
+        return infer_time_column(values)
+    for names, option in ((options.drop, "--drop"), (options.ids, "--id")):
+        if values.name in names:
+            return InferredColumn(None, values, option)
+    return infer_column(values)
 
 
-def _with_forms(reading: ReadOptions, found: dict[str, Found], target: Target, name: str) -> ReadOptions:
-    numbers = {n: one.number for n, one in found.items() if one.number is not None and one.column is not None}
-    if target.number is not None:
-        numbers[name] = target.number
-    dates = {n: one.dates for n, one in found.items() if one.dates is not None and one.column is not None}
-    return reading.model_copy(update={"numbers": numbers, "datetimes": dates})
+def _add_formats(
+    read_options: ReadOptions, features: dict[str, InferredColumn], target_name: str, target: Target
+) -> ReadOptions:
+    numbers = {name: inferred.number_format for name, inferred in features.items() if inferred.number_format}
+    if target.number_format:
+        numbers[target_name] = target.number_format
+    datetimes = {name: inferred.datetime_format for name, inferred in features.items() if inferred.datetime_format}
+    return read_options.model_copy(update={"numbers": numbers, "datetimes": datetimes})
 
 
-def _guess_ids(found: dict[str, Found], source: Source) -> list[str]:
-    """The first column that tells all rows apart and was left out for it."""
-    return [n for n, one in found.items() if one.identifies and source.raw[n].is_unique][:1]
+def _guess_ids(columns: dict[str, InferredColumn], raw: pd.DataFrame) -> list[str]:
+    """The first identifier that is unique."""
+    return [name for name, inferred in columns.items() if inferred.is_identifier and raw[name].is_unique][:1]

@@ -1,4 +1,4 @@
-"""What the user says on the command line about a table."""
+"""The options of `kedro adopt` that describe the table."""
 
 import difflib
 from typing import NamedTuple
@@ -8,7 +8,7 @@ from .source import Source
 
 
 class Options(NamedTuple):
-    """What the user said."""
+    """The roles of columns, and the task, as given on the command line."""
 
     target: str
     time: str | None = None
@@ -17,25 +17,29 @@ class Options(NamedTuple):
     drop: tuple[str, ...] = ()
 
 
-def in_names_of_the_table(source: Source, options: Options) -> Options:
-    """The options with each column by its name in the table, which may not be that in the file."""
+def resolve_names(source: Source, options: Options) -> Options:
+    """The options with the names that columns have in the table, which may differ from those in the file.
 
-    def known(name: str, option: str) -> str:
-        new = source.reading.rename.get(name, name)
+    Raises:
+        ContractError: there is no such column, or it can't have these roles at the same time.
+    """
+
+    def resolve(name: str, option: str) -> str:
+        new = source.read_options.rename.get(name, name)
         if new in source.raw:
             return new
         columns = [str(column) for column in source.raw.columns]
-        near = difflib.get_close_matches(name, columns, n=3, cutoff=0.5)
-        told = f"did you mean {' or '.join(map(repr, near))}?" if near else f"it has {', '.join(columns)}"
-        raise ContractError(f"{source.path.name} has no column {name!r} ({option}); {told}")
+        similar = difflib.get_close_matches(name, columns, n=3, cutoff=0.5)
+        hint = f"did you mean {' or '.join(map(repr, similar))}?" if similar else f"it has {', '.join(columns)}"
+        raise ContractError(f"{source.path.name} has no column {name!r} ({option}); {hint}")
 
-    target = known(options.target, "--target")
-    time = known(options.time, "--time") if options.time else None
-    ids = tuple(known(name, "--id") for name in options.ids)
-    drop = tuple(known(name, "--drop") for name in options.drop)
-    for name, option in ((target, "--target"), *([(time, "--time")] if time else [])):
+    target = resolve(options.target, "--target")
+    time = resolve(options.time, "--time") if options.time else None
+    ids = tuple(resolve(name, "--id") for name in options.ids)
+    drop = tuple(resolve(name, "--drop") for name in options.drop)
+    for name, option in ((target, "--target"), (time, "--time")):
         if name in (*ids, *drop):
-            raise ContractError(f"{name!r} can't be left out: it is the {option}")
+            raise ContractError(f"{name!r} is the {option}: it can't be left out by --id or --drop")
     if target == time:
         raise ContractError(f"{target!r} can't be both the target and the time")
     return options._replace(target=target, time=time, ids=ids, drop=drop)

@@ -1,15 +1,15 @@
-"""What belongs to the sample alone, and goes when a table of your own takes its place.
+"""The files that belong to the sample and are deleted when the user's table replaces it.
 
-Uses the standard library only: a copy without the sample is made before anything is installed.
+Uses the standard library only: template/make_copy.py runs it before anything is installed.
 """
 
 from collections.abc import Iterator
 from pathlib import Path
 
-_REMOTE = "sample"  # the DVC remote that has the sample's bytes
-_BYTES = ".dvc/sample"
+_REMOTE = "sample"  # the DVC remote that holds the sample's files
+_STORAGE = ".dvc/sample"
 _FILES = (
-    _BYTES,
+    _STORAGE,
     "conf/base/catalog_ingestion.yml",
     "conf/base/parameters_ingestion.yml",
     "data/sample.md",
@@ -19,30 +19,30 @@ _FILES = (
 
 
 def find(project: Path) -> Iterator[Path]:
-    """Files and folders of the sample that are in the project: its data, its pipeline and its tests.
+    """Files and folders of the sample in the project: its data, its pipeline and its tests.
 
-    None once its bytes are gone: an ingestion that is there later is somebody's own.
+    None after its storage was deleted: an ingestion pipeline that is there then is the user's own.
     """
-    if not (project / _BYTES).exists():
+    if not (project / _STORAGE).exists():
         return
     for pattern in _FILES:
         yield from sorted(project.glob(pattern))
     for pointer in sorted(project.glob("data/01_raw/*.dvc")):
-        if f"remote: {_REMOTE}" in pointer.read_text():
+        if f"remote: {_REMOTE}" in pointer.read_text(encoding="utf-8"):
             yield pointer
             if pointer.with_suffix("").exists():
                 yield pointer.with_suffix("")
 
 
 def without_remote(config: str) -> str:
-    """The text of .dvc/config without the remote of the sample; as it was if it has none."""
-    kept: list[str] = []
+    """The text of .dvc/config without the remote of the sample."""
+    lines: list[str] = []
     inside = False
     for line in config.splitlines(keepends=True):
         if line.startswith("["):
             inside = f'remote "{_REMOTE}"' in line
-            if inside and kept and kept[-1].startswith("#"):
-                kept.pop()  # the comment on it
+            if inside and lines and lines[-1].startswith("#"):
+                lines.pop()  # the comment on it
         if not inside:
-            kept.append(line)
-    return "".join(kept)
+            lines.append(line)
+    return "".join(lines)

@@ -5,64 +5,63 @@ from typing import Any, NamedTuple
 import pandas as pd
 
 from ..contract import ContractError
-from .inference import Decision
+from .inference import InferredContract
 
-_SHARES = {"train": 0.6, "calibration": 0.15, "test": 0.15}  # the rest is live traffic
+_SHARES = {"train": 0.6, "calibration": 0.15, "test": 0.15}  # the rest simulates production traffic
 
 
 class Split(NamedTuple):
-    """The values of `params:split`, and the rows of each part."""
+    """The values of `params:split`, and the number of rows of each part."""
 
-    values: dict[str, Any]
+    parameters: dict[str, Any]
     rows: dict[str, int]
 
 
-def choose_split(decision: Decision) -> Split:
-    """By time where there is one, else at random.
+def choose_split(inferred: InferredContract) -> Split:
+    """By time if the contract has one, else at random.
 
     Raises:
         ContractError: there are too few days, or a part would lack classes.
     """
-    time = decision.contract.time
-    if time is None:
-        n_rows = len(decision.table)
-        rows = {name: round(share * n_rows) for name, share in _SHARES.items()}
-        return Split(dict(_SHARES), rows | {"live": n_rows - sum(rows.values())})
-    days = decision.table[time].dt.normalize()
+    contract, table = inferred.contract, inferred.table
+    if contract.time is None:
+        rows = {part: round(share * len(table)) for part, share in _SHARES.items()}
+        return Split(dict(_SHARES), rows | {"live": len(table) - sum(rows.values())})
+    days = table[contract.time].dt.normalize()
     ends = _last_days(days)
     parts = pd.cut(days, [pd.Timestamp.min, *ends, pd.Timestamp.max], labels=[*_SHARES, "live"])
-    if decision.contract.task == "classification":
-        _refuse_lacking(decision.table[decision.contract.target], parts)
-    values = {name: f"{day:%Y-%m-%d}" for name, day in zip(_SHARES, ends, strict=True)}
-    return Split(values, {str(name): int(n) for name, n in parts.value_counts(sort=False).items()})
+    if contract.task == "classification":
+        _check_classes(table[contract.target], parts)
+    parameters = {part: f"{day:%Y-%m-%d}" for part, day in zip(_SHARES, ends, strict=True)}
+    return Split(parameters, {str(part): int(n) for part, n in parts.value_counts(sort=False).items()})
 
 
 def _last_days(days: pd.Series) -> list[pd.Timestamp]:
-    """The day with which each part ends, by the shares of rows up to it."""
-    share = days.value_counts(normalize=True).sort_index().cumsum()
-    if len(share) < len(_SHARES) + 1:
+    """The last day of each part: the one up to which the share of rows is nearest to what the part should end with."""
+    shares = days.value_counts(normalize=True).sort_index().cumsum()
+    if len(shares) < len(_SHARES) + 1:
         raise ContractError(
-            f"{days.name!r} (--time) has {len(share)} different days, and the parts of a split by time end "
-            f"with days: at least {len(_SHARES) + 1} are needed. Leave out --time for a random split"
+            f"{days.name!r} (--time) has {len(shares)} distinct days; a split by time needs at least "
+            f"{len(_SHARES) + 1}, as each part ends with a day. Leave out --time for a random split"
         )
     ends: list[int] = []
-    wanted = 0.0
-    for place, part in enumerate(_SHARES.values()):
-        wanted += part
+    end_share = 0.0
+    for position, share in enumerate(_SHARES.values()):
+        end_share += share
         earliest = ends[-1] + 1 if ends else 0
-        latest = len(share) - 1 - (len(_SHARES) - place)
-        nearest = int((share - wanted).abs().to_numpy().argmin())
+        latest = len(shares) - 1 - (len(_SHARES) - position)
+        nearest = int((shares - end_share).abs().to_numpy().argmin())
         ends.append(min(max(nearest, earliest), latest))
-    return [share.index[end] for end in ends]
+    return [shares.index[end] for end in ends]
 
 
-def _refuse_lacking(target: pd.Series, parts: pd.Series) -> None:
-    """What is to be learnt has to be there by then; what is measured needs two classes to tell apart."""
+def _check_classes(target: pd.Series, parts: pd.Series) -> None:
+    """The training part needs all classes, the others at least two to compute metrics from."""
     for part in _SHARES:
-        there = {*target[parts == part].unique().tolist()}
-        lacking = sorted({*target.unique().tolist()} - there)
-        if lacking and (part == "train" or len(there) < 2):
+        present = set(target[parts == part].unique().tolist())
+        missing = sorted(set(target.unique().tolist()) - present)
+        if missing and (part == "train" or len(present) < 2):
             raise ContractError(
-                f"split by time, the rows for {part} would have none of class {lacking[0]!r}: it comes "
-                "only at other times. Leave out --time for a random split"
+                f"split by time, the {part} part would have no rows of class {missing[0]!r}, which occurs only at "
+                "other times. Leave out --time for a random split"
             )

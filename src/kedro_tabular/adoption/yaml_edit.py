@@ -1,6 +1,6 @@
-"""Change values in a YAML file and leave all else in it, comments included, as it is.
+"""Change values in a YAML file and keep all other text, comments included.
 
-Text and not a library's round trip: that moves or loses the comments around what is replaced.
+ruamel.yaml's round trip drops the comment that follows a replaced block and realigns those beside replaced values.
 """
 
 import re
@@ -11,10 +11,10 @@ import yaml
 
 
 def set_values(text: str, values: Mapping[tuple[str, ...], Any]) -> str:
-    """The text with these values. Those that it has already stay in the form that they are written in.
+    """The text with these values. A value that is there already keeps its notation.
 
     Raises:
-        KeyError: a key's parent is not there.
+        KeyError: a key's parent does not exist.
     """
     for path, value in values.items():
         if _get(yaml.safe_load(text), path) != value:
@@ -22,53 +22,60 @@ def set_values(text: str, values: Mapping[tuple[str, ...], Any]) -> str:
     return text
 
 
-def _get(read: Any, path: tuple[str, ...]) -> Any:
+def _get(values: Any, path: tuple[str, ...]) -> Any:
     for key in path:
-        if not isinstance(read, dict) or key not in read:
+        if not isinstance(values, dict) or key not in values:
             return KeyError
-        read = read[key]
-    return read
+        values = values[key]
+    return values
 
 
 def _set(text: str, path: tuple[str, ...], value: Any) -> str:
-    lines = text.splitlines()
-    first, last, indent = 0, len(lines), ""
-    for depth, key in enumerate(path):
-        at = next((n for n in range(first, last) if re.match(rf"{indent}{re.escape(key)}:(\s|$)", lines[n])), None)
-        if at is None and depth < len(path) - 1:
+    *parents, name = path
+    mapping = yaml.compose(text)
+    for key in parents:
+        entry = _find(mapping, key)
+        if entry is None:
             raise KeyError(".".join(path))
-        if at is None:
-            return "\n".join([*lines[:last], *_dump(key, value, indent, ""), *lines[last:], ""])
-        first, last = at + 1, _end(lines, at)
-        if depth < len(path) - 1:
-            inside = [line for line in lines[first:last] if line.strip() and not line.lstrip().startswith("#")]
-            if not inside:  # nothing as yet, such as `table: null`; a comment on that goes with it
-                lines[first - 1] = f"{indent}{key}:"
-            indent = inside[0][: -len(inside[0].lstrip())] if inside else f"{indent}  "
-    comment = re.search(r"  #.*$", lines[first - 1])
-    made = _dump(path[-1], value, indent, comment[0] if comment else "")
-    return "\n".join([*lines[: first - 1], *made, *lines[last:], ""])
+        mapping = entry[1]
+    if not isinstance(mapping, yaml.MappingNode) or mapping.flow_style:  # in one line, or nothing, as in `table: null`
+        siblings = _get(yaml.safe_load(text), tuple(parents)) or {}
+        return _set(text, tuple(parents), siblings | {name: value})
+    lines, comment = text.splitlines(), ""
+    first = last = _end(mapping)
+    entry = _find(mapping, name)
+    if entry is not None:
+        first, last = entry[0].start_mark.line, _end(*entry)
+        end = max(node.end_mark.column for node in entry if node.end_mark.line == first)
+        is_filled = entry[1].tag == "tag:yaml.org,2002:null" and isinstance(value, dict)
+        if not is_filled:  # else the comment, such as `none yet`, does not hold any more
+            comment = "".join(re.findall(r"\s+#.*$", lines[first][end:]))
+    indent = " " * mapping.value[0][0].start_mark.column
+    return "\n".join([*lines[:first], *_dump(name, value, indent, comment), *lines[last:], ""])
 
 
-def _end(lines: list[str], at: int) -> int:
-    """The line after the last one that belongs to the key in a line."""
-    depth = len(lines[at]) - len(lines[at].lstrip())
-    last = at + 1
-    for number in range(at + 1, len(lines)):
-        if not lines[number].strip():
-            continue
-        if len(lines[number]) - len(lines[number].lstrip()) <= depth:
-            break
-        last = number + 1
-    return last
+def _find(mapping: yaml.Node | None, key: str) -> tuple[yaml.Node, yaml.Node] | None:
+    entries = mapping.value if isinstance(mapping, yaml.MappingNode) else []
+    return next((entry for entry in entries if entry[0].value == key), None)
+
+
+def _end(*nodes: yaml.Node) -> int:
+    """The line after the last one of these nodes, without comments that follow."""
+    ends = []
+    for node in nodes:
+        if isinstance(node, yaml.CollectionNode) and not node.flow_style:
+            last = node.value[-1]
+            ends.append(_end(*last) if isinstance(last, tuple) else _end(last))
+        else:
+            ends.append(node.end_mark.line + (node.end_mark.column > 0))
+    return max(ends)
 
 
 def _dump(key: str, value: Any, indent: str, comment: str) -> list[str]:
-    how: dict[str, Any] = {"sort_keys": False, "width": 10**6, "allow_unicode": True}
-    name = yaml.safe_dump(key, **how).splitlines()[0]
-    inner = value.values() if isinstance(value, dict) else ()
-    if any(isinstance(one, dict | list) for one in inner):
-        nested = yaml.safe_dump(value, default_flow_style=None, **how).splitlines()
+    """The lines of an entry: one, or a block if it is a mapping of collections."""
+    style: dict[str, Any] = {"sort_keys": False, "width": 10**6, "allow_unicode": True}
+    name = yaml.safe_dump(key, **style).splitlines()[0]
+    if isinstance(value, dict) and any(isinstance(inner, dict | list) for inner in value.values()):
+        nested = yaml.safe_dump(value, default_flow_style=None, **style).splitlines()
         return [f"{indent}{name}:{comment}", *(f"{indent}  {line}" for line in nested)]
-    flat = yaml.safe_dump(value, default_flow_style=True, **how).splitlines()[0]
-    return [f"{indent}{name}: {flat}{comment}"]
+    return [f"{indent}{name}: {yaml.safe_dump(value, default_flow_style=True, **style).splitlines()[0]}{comment}"]

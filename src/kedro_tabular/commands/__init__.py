@@ -1,4 +1,7 @@
-"""The commands that appear under `kedro`, one module each: arguments, one call of another package, a table."""
+"""The commands that appear under `kedro`, one module each: arguments, one call of another package, a table.
+
+In: the project and the arguments. Out: what is printed, and an exit code.
+"""
 
 import lazy_loader
 

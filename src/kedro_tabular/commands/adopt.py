@@ -1,96 +1,82 @@
-"""`kedro adopt`: the project on a table of your own."""
+"""`kedro adopt`: put the project on the user's own table."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
 
 import click
 from kedro.framework.startup import ProjectMetadata
 
+from .. import adoption
 from ..errors import reports_user_errors
 from ..lineage import GitError, run_git
-
-if TYPE_CHECKING:
-    from ..adoption import Decision, Split
 
 
 @click.command()
 @click.argument("table", type=click.Path(path_type=Path))
 @click.option("--target", required=True, metavar="COLUMN", help="The column to predict.")
 @click.option("--time", metavar="COLUMN", help="Orders the split: train on the past, test on what came later.")
-@click.option("--task", type=click.Choice(["classification", "regression"]), help="By default told by the target.")
-@click.option("--id", "ids", multiple=True, metavar="COLUMN", help="Tells cases apart; kept beside predictions.")
-@click.option("--drop", multiple=True, metavar="COLUMN", help="Not to predict from, such as what leaks the answer.")
+@click.option("--task", type=click.Choice(["classification", "regression"]), help="By default inferred.")
+@click.option("--id", "ids", multiple=True, metavar="COLUMN", help="Identifies rows; kept beside predictions.")
+@click.option("--drop", multiple=True, metavar="COLUMN", help="Not a feature, for example because it leaks the target.")
 @click.option("--dry-run", is_flag=True, help="Show the changes as a diff, and change nothing.")
 @click.pass_obj
 @reports_user_errors
-def adopt(
-    metadata: ProjectMetadata,
-    table: Path,
-    target: str,
-    time: str | None,
-    task: str | None,
-    ids: tuple[str, ...],
-    drop: tuple[str, ...],
-    dry_run: bool,
-) -> None:
-    """Put a TABLE of your own in the place of the sample: CSV, TSV, Parquet, Excel or JSON lines.
+def adopt(metadata: ProjectMetadata, table: Path, dry_run: bool, **options: Any) -> None:
+    """Replace the sample by a TABLE of your own: CSV, TSV, Parquet, Excel or JSON lines.
 
-    Finds out types, bounds and categories, writes them and fitting settings into conf/base, puts the file
-    under DVC, removes all that belongs to the sample and writes dvc.yaml anew.
+    Infers types, bounds and categories, writes them and the settings that depend on them into conf/base, puts the
+    file under DVC, deletes the files of the sample and writes dvc.yaml.
     """
-    from ..adoption import Options, add_stages, choose_split, decide, find_changes, find_leftovers, open_source
-
     project = metadata.project_path
-    decision = decide(open_source(table), Options(target, time, task, ids, drop))
-    split = choose_split(decision)
-    decision.warnings += find_leftovers(project, table)
-    changes = find_changes(project, decision, split, table)
+    inferred = adoption.infer_contract(adoption.open_source(table), adoption.Options(**options))
+    split = adoption.choose_split(inferred)
+    inferred.warnings += adoption.find_unused_files(project, table)
+    changes = adoption.plan_changes(project, inferred, split, table)
     if changes and not dry_run:
-        _refuse_uncommitted(project, table)
-    add_stages(changes)
+        _check_committed(project, table)
+    adoption.add_dvc_stages(changes)
     if dry_run:
-        _tell(decision, split)
+        _print_summary(inferred, split)
         click.echo(changes.diff() or "nothing would change")
-        return
-    if not changes:
-        click.echo(f"{decision.contract.name} is adopted already: nothing to change")
-        return
-    changes.make()
-    _tell(decision, split)
-    click.echo('\nNext: git add --all && git commit -m "Adopt a table", kedro run --pipeline=train')
+    elif changes:
+        changes.apply()
+        _print_summary(inferred, split)
+        click.echo('\nNext: git add --all && git commit -m "Adopt a table", kedro run --pipeline=train')
+    else:
+        click.echo(f"{inferred.contract.name} is adopted already: nothing to change")
 
 
-def _refuse_uncommitted(project: Path, table: Path) -> None:
-    """What is not committed could not be told from what is changed now, nor be had back."""
+def _check_committed(project: Path, table: Path) -> None:
+    """Refuse uncommitted changes: they could not be told from the changes that follow, nor restored."""
     try:
-        listed = run_git(project, "-c", "core.quotepath=off", "status", "--porcelain", "--untracked-files=all")
+        status = run_git(project, "-c", "core.quotepath=off", "status", "--porcelain", "--untracked-files=all")
     except GitError as error:
         raise click.ClickException(
             "the project is in no git repository, which DVC needs: git init && git add --all && git commit -m Start"
         ) from error
-    own = table.resolve()
-    changed = [line for line in listed.decode().splitlines() if (project / line[3:].strip('"')).resolve() != own]
+    lines = status.decode().splitlines()
+    changed = [line for line in lines if (project / line[3:].strip('"')).resolve() != table.resolve()]
     if changed:
         raise click.ClickException(
-            "commit your changes first, so that those made now can be told from them, and undone:\n"
+            "commit your changes first, so that `git diff` shows only those of this command, and git can undo them:\n"
             + "\n".join(changed[:10])
         )
 
 
-def _tell(decision: "Decision", split: "Split") -> None:
-    """What was decided, and what a person should check."""
-    contract = decision.contract
+def _print_summary(inferred: "adoption.InferredContract", split: "adoption.Split") -> None:
+    contract = inferred.contract
     click.secho(f"{contract.name}: {contract.task} of {contract.target}", bold=True)
-    how = f"in the order of {contract.time}" if contract.time else "at random, about"
-    click.echo(f"  split {how}: " + ", ".join(f"{name} {n:,}" for name, n in split.rows.items()) + " rows")
-    click.echo(f"  {len(contract.columns)} columns to predict from:")
+    method = f"split by time ({contract.time}):" if contract.time else "random split: about"
+    sizes = ", ".join(f"{part} {n:,}" for part, n in split.rows.items())
+    click.echo(f"  {method} {sizes} rows")
+    click.echo(f"  {len(contract.columns)} feature columns:")
     for name, column in contract.columns.items():
         bounds = "" if column.min is None else f" {column.min:g} to {column.max:g}"
         click.echo(f"    {name}: {column.type}{bounds}{', may be missing' if column.nullable else ''}")
     for title, lines in (
-        ("left out", [f"{name}: {why}" for name, why in decision.left_out.items()]),
-        ("decided", decision.notes),
-        ("to check", decision.warnings),
+        ("left out", [f"{name}: {reason}" for name, reason in inferred.left_out.items()]),
+        ("assumed", inferred.notes),
+        ("to check", inferred.warnings),
     ):
         if lines:
             click.secho(f"  {title}:", fg="yellow" if title == "to check" else None)

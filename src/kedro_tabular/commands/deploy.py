@@ -1,19 +1,21 @@
-"""`kedro promote` and `kedro rollback`: what is deployed."""
+"""`kedro promote` and `kedro rollback`: which version is champion."""
 
 import json
-from typing import Any
 
 import click
 from kedro.framework.startup import ProjectMetadata
 
+from .. import registry
 from ..errors import reports_user_errors
-from .models import JSON, MODEL, connect, find_version
+from .conf import connect_mlflow
+from .models import find_version
+from .terminal import JSON, MODEL, reported
 
 
 @click.command()
 @click.argument("reference", metavar="REF")
-@click.option("--force", is_flag=True, help="Promote a version that the gate did not pass; needs --reason.")
-@click.option("--reason", default="", help="Why; it is kept with the version.")
+@click.option("--force", is_flag=True, help="Promote a version that did not pass the gate; needs --reason.")
+@click.option("--reason", default="", help="Why; it is stored with the version.")
 @MODEL
 @JSON
 @click.pass_obj
@@ -21,57 +23,56 @@ from .models import JSON, MODEL, connect, find_version
 def promote(
     metadata: ProjectMetadata, reference: str, force: bool, reason: str, model: str | None, as_json: bool
 ) -> None:
-    """Make a version champion, if the gate passed it.
+    """Make a version champion, if it passed the gate.
 
     REF is a version number or an alias such as challenger.
     """
-    settings = connect(metadata)
-    name = model or settings["table"]["name"]
-    from ..registry import aliases
-
+    parameters = connect_mlflow(metadata)["parameters"]
+    name = model or parameters["table"]["name"]
     record = find_version(name, reference)
-    verdict = record.tags.get(aliases.GATE, "never judged")
-    if verdict != aliases.PASSED:
-        why = f"{verdict} by the gate" if verdict == aliases.REFUSED else verdict
-        failed = record.tags.get(aliases.GATE_FAILED)
-        if not force:
-            raise click.ClickException(
-                f"{name} version {record.version} was {why}{f' ({failed})' if failed else ''}. "
-                'To deploy it all the same: --force --reason "…"'
-            )
-        if not reason.strip():
-            raise click.ClickException('--force needs --reason "…": it is kept with the version')
-    _require_files(name, record.version)
-    move = aliases.promote(name, record.version, reason or "kedro promote")
-    said = "is champion already" if move.before == record.version else "is champion"
-    _tell(f"{name} version {record.version} {said}", name, move._asdict(), as_json)
+    if record.tags.get(registry.aliases.GATE) != registry.aliases.PASSED:
+        _check_forced(record, force, reason)
+    _check_files(name, record.version)
+    change = registry.aliases.promote(name, record.version, reason or "kedro promote")
+    state = "is champion already" if change.before == record.version else "is champion"
+    _print_change(f"{name} version {record.version} {state}", name, change, as_json)
 
 
 @click.command()
-@click.option("--reason", default="kedro rollback", help="Why; it is kept with the version that is left.")
+@click.option("--reason", default="kedro rollback", help="Why; it is stored with the version that is replaced.")
 @MODEL
 @JSON
 @click.pass_obj
 @reports_user_errors
 def rollback(metadata: ProjectMetadata, reason: str, model: str | None, as_json: bool) -> None:
-    """Make the version that was champion before champion again."""
-    settings = connect(metadata)
-    name = model or settings["table"]["name"]
-    from ..registry import aliases
-
-    try:
+    """Make the previous champion champion again."""
+    parameters = connect_mlflow(metadata)["parameters"]
+    name = model or parameters["table"]["name"]
+    aliases = registry.aliases
+    with reported(aliases.PromotionError):
         previous = aliases.get_alias_version(name, aliases.PREVIOUS)
         if previous not in (None, aliases.get_alias_version(name, aliases.CHAMPION)):
-            _require_files(name, str(previous))
-        move = aliases.rollback(name, reason)
-    except aliases.PromotionError as error:
-        raise click.ClickException(str(error)) from error
-    said = f"{name} version {move.champion} is champion again, in place of version {move.before}"
-    _tell(said, name, move._asdict(), as_json)
+            _check_files(name, str(previous))
+        change = aliases.rollback(name, reason)
+    message = f"{name} version {change.champion} is champion again, in place of version {change.before}"
+    _print_change(message, name, change, as_json)
 
 
-def _require_files(name: str, version: str) -> None:
-    """Refuse to deploy what can't be loaded."""
+def _check_forced(record: "registry.VersionRecord", force: bool, reason: str) -> None:
+    """Refuse a version that did not pass the gate, unless --force and --reason are given."""
+    if force and not reason.strip():
+        raise click.ClickException('--force needs --reason "…": it is stored with the version')
+    if not force:
+        verdict = record.tags.get(registry.aliases.GATE, "never judged")
+        failed = record.tags.get(registry.aliases.GATE_FAILED)
+        raise click.ClickException(
+            f"{record.model} version {record.version} was {verdict} by the gate{f' ({failed})' if failed else ''}. "
+            'To deploy it all the same: --force --reason "…"'
+        )
+
+
+def _check_files(name: str, version: str) -> None:
+    """Refuse a version whose files are not available."""
     from mlflow.exceptions import MlflowException
     from mlflow.models import get_model_info
 
@@ -81,5 +82,5 @@ def _require_files(name: str, version: str) -> None:
         raise click.ClickException(f"the files of {name} version {version} can't be read: {error}") from error
 
 
-def _tell(said: str, name: str, move: dict[str, Any], as_json: bool) -> None:
-    click.echo(json.dumps({"model": name} | move) if as_json else said)
+def _print_change(message: str, name: str, change: "registry.aliases.ChampionChange", as_json: bool) -> None:
+    click.echo(json.dumps({"model": name} | change._asdict()) if as_json else message)

@@ -1,4 +1,4 @@
-"""The commands as one group, as Kedro takes them from a plugin."""
+"""The group of commands that Kedro loads from this plugin."""
 
 import click
 from kedro.framework.cli.project import run as kedro_run
@@ -13,7 +13,7 @@ from .replay import replay
 from .serve import outcomes, serve
 
 assert kedro_run.callback is not None
-# Kedro's own command, but for errors that a user can put right: these end in a line instead of a traceback.
+# Kedro's own command, except that errors of the user end in a line instead of a traceback.
 run = click.Command(
     "run", params=kedro_run.params, callback=reports_user_errors(kedro_run.callback), help=kedro_run.help
 )

@@ -1,24 +1,23 @@
 """`kedro lineage` and `kedro reproduce`."""
 
 import json
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
-from kedro.framework.session import KedroSession
 from kedro.framework.startup import ProjectMetadata
 
 from ..errors import reports_user_errors
-from .terminal import make_console, make_table
+from .conf import connect_mlflow
+from .terminal import JSON, make_console, make_table, reported
 
 if TYPE_CHECKING:
-    from ..lineage import Origin, Reader
+    from ..lineage import Origin, OriginReader
 
 
 @click.command()
 @click.argument("reference", metavar="REF")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON instead of tables.")
-@click.option("--verify", is_flag=True, help="Check that code, data and model can still be had as recorded.")
+@JSON
+@click.option("--verify", is_flag=True, help="Check that code, data and model are still available as recorded.")
 @click.pass_obj
 @reports_user_errors
 def lineage(metadata: ProjectMetadata, reference: str, as_json: bool, verify: bool) -> None:
@@ -26,18 +25,17 @@ def lineage(metadata: ProjectMetadata, reference: str, as_json: bool, verify: bo
 
     REF is a version number, an alias such as champion, a run id, or the md5 or path of a file.
     """
-    reader = _reader(metadata)
-    origin = _read(reader, reference)
+    reader, origin = _read_origin(metadata, reference)
     if as_json:
         click.echo(json.dumps(origin.as_dict(), indent=2))
     else:
-        _show(origin)
+        _print_origin(origin)
     if verify:
-        from ..lineage import find_faults
+        from ..lineage import find_problems
 
-        for fault in find_faults(origin, metadata.project_path, reader.model):
-            raise click.ClickException(f"not as recorded: {fault}")
-        click.echo("verified: code, data, environment and model are all to be had as recorded", err=as_json)
+        for problem in find_problems(origin, metadata.project_path, reader.model):
+            raise click.ClickException(f"not as recorded: {problem}")
+        click.echo("verified: code, data, environment and model are available as recorded", err=as_json)
 
 
 @click.command()
@@ -50,63 +48,52 @@ def reproduce(metadata: ProjectMetadata, reference: str, install: bool) -> None:
 
     REF is a version number, an alias or a run id. The workspace stays as it is.
     """
+    reader, origin = _read_origin(metadata, reference)
     from ..lineage import GitError, ReproductionError
     from ..lineage import reproduce as run_again
 
-    reader = _reader(metadata)
-    origin = _read(reader, reference)
-    try:
-        verdicts = run_again(origin, reader, metadata.project_path, install)
-    except (ReproductionError, GitError, LookupError) as error:
-        raise click.ClickException(str(error)) from error
-    table = make_table("Reproduction", "Item", "Recorded", "Reproduced", "Verdict")
-    for verdict in verdicts:
-        said = "identical" if verdict.identical else "different"
-        table.add_row(verdict.item, verdict.recorded, verdict.reproduced, said)
+    with reported(ReproductionError, GitError, LookupError):
+        items = run_again(origin, reader, metadata.project_path, install)
+    table = make_table("Reproduction", "Item", "Recorded", "Reproduced", "Result")
+    for item in items:
+        table.add_row(item.item, item.recorded, item.reproduced, "identical" if item.identical else "different")
     make_console().print(table)
-    different = [v.item for v in verdicts if not v.identical and v.item != "environment"]
+    different = [item.item for item in items if not item.identical and item.item != "environment"]
     if different:
         raise click.ClickException(f"not reproduced: {', '.join(different)}")
     click.echo("reproduced: identical model, metrics and predictions")
 
 
-def _reader(metadata: ProjectMetadata) -> "Reader":
-    from ..lineage import (
-        Catalog,
-        Reader,  # brings in DVC, which other commands need not wait for
-    )
+def _read_origin(metadata: ProjectMetadata, reference: str) -> "tuple[OriginReader, Origin]":
+    conf = connect_mlflow(metadata)
+    from ..lineage import Catalog, OriginReader  # imports DVC, which other commands do not need
 
-    with KedroSession.create(metadata.project_path) as session:
-        context = session.load_context()  # type: ignore[attr-defined]  # sets MLflow up as conf/ says
-        catalog = Catalog(context.config_loader["catalog"])
-        return Reader(Path(metadata.project_path), catalog, context.config_loader["parameters"]["table"]["name"])
+    reader = OriginReader(metadata.project_path, Catalog(conf["catalog"]), conf["parameters"]["table"]["name"])
+    with reported(LookupError):
+        return reader, reader.read(reference)
 
 
-def _read(reader: "Reader", reference: str) -> "Origin":
-    try:
-        return reader.read(reference)
-    except LookupError as error:
-        raise click.ClickException(str(error)) from error
-
-
-def _show(origin: "Origin") -> None:
+def _print_origin(origin: "Origin") -> None:
     console = make_console()
-    head: dict[str, Any] = {"version": origin.version or "none", "aliases": ", ".join(origin.aliases) or "none"}
-    head |= {"run": f"{origin.run} ({origin.status})"}
-    head |= {f"code {name}": value for name, value in origin.code.items()}
-    head |= {f"environment {name}": value for name, value in origin.environment.items()}
-    for name, value in head.items():
+    summary = {
+        "version": origin.version or "none",
+        "aliases": ", ".join(origin.aliases) or "none",
+        "run": f"{origin.run} ({origin.status})",
+    }
+    summary |= {f"code {name}": value for name, value in origin.code.items()}
+    summary |= {f"environment {name}": value for name, value in origin.environment.items()}
+    for name, value in summary.items():
         console.print(f"{name:22} {value}", highlight=False)
     files = make_table("Data", "Dataset", "Path", "md5", "Bytes", "Workspace", "Cache", "Remote")
     for file in origin.data:
-        places = ["yes" if here else "no" for here in (file.workspace, file.cache, file.remote)]
+        places = ["yes" if there else "no" for there in (file.workspace, file.cache, file.remote)]
         size = f"{file.size:,}" if file.size is not None else ""
         files.add_row(file.dataset, file.path, file.md5, size, *places)
     console.print(files)
     for title, values in (("Metrics", origin.metrics), ("Parameters", origin.parameters)):
         table = make_table(title, "Name", "Value")
-        for key, item in values.items():
-            table.add_row(key, str(item))
+        for name, item in values.items():
+            table.add_row(name, str(item))
         console.print(table)
     if origin.users:
         console.print(f"runs that read or wrote it: {', '.join(origin.users)}", highlight=False)

@@ -1,32 +1,31 @@
-"""`kedro replay`: the rows that training never saw, sent through a running server as if they came in now."""
+"""`kedro replay`: send rows that training has not seen through a running server, as if they came in now."""
 
 import os
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
+import pandas as pd
 from kedro.config import MissingConfigException, OmegaConfigLoader
 from kedro.framework.startup import ProjectMetadata
+from kedro.io import DataCatalog
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from .. import serving
+from ..contract import Contract
 from ..errors import reports_user_errors
-from .serve import load_conf
-
-if TYPE_CHECKING:
-    import pandas as pd
-
-    from ..serving import Replay, Serving, Span
+from .conf import load_conf
 
 _TABLE = "live_table"
 _DAY = click.DateTime(["%Y-%m-%d"])
 
 
-def _read_delay(context: click.Context, option: click.Parameter, text: str) -> "pd.Timedelta":
-    import pandas as pd
-
+def _parse_delay(context: click.Context, option: click.Parameter, text: str) -> pd.Timedelta:
     try:
         delay = pd.Timedelta(text)
     except ValueError as error:
-        raise click.BadParameter(f"{error}; say for example 1d or 6h") from error
+        raise click.BadParameter(f"{error}; use for example 1d or 6h") from error
     if not delay >= pd.Timedelta(0):
         raise click.BadParameter("an outcome can't be known before its row")
     return delay
@@ -41,13 +40,13 @@ def _read_delay(context: click.Context, option: click.Parameter, text: str) -> "
     type=click.FloatRange(min=0),
     default=0.0,
     metavar="TIMES",
-    help="How much faster than real time, 86400 is a day a second; by default as fast as the server answers.",
+    help="How many times faster than real time, 86400 is a day a second; by default as fast as possible.",
 )
 @click.option(
     "--outcomes-after",
     default="1d",
     metavar="TIME",
-    callback=_read_delay,
+    callback=_parse_delay,
     help="How long after a row's time its outcome becomes known, by default 1d.",
 )
 @click.pass_obj
@@ -58,77 +57,63 @@ def replay(
     last: datetime | None,
     url: str | None,
     speed: float,
-    outcomes_after: "pd.Timedelta",
+    outcomes_after: pd.Timedelta,
 ) -> None:
-    """Send the catalog's live_table through a running server: a live system within minutes.
+    """Send the catalog's live_table to a running server, to simulate production traffic within minutes.
 
-    The rows go in the order of their time, and their outcomes follow as they become known. The server is that
-    of `kedro serve`, in another terminal.
+    Rows are sent in the order of their time, and each outcome when it becomes known. Start the server with
+    `kedro serve` in another terminal.
     """
-    loader = load_conf(metadata)
+    conf = load_conf(metadata)
     os.chdir(metadata.project_path)  # paths of conf/ are relative to it
-    from ..contract import Contract
-    from ..serving import Client, Replay, Serving, cut
-
-    contract = Contract.from_parameters(loader["parameters"]["table"])
-    settings = Serving.read("serving", loader["parameters"]["serving"])
+    contract = Contract.from_parameters(conf["parameters"]["table"])
+    settings = serving.ServingSettings.read("serving", conf["parameters"]["serving"])
     if not settings.log:
         raise click.ClickException("outcomes need the prediction log, and serving.log in conf/ is off")
-    span = cut(_load_table(loader), contract, first, last)
+    period = serving.select_period(_load_table(conf), contract, first, last)
     url = url or f"{settings.host}:{settings.port}"
     url = url if "://" in url else f"http://{url}"
-    # The server gives up first, and says so.
-    client = Client(url, os.environ.get(settings.api_key_variable), settings.limits.seconds + 1)
-    running = Replay(client, span, contract, settings.log.keys, settings.limits.rows)
-    _run(running, span, url, settings, outcomes_after=outcomes_after, speed=speed)
-    _tell(running, span, dated=contract.time is not None)
+    # The server times out first, with a message.
+    client = serving.Client(url, os.environ.get(settings.api_key_variable), settings.limits.seconds + 1)
+    run = serving.Replay(client, period, contract, settings.log.keys, settings.limits.rows)
+    _run(run, period, url, settings.api_key_variable, outcomes_after=outcomes_after, speed=speed)
+    versions = ", ".join(f"{rows:,} by version {version}" for version, rows in run.rows_by_version.items())
+    click.echo(
+        f"{run.rows:,} rows predicted: {versions}; {run.fallback_rows:,} of them by the fallback. "
+        f"{run.outcomes:,} outcomes sent, {run.rows - run.outcomes:,} not known by the end."
+    )
+    days = f" --params=since={period.since:%Y-%m-%d},until={period.until:%Y-%m-%d}" if contract.time else ""
+    click.echo(f"Next: kedro run --pipeline=monitoring{days}")
 
 
-def _load_table(loader: OmegaConfigLoader) -> Any:
-    from kedro.io import DataCatalog
-
+def _load_table(conf: OmegaConfigLoader) -> Any:
     try:
-        credentials = loader["credentials"]
+        credentials = conf["credentials"]
     except MissingConfigException:
         credentials = None
-    return DataCatalog.from_config(loader["catalog"], credentials).load(_TABLE)
+    return DataCatalog.from_config(conf["catalog"], credentials).load(_TABLE)
 
 
-def _run(running: "Replay", span: "Span", url: str, settings: "Serving", **how: Any) -> None:
-    import requests
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-    from ..serving import RefusedError
+def _run(
+    run: "serving.Replay", period: "serving.ReplayPeriod", url: str, api_key_variable: str, **options: Any
+) -> None:
+    """Run the replay with a progress bar."""
+    import requests  # which other commands do not need
 
     columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
     try:
         with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
-            bar = progress.add_task(f"{span.since:%Y-%m-%d}", total=len(span.table))
-            for clock in running.run(**how):
-                progress.update(bar, completed=running.answered, description=f"{clock:%Y-%m-%d}")
-    except RefusedError as error:
-        key = f"; it belongs into the environment variable {settings.api_key_variable}"
-        why = f"the server refuses: {error}{key if error.status == requests.codes.unauthorized else ''}"
-        raise click.ClickException(why + _what_is_done(running)) from error
-    except requests.ConnectionError as error:
-        why = f"no server answers at {url}: start it with `kedro serve` in another terminal"
-        raise click.ClickException(why + _what_is_done(running)) from error
-    except requests.RequestException as error:
-        raise click.ClickException(f"{url} gives no answer: {error}{_what_is_done(running)}") from error
-
-
-def _what_is_done(running: "Replay") -> str:
-    if not running.answered:
-        return ""
-    return f". Until then {running.answered:,} rows were answered; they are in the prediction log"
-
-
-def _tell(running: "Replay", span: "Span", dated: bool) -> None:
-    versions = ", ".join(f"{rows:,} by version {version}" for version, rows in running.versions.items())
-    click.echo(
-        f"{running.answered:,} rows answered: {versions}; {running.by_fallback:,} of them by the fallback. "
-        f"{running.outcomes:,} outcomes sent, {running.answered - running.outcomes:,} not known by the end."
-    )
-    days = f" --params=since={span.since:%Y-%m-%d},until={span.until:%Y-%m-%d}"
-    click.echo(f"Next: kedro run --pipeline=monitoring{days if dated else ''}")
+            bar = progress.add_task(f"{period.since:%Y-%m-%d}", total=len(period.table))
+            for clock in run.run(**options):
+                progress.update(bar, completed=run.rows, description=f"{clock:%Y-%m-%d}")
+    except (serving.ResponseError, requests.RequestException) as error:
+        message = f"no response from {url}: {error}"
+        if isinstance(error, serving.ResponseError):
+            unauthorized = error.status == requests.codes.unauthorized
+            hint = f"; set it in the environment variable {api_key_variable}" if unauthorized else ""
+            message = f"the server returned an error: {error}{hint}"
+        elif isinstance(error, requests.ConnectionError):
+            message = f"no server at {url}: start it with `kedro serve` in another terminal"
+        if run.rows:
+            message += f". {run.rows:,} rows were predicted before that; they are in the prediction log"
+        raise click.ClickException(message) from error

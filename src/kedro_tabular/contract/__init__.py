@@ -1,6 +1,6 @@
-"""The table contract: what one row must look like, and rows, columns and files checked against it.
+"""The contract: the schema of the table, and the checks and conversions that follow from it.
 
-In: `params:table`, raw rows and files. Out: columns in the contract's types, and the reasons why a row is not as it says.
+In: `params:table`, raw rows and files. Out: columns in the contract's types, and reasons for the rows that break it.
 """
 
 import lazy_loader

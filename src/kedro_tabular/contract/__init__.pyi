@@ -1,14 +1,40 @@
-from .arrow import as_numbers, as_text, combine_chunks, parse_outcomes
+from . import predictions
+from .arrow_columns import parse_outcomes, to_float_array, to_plain_array, to_string_array
 from .contract import NO_TABLE, Column, ColumnType, Contract, ContractError
-from .predictions import classes_of, is_probability, probability_column, score_columns
-from .raw_values import NumberFormat, to_classes, to_datetimes, to_numbers
+from .conversion import NumberFormat, to_classes, to_datetimes, to_numbers
+from .predictions import (
+    EXPLANATION,
+    LOWER,
+    PREDICTION,
+    REASONS,
+    SOURCE,
+    UPPER,
+    classes_of,
+    is_probability,
+    probability_column,
+    score_columns,
+)
 from .reasons import Action, RowReasons
 from .rows import Values, check_rows, parse_datetime, to_columns
 from .schema import ColumnsValidator, TableValidator
-from .table_file import ReadOptions, apply_contract, file_format, mask_markers, open_workbook, read_table_file
+from .table_file import (
+    ReadOptions,
+    apply_contract,
+    file_format,
+    mask_markers,
+    open_workbook,
+    read_table,
+    read_table_file,
+)
 
 __all__ = [
+    "EXPLANATION",
+    "LOWER",
     "NO_TABLE",
+    "PREDICTION",
+    "REASONS",
+    "SOURCE",
+    "UPPER",
     "Action",
     "Column",
     "ColumnType",
@@ -21,22 +47,24 @@ __all__ = [
     "TableValidator",
     "Values",
     "apply_contract",
-    "as_numbers",
-    "as_text",
     "check_rows",
     "classes_of",
-    "combine_chunks",
     "file_format",
     "is_probability",
     "mask_markers",
     "open_workbook",
     "parse_datetime",
     "parse_outcomes",
+    "predictions",
     "probability_column",
+    "read_table",
     "read_table_file",
     "score_columns",
     "to_classes",
     "to_columns",
     "to_datetimes",
+    "to_float_array",
     "to_numbers",
+    "to_plain_array",
+    "to_string_array",
 ]

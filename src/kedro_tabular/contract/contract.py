@@ -1,7 +1,7 @@
-"""The table contract: what one row must look like, read from `params:table`.
+"""The contract, which is the schema of the table, read from `params:table`.
 
-It is the only place that knows column names. The schema that training data must pass, the columns that
-reach the preprocessing pipeline, the MLflow signature and the checks on each served row all come from it.
+Nothing else names columns: the validation of training data, the preprocessing, the MLflow signature and the checks of
+each served row are derived from it.
 """
 
 from collections.abc import Mapping
@@ -14,18 +14,17 @@ from ..parameters import ParameterError, Section
 
 ColumnType = Literal["category", "number", "datetime"]
 
-NO_TABLE = "there is no table yet, take yours in with: kedro adopt TABLE --target COLUMN"
+NO_TABLE = "there is no table yet, adopt yours with: kedro adopt TABLE --target COLUMN"
 
 
 class ContractError(ValueError):
-    """Data that breaks the contract; the message names columns and shows what was found."""
+    """Data that breaks the contract; the message names the columns and shows examples."""
 
 
 class Column(Section):
-    """What a request may carry in one column.
+    """The schema of one column.
 
-    `category` is text, or true or false; `number` any integer or float; `datetime` a point in time without a
-    time zone.
+    `category` is text, or true or false; `number` any integer or float; `datetime` a date-time without a time zone.
     `min` and `max` are inclusive and only for numbers.
     """
 
@@ -35,7 +34,7 @@ class Column(Section):
     max: float | None = None
 
     @model_validator(mode="after")
-    def _bounds_make_sense(self) -> Self:
+    def _check_bounds(self) -> Self:
         if self.type != "number" and (self.min is not None or self.max is not None):
             raise ValueError(f"min and max are for numbers, not for a {self.type}")
         if self.min is not None and self.max is not None and self.min > self.max:
@@ -44,7 +43,7 @@ class Column(Section):
 
 
 class Contract(Section):
-    """The table: its name in the registry, what is predicted, and the columns to predict it from."""
+    """The schema of the table: the name of its model in the registry, the target and the feature columns."""
 
     name: str
     target: str
@@ -53,23 +52,23 @@ class Contract(Section):
     columns: dict[str, Column]
 
     @model_validator(mode="after")
-    def _target_is_no_feature(self) -> Self:
+    def _check_target(self) -> Self:
         if not self.columns:
             raise ValueError("columns: at least one column is needed")
         if self.target in self.columns:
-            raise ValueError(f"target {self.target!r} is listed among the columns: it would leak the answer")
+            raise ValueError(f"target {self.target!r} is listed among the columns, which would leak it to the model")
         return self
 
     @classmethod
     def from_parameters(cls, table: Mapping[str, Any] | None) -> Self:
-        """Read `params:table`. Raises ParameterError naming the wrong keys, or if there is no table yet."""
+        """Read `params:table`. Raises ParameterError if a key is wrong or there is no table yet."""
         if table is None:
             raise ParameterError(NO_TABLE)
         return cls.read("table", table)
 
     @property
     def features(self) -> list[str]:
-        """The columns of a request, in the order of the contract."""
+        """Names of the feature columns, in the order of the contract."""
         return list(self.columns)
 
     def of_type(self, column_type: ColumnType) -> list[str]:

@@ -1,4 +1,4 @@
-"""The columns of the packaged model's predictions, and what tables with them call their own columns."""
+"""Names of the columns of predictions."""
 
 from collections.abc import Iterable
 
@@ -18,7 +18,7 @@ def is_probability(column: str) -> bool:
 
 
 def classes_of(columns: Iterable[str]) -> list[str]:
-    """The classes that columns hold probabilities of, in their order; none for a regression."""
+    """The classes whose probabilities are among the columns, in their order; none for a regression."""
     return [str(name).removeprefix(_PROBABILITY) for name in columns if is_probability(str(name))]
 
 

@@ -1,4 +1,4 @@
-"""Check raw rows against the contract one by one, so that a bad row never fails the rows beside it."""
+"""Checks of raw rows against the contract, row by row: an invalid row does not affect the others."""
 
 import datetime as dt
 from collections.abc import Callable, Iterator, Mapping
@@ -16,44 +16,37 @@ Values = np.ndarray | ExtensionArray
 
 
 def to_columns(frame: pd.DataFrame) -> dict[str, Values]:
-    """The columns of a table by name, as they are. Of two with one name the first counts."""
-    columns = reversed(list(frame.items()))
+    """The columns of a table by name, unchanged; the first of those with the same name."""
+    columns = reversed(list(frame.items()))  # the last of equal keys stays
     return {
         str(name): column.to_numpy() if isinstance(column.dtype, np.dtype) else column.array for name, column in columns
     }
 
 
-def check_rows(contract: Contract, rows: Mapping[str, Values], findings: RowReasons) -> dict[str, np.ndarray]:
-    """Bring rows into the contract's columns, order and types, and find what is wrong with each.
+def check_rows(contract: Contract, rows: Mapping[str, Values], reasons: RowReasons) -> dict[str, np.ndarray]:
+    """Convert raw columns to the contract's, in its order and types, and flag rows that break it.
 
-    Args:
-        contract: the contract.
-        rows: raw columns by name; those that the contract does not name are ignored.
-        findings: gets what breaks the contract, under `missing`, `wrong_type` and `out_of_range`.
+    The flags are `missing`, `wrong_type` and `out_of_range`. Raises ContractError if columns are missing.
 
     Returns:
-        The columns by name, each of shape (n_rows,): numbers as float64, date-times as datetime64, categories
-        as objects. A value of a wrong type becomes missing: NaN, NaT or None.
-
-    Raises:
-        ContractError: columns of the contract are missing; the message names them.
+        The columns by name, each of shape (n_rows,): numbers as float64, date-times as datetime64, categories as
+        objects. Values of a wrong type become missing: NaN, NaT or None.
     """
     absent = [name for name in contract.columns if name not in rows]
     if absent:
-        raise ContractError(f"missing columns: {', '.join(absent)}; expected are {', '.join(contract.columns)}")
-    clean: dict[str, np.ndarray] = {}
+        raise ContractError(f"missing columns: {', '.join(absent)}; expected: {', '.join(contract.columns)}")
+    converted: dict[str, np.ndarray] = {}
     for name, column in contract.columns.items():
-        raw = rows[name]
-        values, wrong = _CONVERTERS[column.type](raw)
-        clean[name] = values
-        if wrong is not None and wrong.any():
-            findings.add("wrong_type", wrong, name, np.asarray(raw, dtype=object))
-        for code, is_bad, shown in _faults(column, values):
-            findings.add(code, is_bad if wrong is None else is_bad & ~wrong, name, shown)
-    return clean
+        values, wrong_type = _CONVERTERS[column.type](rows[name])
+        converted[name] = values
+        if wrong_type is not None and wrong_type.any():
+            reasons.add("wrong_type", wrong_type, name, np.asarray(rows[name], dtype=object))
+        for code, mask, shown_values in _violations(column, values):
+            reasons.add(code, mask if wrong_type is None else mask & ~wrong_type, name, shown_values)
+    return converted
 
 
-def _faults(column: Column, values: np.ndarray) -> Iterator[tuple[str, np.ndarray, np.ndarray | None]]:
+def _violations(column: Column, values: np.ndarray) -> Iterator[tuple[str, np.ndarray, np.ndarray | None]]:
     if not column.nullable:
         yield "missing", _is_missing(values), None
     if column.type == "number":
@@ -65,11 +58,11 @@ def _faults(column: Column, values: np.ndarray) -> Iterator[tuple[str, np.ndarra
 
 def _is_missing(values: np.ndarray) -> np.ndarray:
     if values.dtype.kind == "O":
-        return np.equal(values, None)  # type: ignore[call-overload]  # it compares each object
+        return np.equal(values, None)  # type: ignore[call-overload]  # it compares object by object
     return np.isnat(values) if values.dtype.kind == "M" else np.isnan(values)
 
 
-Converted = tuple[np.ndarray, np.ndarray | None]  # the values, and which were of a wrong type, if any can be
+Converted = tuple[np.ndarray, np.ndarray | None]  # values, and the mask of those of a wrong type, if there can be any
 
 
 def _to_numbers(raw: Values) -> Converted:
@@ -77,27 +70,27 @@ def _to_numbers(raw: Values) -> Converted:
         if isinstance(raw, np.ndarray):
             return raw.astype(np.float64), None
         return raw.to_numpy(dtype=np.float64, na_value=np.nan), None
-    return _one_by_one(raw, _parse_number, np.dtype(np.float64))
+    return _convert_each(raw, _parse_number, np.dtype(np.float64))
 
 
 def _to_text(raw: Values) -> Converted:
     if isinstance(raw, ExtensionArray) and isinstance(raw.dtype, pd.StringDtype):
         return raw.to_numpy(dtype=object, na_value=None), None  # type: ignore[arg-type]  # None is allowed
-    return _one_by_one(raw, _parse_text, np.dtype(object))
+    return _convert_each(raw, _parse_text, np.dtype(object))
 
 
 def _to_datetimes(raw: Values) -> Converted:
     if isinstance(raw, np.ndarray) and raw.dtype.kind == "M":
         return raw, None
-    return _one_by_one(raw, parse_datetime, np.dtype("datetime64[us]"))
+    return _convert_each(raw, parse_datetime, np.dtype("datetime64[us]"))
 
 
-def _one_by_one(raw: Values, parse: Callable[[Any], Any], dtype: np.dtype) -> Converted:
-    given = np.asarray(raw, dtype=object)
-    parsed = [parse(value) for value in given]
-    lost = np.fromiter((value is None for value in parsed), dtype=bool, count=len(parsed))
-    # on a single row, looking for missing values costs more than all else here
-    return np.array(parsed, dtype=dtype), lost & ~pd.isna(given) if lost.any() else None
+def _convert_each(raw: Values, parse: Callable[[Any], Any], dtype: np.dtype) -> Converted:
+    objects = np.asarray(raw, dtype=object)
+    parsed = [parse(value) for value in objects]
+    failed = np.fromiter((value is None for value in parsed), dtype=bool, count=len(parsed))
+    # `isna` takes longer than all else here on a single row
+    return np.array(parsed, dtype=dtype), failed & ~pd.isna(objects) if failed.any() else None
 
 
 def _parse_number(value: Any) -> float | None:
@@ -105,24 +98,24 @@ def _parse_number(value: Any) -> float | None:
         return None
     try:
         return float(value)
-    except OverflowError:  # an integer that no float64 can hold
+    except OverflowError:  # an integer beyond float64
         return None
 
 
 def _parse_text(value: Any) -> str | None:
-    """Text as it is, and truth values as JSON writes them."""
+    """Text, or a boolean as JSON writes it."""
     if isinstance(value, bool | np.bool_):
         return str(value).lower()
     return value if isinstance(value, str) else None
 
 
 def parse_datetime(value: Any) -> np.datetime64 | None:
-    """A point in time from a date-time or ISO 8601 text; None for anything else or one with a time zone."""
+    """A date-time, from an object or ISO 8601 text; None for anything else and for one with a time zone."""
     if isinstance(value, np.datetime64):
         return value
     if isinstance(value, str):
         try:
-            value = dt.datetime.fromisoformat(value)  # pandas would also take "now" and much else
+            value = dt.datetime.fromisoformat(value)  # pandas also accepts "now" and other words
         except ValueError:
             return None
     if isinstance(value, dt.datetime) and value.tzinfo is None and not pd.isna(value):

@@ -1,4 +1,4 @@
-"""The contract as a pandera schema: the `validator:` of the catalog's `table` entry."""
+"""The contract as a pandera schema, for `validator:` in the catalog."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -10,41 +10,33 @@ from pandas.api import types
 
 from .contract import Column, ColumnType, Contract, ContractError
 
-_IS_TYPE: dict[ColumnType, Callable[[pd.Series], bool]] = {
+_TYPE_CHECKS: dict[ColumnType, Callable[[pd.Series], bool]] = {
     "category": lambda values: types.is_string_dtype(values) or isinstance(values.dtype, pd.CategoricalDtype),
     "number": lambda values: types.is_numeric_dtype(values) and not types.is_bool_dtype(values),
     "datetime": types.is_datetime64_dtype,
 }
-_EXAMPLES = 3
+_MAX_EXAMPLES = 3
 
 
 class ColumnsValidator:
-    """Checks the columns of a whole table (Kedro's protocol for `validator:`).
-
-    Args:
-        columns: what each column must look like, by name, as under `params:table.columns`.
-    """
+    """Validates the columns of a table by their schemas, in the form of `params:table.columns`."""
 
     def __init__(self, columns: Mapping[str, Any]) -> None:
-        read = {name: Column.read(f"columns.{name}", column) for name, column in columns.items()}
-        self._schema = pa.DataFrameSchema({name: _feature(column) for name, column in read.items()})
+        parsed = {name: Column.read(f"columns.{name}", column) for name, column in columns.items()}
+        self._schema = pa.DataFrameSchema({name: _pandera_column(column) for name, column in parsed.items()})
 
     def validate(self, data: pd.DataFrame) -> pd.DataFrame:
-        """Return `data` as it is, or raise ContractError with all that is wrong with it."""
+        """Return `data` unchanged, or raise ContractError that lists all failures."""
         if data.empty:
             raise ContractError("the table has no rows")
         try:
             return self._schema.validate(data, lazy=True)
         except pa.errors.SchemaErrors as errors:
-            raise ContractError(_explain(errors.failure_cases, data)) from None
+            raise ContractError(_format_failures(errors.failure_cases, data)) from None
 
 
 class TableValidator(ColumnsValidator):
-    """Checks a training table against the contract.
-
-    Args:
-        table: the values of `params:table`.
-    """
+    """Validates a training table against the contract, `params:table`."""
 
     def __init__(self, table: Mapping[str, Any]) -> None:
         self._schema = build_schema(Contract.from_parameters(table))
@@ -53,50 +45,48 @@ class TableValidator(ColumnsValidator):
 def build_schema(contract: Contract) -> pa.DataFrameSchema:
     """The pandera schema of a training table: the contract's columns, its target and its time column.
 
-    Columns beyond these are allowed; they never reach the model.
+    Other columns are allowed; the model does not get them.
     """
-    columns = {name: _feature(column) for name, column in contract.columns.items()}
+    columns = {name: _pandera_column(column) for name, column in contract.columns.items()}
     if contract.time and contract.time not in columns:
-        columns[contract.time] = _feature(Column(type="datetime"))
+        columns[contract.time] = _pandera_column(Column(type="datetime"))
     if contract.task == "regression":
-        columns[contract.target] = _feature(Column(type="number"))
+        columns[contract.target] = _pandera_column(Column(type="number"))
     else:
-        several = pa.Check(lambda values: values.nunique() > 1, error="has one value only, nothing to learn")
-        columns[contract.target] = pa.Column(checks=[several])
+        varies = pa.Check(lambda values: values.nunique() > 1, error="has only one value: there is nothing to learn")
+        columns[contract.target] = pa.Column(checks=[varies])
     return pa.DataFrameSchema(columns)
 
 
-def _feature(column: Column) -> pa.Column:
-    is_type = _IS_TYPE[column.type]
+def _pandera_column(column: Column) -> pa.Column:
+    is_type, low, high = _TYPE_CHECKS[column.type], column.min, column.max
+
+    def value_check(error: str, is_valid: Callable[[pd.Series], pd.Series]) -> pa.Check:
+        # on a column of a wrong type, `is_valid` may raise an exception
+        return pa.Check(lambda values: is_valid(values) if is_type(values) else True, error=error)
+
     checks = [pa.Check(is_type, error=f"is not of type {column.type}")]
-    # A check on values is meaningless, and fails with an exception of its own, on a column of a wrong type.
     if column.type == "number":
-        checks.append(_values("is infinite", is_type, lambda values: ~np.isinf(values)))
-    if column.min is not None:
-        low = column.min
-        checks.append(_values(f"is below {low:g}", is_type, lambda values: values >= low))
-    if column.max is not None:
-        high = column.max
-        checks.append(_values(f"is above {high:g}", is_type, lambda values: values <= high))
+        checks.append(value_check("is infinite", lambda values: ~np.isinf(values)))
+    if low is not None:
+        checks.append(value_check(f"is below {low:g}", lambda values: values >= low))
+    if high is not None:
+        checks.append(value_check(f"is above {high:g}", lambda values: values <= high))
     return pa.Column(checks=checks, nullable=column.nullable)
 
 
-def _values(error: str, is_type: Callable[[pd.Series], bool], is_good: Callable[[pd.Series], pd.Series]) -> pa.Check:
-    return pa.Check(lambda values: is_good(values) if is_type(values) else True, error=error)
-
-
-def _explain(failures: pd.DataFrame, data: pd.DataFrame) -> str:
+def _format_failures(failures: pd.DataFrame, data: pd.DataFrame) -> str:
     lines = []
     for (column, check), cases in failures.groupby(["column", "check"], dropna=False, sort=False):
         if check == "column_in_dataframe":
             continue
         if check == "not_nullable":
-            lines.append(f"{column}: {len(cases)} of {len(data)} rows have no value")
-        elif cases["index"].isna().all():  # a verdict on the column as a whole
-            examples = data[column].dropna().head(_EXAMPLES).tolist()
-            lines.append(f"{column} {check}: it holds {data[column].dtype}, for example {examples}")
+            lines.append(f"{column}: {len(cases)} of {len(data)} values are missing")
+        elif cases["index"].isna().all():  # a check of the whole column
+            examples = data[column].dropna().head(_MAX_EXAMPLES).tolist()
+            lines.append(f"{column} {check}: its dtype is {data[column].dtype}, for example {examples}")
         else:
-            examples = cases["failure_case"].head(_EXAMPLES).tolist()
+            examples = cases["failure_case"].head(_MAX_EXAMPLES).tolist()
             lines.append(f"{column} {check} in {len(cases)} of {len(data)} rows, for example {examples}")
     missing = failures.loc[failures["check"] == "column_in_dataframe", "failure_case"].tolist()
     if missing:

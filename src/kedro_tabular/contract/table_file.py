@@ -1,10 +1,10 @@
-"""A table in a file of a common format, brought into the form that the contract describes."""
+"""Reads tables from files of common formats, and converts their columns to the types of the contract."""
 
-import logging
+import io
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
-from typing import Any
+from typing import BinaryIO
 
 import pandas as pd
 import pyarrow as pa
@@ -14,103 +14,122 @@ from pydantic import Field
 
 from ..parameters import Section
 from .contract import Contract, ContractError
-from .raw_values import NumberFormat, simplify, to_classes, to_datetimes, to_numbers, to_text
+from .conversion import NumberFormat, normalize_dtype, to_classes, to_datetimes, to_numbers, to_text
 
-logger = logging.getLogger(__name__)
-
-_HEAD = 1000  # characters
+_Columns = Collection[str] | None
 
 
 class ReadOptions(Section):
-    """How a file has to be read: what its format leaves open."""
+    """What the format of a file leaves open."""
 
     separator: str = ","  # of a text file
     encoding: str = "utf-8"
     sheet: str | int = 0  # of a workbook
-    missing: list[str] = Field(default=[])  # texts that stand for no value, beside the empty one
-    rename: dict[str, str] = Field(default={})  # columns that can't keep the name that they have in the file
-    # columns of numbers that are written in a form of their own
-    numbers: dict[str, NumberFormat] = Field(default={})
-    # formats of dates that are not ISO 8601: of strftime, unix_s or unix_ms
-    datetimes: dict[str, str] = Field(default={})
+    missing: list[str] = Field(default=[])  # missing-value markers beside the empty text
+    rename: dict[str, str] = Field(default={})  # new names of columns whose names in the file can't be used
+    numbers: dict[str, NumberFormat] = Field(default={})  # by column, where numbers are formatted text
+    datetimes: dict[str, str] = Field(default={})  # by column, where not ISO 8601: a strftime format, unix_s or unix_ms
 
 
 def file_format(path: Path) -> str | None:
-    """The end of a file's name that tells its format, but for a compression's; None if none is known."""
-    suffixes = [suffix.lower() for suffix in path.suffixes]
-    if suffixes and suffixes[-1] == ".gz":
-        suffixes.pop()
-    return suffixes[-1] if suffixes and suffixes[-1] in _READERS else None
+    """The suffix that names a file's format, without a compression's; None for an unknown format."""
+    suffix = Path(path.stem).suffix if path.suffix.lower() == ".gz" else path.suffix
+    return suffix.lower() if suffix.lower() in _READERS else None
 
 
-def read_table_file(path: Path, reading: ReadOptions) -> pd.DataFrame:
-    """The columns of a file as `simplify` leaves them; those of a text file are all text.
-
-    Raises:
-        ContractError: the file is not what its name says.
-        FileNotFoundError: there is none.
-    """
+def read_table_file(path: Path, options: ReadOptions) -> pd.DataFrame:
+    """Read a file as `read_table` does. Raises ContractError also for an unknown format."""
     suffix = file_format(path)
     if suffix is None:
-        raise ContractError(f"{path.name}: known are files that end in {', '.join(_READERS)}")
+        raise ContractError(f"{path.name}: unknown format, the file name must end in one of {', '.join(_READERS)}")
+    return read_table(path, suffix, options)
+
+
+def read_table(
+    source: Path | BinaryIO, suffix: str, options: ReadOptions, columns: Collection[str] | None = None
+) -> pd.DataFrame:
+    """Read a table: columns of a text file as text, others as `normalize_dtype` returns them.
+
+    Args:
+        source: a path, or an open binary file.
+        suffix: of a known format, such as `.csv`.
+        options: how to read it.
+        columns: the names, in the file, of the columns to return if it has them; None for all. Of a Parquet file,
+            others are not decoded.
+
+    Raises:
+        ContractError: the content is not of that format.
+    """
     try:
-        frame = _READERS[suffix](path, reading)
-    except (ValueError, UnicodeError, pa.ArrowException, zipfile.BadZipFile) as error:
-        raise ContractError(f"{path.name} can't be read as {suffix}: {error}") from error
+        frame = _READERS[suffix](source, options, columns)
+    except (ValueError, pa.ArrowException, zipfile.BadZipFile) as error:
+        raise ContractError(f"{_name(source)} can't be read as {suffix}: {error}") from error
     frame.columns = [str(name) for name in frame.columns]
-    frame = frame.rename(columns=reading.rename)
-    simple = pd.DataFrame({name: simplify(frame[name]) for name in frame}, index=frame.index)
-    return mask_markers(simple, ["", *reading.missing])
+    if columns is not None:
+        frame = frame.loc[:, frame.columns.isin(list(columns))]
+    frame = frame.rename(columns=options.rename)
+    normalized = pd.DataFrame({name: normalize_dtype(frame[name]) for name in frame}, index=frame.index)
+    return mask_markers(normalized, ["", *options.missing])
 
 
-def mask_markers(frame: pd.DataFrame, texts: list[str]) -> pd.DataFrame:
-    """The table with no value where one of these texts stands."""
+def mask_markers(frame: pd.DataFrame, markers: list[str]) -> pd.DataFrame:
+    """The table with missing values in place of the missing-value markers."""
     columns = {
-        name: values.mask(values.isin(texts)) if values.dtype == "str" else values for name, values in frame.items()
+        name: values.mask(values.isin(markers)) if values.dtype == "str" else values for name, values in frame.items()
     }
     return pd.DataFrame(columns, index=frame.index)
 
 
-def _read_text(path: Path, reading: ReadOptions) -> pd.DataFrame:
+def _read_text(source: Path | BinaryIO, options: ReadOptions, columns: _Columns) -> pd.DataFrame:
     frame = pd.read_csv(
-        path, sep=reading.separator, encoding=reading.encoding, dtype=str, keep_default_na=False, skipinitialspace=True
+        source,
+        sep=options.separator,
+        encoding=options.encoding,
+        dtype=str,
+        keep_default_na=False,
+        skipinitialspace=True,
     )
-    # Where rows have one value more than the header, as R writes them, pandas takes the first as the index.
+    # pandas uses the first column as the index where rows have one value more than the header, as R writes them
     return frame if isinstance(frame.index, pd.RangeIndex) else frame.reset_index(names="index")
 
 
-def open_workbook(path: Path) -> pd.ExcelFile:
-    """A workbook. Raises ContractError if it is none, DatasetError if what reads it is not installed."""
+def open_workbook(source: Path | BinaryIO) -> pd.ExcelFile:
+    """Open a workbook. Raises ContractError if it is none, DatasetError if the library that reads it is missing."""
     try:
         from python_calamine import CalamineError
     except ImportError as error:
         raise DatasetError("to read workbooks, install the extra `excel` of pyproject.toml") from error
     try:
-        return pd.ExcelFile(path, engine="calamine")
+        return pd.ExcelFile(source, engine="calamine")
     except CalamineError as error:
-        raise ContractError(f"{path.name} can't be read as a workbook: {error}") from error
+        raise ContractError(f"{_name(source)} can't be read as a workbook: {error}") from error
 
 
-def _read_workbook(path: Path, reading: ReadOptions) -> pd.DataFrame:
-    with open_workbook(path) as book:
-        return book.parse(reading.sheet, keep_default_na=False)
+def _read_workbook(source: Path | BinaryIO, options: ReadOptions, columns: _Columns) -> pd.DataFrame:
+    with open_workbook(source) as book:
+        return book.parse(options.sheet, keep_default_na=False)
 
 
-def _read_json(path: Path, reading: ReadOptions) -> pd.DataFrame:
-    """One object a line; or, as some have it, all in one list."""
-    with path.open(encoding=reading.encoding) as file:
-        lines = file.read(_HEAD).lstrip().startswith("{")
-    how: dict[str, Any] = {"dtype": False, "convert_dates": False, "encoding": reading.encoding}
-    return pd.read_json(path, lines=lines, orient="records", **how)
+def _read_json(source: Path | BinaryIO, options: ReadOptions, columns: _Columns) -> pd.DataFrame:
+    content = source.read_bytes() if isinstance(source, Path) else source.read()
+    text = content.decode(options.encoding)
+    is_lines = text.lstrip().startswith("{")  # one object a line, else a list of objects
+    return pd.read_json(io.StringIO(text), lines=is_lines, orient="records", dtype=False, convert_axes=False)
 
 
-def _read_parquet(path: Path, reading: ReadOptions) -> pd.DataFrame:
-    frame = pq.ParquetFile(path).read().to_pandas(date_as_object=False)
-    numbered = isinstance(frame.index, pd.RangeIndex) and frame.index.name is None
-    return frame if numbered else frame.reset_index()  # an index is a column like others
+def _read_parquet(source: Path | BinaryIO, options: ReadOptions, columns: _Columns) -> pd.DataFrame:
+    file = pq.ParquetFile(source)
+    names = None if columns is None else [name for name in file.schema_arrow.names if name in columns]
+    frame = file.read(columns=names).to_pandas(date_as_object=False)
+    has_default_index = isinstance(frame.index, pd.RangeIndex) and frame.index.name is None
+    return frame if has_default_index else frame.reset_index()
 
 
-_READERS: dict[str, Callable[[Path, ReadOptions], pd.DataFrame]] = {
+def _name(source: Path | BinaryIO) -> str:
+    return source.name if isinstance(source, Path) else "the input"
+
+
+_READERS: dict[str, Callable[[Path | BinaryIO, ReadOptions, _Columns], pd.DataFrame]] = {
     **dict.fromkeys((".csv", ".tsv", ".tab", ".txt"), _read_text),
     ".parquet": _read_parquet,
     **dict.fromkeys((".xlsx", ".xlsm", ".xls", ".ods"), _read_workbook),
@@ -118,10 +137,11 @@ _READERS: dict[str, Callable[[Path, ReadOptions], pd.DataFrame]] = {
 }
 
 
-def apply_contract(raw: pd.DataFrame, contract: Contract, reading: ReadOptions) -> tuple[pd.DataFrame, int]:
-    """The contract's columns in its types, all others as they are, and the number of rows without a target.
+def apply_contract(raw: pd.DataFrame, contract: Contract, options: ReadOptions) -> tuple[pd.DataFrame, int]:
+    """Convert the contract's columns to its types; other columns stay as they are, and missing ones are ignored.
 
-    A column that is missing is left to the validator to name.
+    Returns:
+        The rows that have a target, and the number of the others.
     """
     types = {name: column.type for name, column in contract.columns.items()}
     if contract.time:
@@ -130,18 +150,17 @@ def apply_contract(raw: pd.DataFrame, contract: Contract, reading: ReadOptions) 
         types[contract.target] = "number"
     has_target = raw[contract.target].notna() if contract.target in raw else pd.Series(True, raw.index)
     table = raw[has_target].reset_index(drop=True)
-    made = {
-        name: _converted(table[name], types[name], reading) if name in types else table[name] for name in table.columns
-    }
-    if contract.task == "classification" and contract.target in made:
-        made[contract.target] = to_classes(made[contract.target])
-    return pd.DataFrame(made), int((~has_target).sum())
+    for name in table.columns.intersection(list(types)):
+        table[name] = _convert(table[name], types[name], options)
+    if contract.task == "classification" and contract.target in table:
+        table[contract.target] = to_classes(table[contract.target])
+    return table, int((~has_target).sum())
 
 
-def _converted(values: pd.Series, column_type: str, reading: ReadOptions) -> pd.Series:
+def _convert(values: pd.Series, column_type: str, options: ReadOptions) -> pd.Series:
     name = str(values.name)
     if column_type == "number":
-        return to_numbers(values, reading.numbers.get(name))
+        return to_numbers(values, options.numbers.get(name))
     if column_type == "datetime":
-        return to_datetimes(values, reading.datetimes.get(name))
+        return to_datetimes(values, options.datetimes.get(name))
     return to_text(values)

@@ -1,6 +1,6 @@
-"""How good a model is on rows that training has not seen: splits, metrics and their intervals, plots.
+"""How good a model is on held-out rows: splits, metrics with bootstrap intervals, plots.
 
-In: a table, and the predictions for its test rows. Out: its parts, metrics by name, plots as SVG.
+In: a table, and the predictions for its test rows. Out: the parts of the table, metrics by name, plots as SVG.
 """
 
 import lazy_loader

@@ -1,10 +1,17 @@
-from .baseline import BASELINE, score_baseline
+from . import plots
 from .guard_assessment import assess_guard
-from .importance import measure_importance
-from .metrics import LabelledScores, Metrics, confidences, lower_is_better, measure
-from .plots import calibration_overlay
-from .resampling import bootstrap, metric_names, prepare
-from .settings import Evaluation
+from .importance import compute_importance
+from .metrics import (
+    BASELINE,
+    Evaluation,
+    LabelledScores,
+    Metrics,
+    compute_metrics,
+    lower_is_better,
+    score_baseline,
+    to_binary,
+)
+from .resampling import bootstrap, make_statistic, metric_names
 from .splitting import Parts, split_at_random, split_by_time
 from .templates import render
 
@@ -16,15 +23,15 @@ __all__ = [
     "Parts",
     "assess_guard",
     "bootstrap",
-    "calibration_overlay",
-    "confidences",
+    "compute_importance",
+    "compute_metrics",
     "lower_is_better",
-    "measure",
-    "measure_importance",
+    "make_statistic",
     "metric_names",
-    "prepare",
+    "plots",
     "render",
     "score_baseline",
     "split_at_random",
     "split_by_time",
+    "to_binary",
 ]

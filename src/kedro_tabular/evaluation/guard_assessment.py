@@ -1,4 +1,4 @@
-"""What the guard costs and is worth: the model, the fallback and both together on the test rows."""
+"""The effect of the guard: the model, the fallback and both combined on the test rows."""
 
 from typing import Any
 
@@ -6,10 +6,10 @@ import numpy as np
 import pandas as pd
 from sklearn.base import BaseEstimator, TransformerMixin
 
-from ..contract import Contract
+from ..contract import REASONS, SOURCE, Contract
 from ..modelling import Guard, conformal_quantile, possible_classes, score
 from . import plots
-from .settings import Evaluation
+from .metrics import Evaluation, LabelledScores
 
 
 def assess_guard(
@@ -23,79 +23,79 @@ def assess_guard(
     contract: dict[str, Any],
     evaluation: dict[str, Any],
 ) -> tuple[dict[str, Any], str]:
-    """Share and goodness of the answers by what the guard found, and by the level that it could have.
-
-    Goodness is the accuracy, in a regression the mean absolute error.
+    """The accuracy (of a regression, the mean absolute error) by reason and by the level alpha of the guard.
 
     Returns:
-        `measure`, the name of the goodness; `rows`; `alpha`; `coverage`, the share of rows whose truth is in
-        the set or interval of the guard's `alpha`; `answered`, the share answered by the model; the goodness
-        of `model`, `fallback` and `both`; `reasons`, the same by reason; `levels`, the same for each of
-        `evaluation.alphas`, as if `uncertain` were the only reason and meant fallback. And a plot: risk
-        against coverage, or in a regression how often the truth is inside the interval.
+        `metric`, its name; `rows`; `alpha`; `coverage`, the share of rows whose true value is in the prediction
+        set or interval; `model_share`, the share of rows that the model predicts; the metric of `model`,
+        `fallback` and `combined`; `reasons`, the metric on the rows of each reason; `levels`, the results for
+        each of `evaluation.alphas` if `uncertain` were the only reason and its action `fallback`. And a plot:
+        risk against coverage; of a regression, the coverage of the interval.
     """
-    read = Contract.from_parameters(contract)
-    settings = Evaluation.read("evaluation", evaluation)
-    classes = getattr(model, "classes_", None)
-    truth, said = _score(test_table, preprocessor, model, read)
-    guesses = score(fallback, read.select(test_table))
-    good = {"model": _goodness(truth, said, classes), "fallback": _goodness(truth, guesses, classes)}
-    fell_back = test_predictions["source"].eq("fallback").to_numpy()
-    calibration = _score(calibration_table, preprocessor, model, read)
-    levels = []
-    for alpha in settings.alphas:
-        limit = conformal_quantile(*calibration, classes, alpha)
-        left = possible_classes(said, limit).sum(axis=1) == 1 if classes is not None else np.ones(len(said), bool)
-        width = {} if classes is not None else {"width": 2 * limit}
-        level = {"alpha": alpha, "coverage": _coverage(truth, said, classes, limit)}
-        levels.append(level | width | _compare(good, left, ~left, ~left))
-    everything = np.ones(len(truth), dtype=bool)
-    assessed = {
-        "measure": "accuracy" if classes is not None else "mae",
-        "rows": len(truth),
+    schema = Contract.from_parameters(contract)
+    scored = _score(test_table, preprocessor, model, schema)
+    calibration = _score(calibration_table, preprocessor, model, schema)
+    fallback_scores = score(fallback, schema.select(test_table))
+    by_row = {"model": _metric_by_row(scored), "fallback": _metric_by_row(scored._replace(scores=fallback_scores))}
+    alphas = Evaluation.read("evaluation", evaluation).alphas
+    is_regression, all_rows = scored.task == "regression", np.ones(len(test_table), dtype=bool)
+    assessment = {
+        "metric": "mae" if is_regression else "accuracy",
+        "rows": len(test_table),
         "alpha": guard.settings["alpha"],
-        "coverage": _coverage(truth, said, classes, guard.limit),
-        **_compare(good, everything, everything, fell_back),
-        "reasons": _by_reason(test_predictions["reasons"], good, guard),
-        "levels": levels,
+        "coverage": _coverage(scored, guard.limit),
+        **_compare(by_row, all_rows, all_rows, test_predictions[SOURCE].eq("fallback").to_numpy()),
+        "reasons": _by_reason(test_predictions[REASONS], by_row, guard),
+        "levels": [_assess_level(alpha, scored, calibration, by_row) for alpha in alphas],
     }
-    if classes is None:
-        return assessed, plots.interval_coverage(truth, said[:, 0], guard.limit)
-    return assessed, plots.risk_coverage(said.max(axis=1), good["model"], good["fallback"])
+    if is_regression:
+        return assessment, plots.interval_coverage_plot(scored.y_true, scored.scores[:, 0], guard.limit)
+    return assessment, plots.risk_coverage_plot(scored.scores.max(axis=1), by_row["model"], by_row["fallback"])
 
 
 def _score(
     table: pd.DataFrame, preprocessor: TransformerMixin, model: BaseEstimator, contract: Contract
-) -> tuple[np.ndarray, np.ndarray]:
-    """The truth of each row, and what the model says of it."""
-    features = preprocessor.transform(contract.select(table))
-    return table[contract.target].to_numpy(), score(model, features)
+) -> LabelledScores:
+    """The target and the model's scores, of shape (n_rows, 1) for a regression."""
+    scores = score(model, preprocessor.transform(contract.select(table)))
+    return LabelledScores(table[contract.target].to_numpy(), scores, getattr(model, "classes_", None))
 
 
-def _goodness(truth: np.ndarray, scores: np.ndarray, classes: np.ndarray | None) -> np.ndarray:
-    """Of each row: whether it is answered rightly, or by how much it is missed."""
-    if classes is None:
-        return np.abs(truth - scores[:, 0])
-    return (classes.take(scores.argmax(axis=1)) == truth).astype(float)
+def _metric_by_row(scored: LabelledScores) -> np.ndarray:
+    """For each row, whether the prediction is correct; of a regression, the absolute error."""
+    if scored.classes is None:
+        return np.abs(scored.y_true - scored.scores[:, 0])
+    return (scored.classes.take(scored.scores.argmax(axis=1)) == scored.y_true).astype(float)
 
 
-def _coverage(truth: np.ndarray, scores: np.ndarray, classes: np.ndarray | None, limit: float) -> float:
-    if classes is None:
-        return float((np.abs(truth - scores[:, 0]) <= limit).mean())
-    is_class = truth[:, None] == classes[None, :]
-    return float((is_class & possible_classes(scores, limit)).any(axis=1).mean())
+def _coverage(scored: LabelledScores, limit: float) -> float:
+    if scored.classes is None:
+        return float((_metric_by_row(scored) <= limit).mean())
+    return float((scored.is_class & possible_classes(scored.scores, limit)).any(axis=1).mean())
+
+
+def _assess_level(
+    alpha: float, scored: LabelledScores, calibration: LabelledScores, by_row: dict[str, np.ndarray]
+) -> dict[str, Any]:
+    limit = conformal_quantile(*calibration, alpha)
+    level = {"alpha": alpha, "coverage": _coverage(scored, limit)}
+    confident = np.ones(len(scored.scores), dtype=bool)
+    if scored.classes is None:
+        level["width"] = 2 * limit
+    else:
+        confident = possible_classes(scored.scores, limit).sum(axis=1) == 1
+    return level | _compare(by_row, confident, ~confident, ~confident)
 
 
 def _compare(
-    good: dict[str, np.ndarray], model: np.ndarray, fallback: np.ndarray, fell_back: np.ndarray
+    by_row: dict[str, np.ndarray], model_rows: np.ndarray, fallback_rows: np.ndarray, fell_back: np.ndarray
 ) -> dict[str, Any]:
-    """Goodness of the model on some rows, of the fallback on others, and of all as they are answered."""
-    both = np.where(fell_back, good["fallback"], good["model"])
+    """The metric of the model on some rows, of the fallback on others, and of both combined on all rows."""
     return {
-        "answered": float(1 - fell_back.mean()),
-        "model": _mean(good["model"][model]),
-        "fallback": _mean(good["fallback"][fallback]),
-        "both": _mean(both),
+        "model_share": float(1 - fell_back.mean()),
+        "model": _mean(by_row["model"][model_rows]),
+        "fallback": _mean(by_row["fallback"][fallback_rows]),
+        "combined": _mean(np.where(fell_back, by_row["fallback"], by_row["model"])),
     }
 
 
@@ -103,11 +103,11 @@ def _mean(values: np.ndarray) -> float | None:
     return float(values.mean()) if len(values) else None
 
 
-def _by_reason(reasons: pd.Series, good: dict[str, np.ndarray], guard: Guard) -> list[dict[str, Any]]:
-    found = [{reason.partition(":")[0] for reason in row} for row in reasons]
-    told = []
-    for code, action in guard.actions.items():
-        has_it = np.fromiter((code in codes for codes in found), dtype=bool, count=len(found))
-        measured = {name: _mean(values[has_it]) for name, values in good.items()}
-        told.append({"reason": code, "action": action, "rows": int(has_it.sum()), **measured})
-    return told
+def _by_reason(reasons: pd.Series, by_row: dict[str, np.ndarray], guard: Guard) -> list[dict[str, Any]]:
+    codes = [{reason.partition(":")[0] for reason in row} for row in reasons]
+    masks = {code: np.array([code in of_row for of_row in codes], dtype=bool) for code in guard.actions}
+    return [
+        {"reason": code, "action": guard.actions[code], "rows": int(mask.sum())}
+        | {name: _mean(values[mask]) for name, values in by_row.items()}
+        for code, mask in masks.items()
+    ]

@@ -1,4 +1,4 @@
-"""How much the model depends on each column."""
+"""Permutation importance of each column."""
 
 import pandas as pd
 from sklearn.base import BaseEstimator, TransformerMixin
@@ -7,10 +7,10 @@ from sklearn.metrics import log_loss, make_scorer
 from sklearn.pipeline import make_pipeline
 
 from ..contract import Contract
-from .settings import Evaluation
+from .metrics import Evaluation
 
 
-def measure_importance(
+def compute_importance(
     preprocessor: TransformerMixin,
     model: BaseEstimator,
     table: pd.DataFrame,
@@ -18,23 +18,20 @@ def measure_importance(
     settings: Evaluation,
     seed: int,
 ) -> tuple[pd.DataFrame, str]:
-    """Permutation importance of each column of the contract on a sample of rows.
+    """The decrease in the score when one column of the contract is permuted, on a sample of rows.
 
-    How much the score drops when one column is shuffled among the rows (Breiman 2001, "Random Forests",
-    https://doi.org/10.1023/A:1010933404324).
+    See Breiman 2001, "Random Forests", https://doi.org/10.1023/A:1010933404324.
 
     Returns:
         `mean` and `std` over the repeats by column, and the name of the score.
     """
     rows = table.sample(min(settings.importance_rows, len(table)), random_state=seed)
-    score, scoring = "roc_auc", "roc_auc"
-    if contract.task == "regression":
-        score, scoring = "r2", "r2"
-    elif len(model.classes_) > 2:
+    score = scoring = "r2" if contract.task == "regression" else "roc_auc"
+    if contract.task == "classification" and len(model.classes_) > 2:
         # with the classes by name, because these rows may lack some
         labelled = {"labels": model.classes_, "greater_is_better": False, "response_method": "predict_proba"}
         score, scoring = "neg_log_loss", make_scorer(log_loss, **labelled)
-    measured = permutation_importance(
+    result = permutation_importance(
         make_pipeline(preprocessor, model),
         contract.select(rows),
         rows[contract.target],
@@ -42,5 +39,5 @@ def measure_importance(
         n_repeats=settings.importance_repeats,
         random_state=seed,
     )
-    columns = {"mean": measured.importances_mean, "std": measured.importances_std}
+    columns = {"mean": result.importances_mean, "std": result.importances_std}
     return pd.DataFrame(columns, index=contract.features), score

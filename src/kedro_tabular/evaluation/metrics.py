@@ -1,141 +1,170 @@
-"""Metrics by task, as plain functions of the truth and the scores."""
+"""Metrics by task, as functions of the true values and the scores.
+
+The same name is the same argument everywhere: `y_true`, the true value of each row (n_rows,); `probabilities`
+(n_rows, n_classes), with columns in the order of `classes`, which are sorted; `is_class`, of the same shape, whether
+a row is of a class; `n_bins`, the number of bins of equal width between 0 and 1.
+"""
 
 from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
+from pydantic import Field
 from sklearn import metrics as sk
+from sklearn.dummy import DummyClassifier, DummyRegressor
 
-from ..contract import Contract, classes_of, score_columns
-from ..project import own_module
+from ..contract import PREDICTION, Contract, classes_of, score_columns
+from ..kedro_project import project_module
+from ..parameters import Section
 
 Metrics = dict[str, float]
 
+BASELINE = "dummy_"  # prefix of the baseline's metrics
 _ERRORS = frozenset({"log_loss", "brier", "expected_calibration_error", "mae", "rmse"})
-_CUSTOM = {"classification": "CLASSIFICATION", "regression": "REGRESSION"}  # what metrics.py of the project names them
+
+
+class Evaluation(Section):
+    """The section `evaluation` of the parameters."""
+
+    calibration_bins: int = Field(ge=2)
+    importance_rows: int = Field(ge=1)
+    importance_repeats: int = Field(ge=1)
+    alphas: list[float]
 
 
 class LabelledScores(NamedTuple):
-    """Rows with their truth beside what a model says of them.
+    """The true values of rows and a model's scores for them.
 
-    Of a classification, the classes as text in `truth` (n_rows,), the probabilities in `scores` (n_rows,
-    n_classes) and the classes in the order of the columns. Of a regression, numbers of shape (n_rows,) in
-    both, and no classes.
+    Classification: `y_true` holds the classes as text, shape (n_rows,), and `scores` the probabilities, shape
+    (n_rows, n_classes), with the columns in the order of `classes`. Regression: `y_true` and `scores` hold
+    numbers, shape (n_rows,), and `classes` is None.
     """
 
-    truth: np.ndarray
+    y_true: np.ndarray
     scores: np.ndarray
     classes: np.ndarray | None
 
     @classmethod
     def from_predictions(cls, predictions: pd.DataFrame, contract: Contract) -> "LabelledScores":
-        """Read the target, `prediction` and `probability_<class>` as the packaged model names them."""
-        truth = predictions[contract.target]
+        """Read the target and the packaged model's columns `prediction` and `probability_<class>`."""
+        target = predictions[contract.target]
         if contract.task == "regression":
-            return cls(truth.to_numpy(dtype=float), predictions["prediction"].to_numpy(dtype=float), None)
+            return cls(target.to_numpy(dtype=float), predictions[PREDICTION].to_numpy(dtype=float), None)
         classes = np.array(classes_of(predictions.columns), dtype=object)
-        columns = score_columns(classes)
-        return cls(truth.astype(str).to_numpy(dtype=object), predictions[columns].to_numpy(), classes)
+        return cls(target.astype(str).to_numpy(dtype=object), predictions[score_columns(classes)].to_numpy(), classes)
+
+    @property
+    def is_class(self) -> np.ndarray:
+        """Whether each row is of each class, shape (n_rows, n_classes)."""
+        return self.y_true[:, None] == self.classes
+
+    @property
+    def task(self) -> str:
+        """`classification` or `regression`."""
+        return "regression" if self.classes is None else "classification"
 
     def select(self, rows: np.ndarray) -> "LabelledScores":
         """Only these rows, given as a mask or as positions."""
-        return LabelledScores(self.truth[rows], self.scores[rows], self.classes)
+        return LabelledScores(self.y_true[rows], self.scores[rows], self.classes)
 
 
-def measure(scored: LabelledScores, n_bins: int) -> Metrics:
+def score_baseline(scored: LabelledScores, train_target: np.ndarray) -> LabelledScores:
+    """The same rows with the scores of a baseline that predicts the distribution of the training target, (n_rows,)."""
+    if scored.classes is None:
+        scores = DummyRegressor().fit(train_target, train_target).predict(scored.y_true)
+    else:
+        prior = DummyClassifier(strategy="prior").fit(train_target, train_target)
+        scores = prior.predict_proba(scored.y_true)
+    return scored._replace(scores=scores)
+
+
+def compute_metrics(scored: LabelledScores, n_bins: int) -> Metrics:
     """All metrics of the task by name."""
     if scored.classes is None:
-        found, task = regression_metrics(scored.truth, scored.scores), "regression"
+        metrics = regression_metrics(scored.y_true, scored.scores)
     else:
-        found = classification_metrics(scored.truth, scored.scores, scored.classes, n_bins)
-        task = "classification"
-    return found | {name: compute_custom_metric(name, scored) for name in custom_metrics(task)}
+        metrics = classification_metrics(scored.y_true, scored.scores, scored.classes, n_bins)
+    return metrics | {name: compute_custom_metric(name, scored) for name in custom_metrics(scored.task)}
 
 
 def custom_metrics(task: str) -> dict[str, Callable[..., float]]:
-    """The metrics of metrics.py of the project, by name."""
-    return dict(getattr(own_module("metrics"), _CUSTOM[task], {}))
+    """The metrics in `CLASSIFICATION` or `REGRESSION` of the project's metrics.py by name."""
+    return dict(getattr(project_module("metrics"), task.upper(), {}))
 
 
 def compute_custom_metric(name: str, scored: LabelledScores) -> float:
-    """One metric of metrics.py of the project. Raises KeyError where the task has none of that name."""
-    if scored.classes is None:
-        return float(custom_metrics("regression")[name](scored.truth, scored.scores))
-    return float(custom_metrics("classification")[name](scored.truth, scored.scores, scored.classes))
+    """One metric of the project's metrics.py. Raises KeyError if the task has no metric of that name."""
+    metric = custom_metrics(scored.task)[name]
+    return float(metric(scored.y_true, scored.scores) if scored.classes is None else metric(*scored))
 
 
 def lower_is_better(metric: str) -> bool:
     """Whether a metric is an error."""
-    return metric in _ERRORS or metric in getattr(own_module("metrics"), "ERRORS", ())
+    return metric in _ERRORS or metric in getattr(project_module("metrics"), "ERRORS", ())
 
 
-def classification_metrics(truth: np.ndarray, probabilities: np.ndarray, classes: np.ndarray, n_bins: int) -> Metrics:
-    """Metrics of a classification with two classes or more.
+def classification_metrics(y_true: np.ndarray, probabilities: np.ndarray, classes: np.ndarray, n_bins: int) -> Metrics:
+    """Metrics of a classification. Raises ValueError if `y_true` has a class that is not in `classes`.
 
-    With two classes the last one, in sorted order, counts as the positive one. With more, `roc_auc` and
-    `average_precision` are the mean over the classes that the truth has, each against the rest.
-
-    Args:
-        truth: class of each row, shape (n_rows,).
-        probabilities: shape (n_rows, n_classes), columns in the order of `classes`.
-        classes: the classes in sorted order.
-        n_bins: bins of equal width for the expected calibration error.
-
-    Raises:
-        ValueError: the truth holds a class that is not among `classes`.
+    With two classes the second one is the positive class. With more, `roc_auc` and `average_precision` are
+    one-vs-rest means over the classes present in `y_true`.
     """
-    is_class = truth[:, None] == classes[None, :]
-    unknown = sorted(set(truth[~is_class.any(axis=1)]))
+    is_class = y_true[:, None] == classes
+    unknown = sorted(set(y_true[~is_class.any(axis=1)]))
     if unknown:
-        raise ValueError(f"the test rows hold classes that the training rows do not: {unknown}")
-    hits, scores = (is_class[:, 1], probabilities[:, 1]) if len(classes) == 2 else (is_class, probabilities)
-    there = slice(None) if len(classes) == 2 else (slice(None), is_class.any(axis=0))
-    squares = np.square(scores - hits)
+        raise ValueError(f"the test rows have classes that the training rows do not: {unknown}")
+    columns = 1 if len(classes) == 2 else is_class.any(axis=0)
+    targets, scores = is_class[:, columns], probabilities[:, columns]
+    by_row = metrics_by_row(is_class, probabilities)
     predicted = classes.take(probabilities.argmax(axis=1))
     return {
-        "roc_auc": float(sk.roc_auc_score(hits[there], scores[there])),
-        "average_precision": float(sk.average_precision_score(hits[there], scores[there])),
-        "log_loss": float(-np.log(np.maximum(probabilities[is_class], np.finfo(float).eps)).mean()),
-        "brier": float((squares if squares.ndim == 1 else squares.sum(axis=1)).mean()),
+        "roc_auc": float(sk.roc_auc_score(targets, scores)),
+        "average_precision": float(sk.average_precision_score(targets, scores)),
+        "log_loss": float(by_row["log_loss"].mean()),
+        "brier": float(by_row["brier"].mean()),
         "expected_calibration_error": expected_calibration_error(is_class, probabilities, n_bins),
-        "accuracy": float(sk.accuracy_score(truth, predicted)),
-        "f1_macro": float(sk.f1_score(truth, predicted, labels=classes, average="macro", zero_division=0)),
+        "accuracy": float(by_row["accuracy"].mean()),
+        "f1_macro": float(sk.f1_score(y_true, predicted, labels=classes, average="macro", zero_division=0)),
+    }
+
+
+def regression_metrics(y_true: np.ndarray, predicted: np.ndarray) -> Metrics:
+    """Mean absolute error, root mean squared error (both in the target's unit) and R2."""
+    return {
+        "mae": float(sk.mean_absolute_error(y_true, predicted)),
+        "rmse": float(sk.root_mean_squared_error(y_true, predicted)),
+        "r2": float(sk.r2_score(y_true, predicted)),
     }
 
 
 def expected_calibration_error(is_class: np.ndarray, probabilities: np.ndarray, n_bins: int) -> float:
-    """Mean distance of probability and frequency over bins of equal width, weighted by their rows.
+    """Mean distance of probability and frequency over the bins, weighted by the number of rows.
 
-    Of the positive class with two classes, of the most probable class with more (Guo et al. 2017, "On
-    Calibration of Modern Neural Networks", https://arxiv.org/abs/1706.04599).
-
-    Args:
-        is_class: whether a row is of a class, shape (n_rows, n_classes).
-        probabilities: of the same shape.
-        n_bins: number of bins between 0 and 1.
+    See Guo et al. 2017, "On Calibration of Modern Neural Networks", https://arxiv.org/abs/1706.04599.
     """
-    confidence, hit = confidences(is_class, probabilities)
-    distance = np.bincount(bins_of(confidence, n_bins), weights=confidence - hit, minlength=n_bins)
-    return float(np.abs(distance).sum() / len(hit))
+    y_true, y_prob = to_binary(is_class, probabilities)
+    distance = np.bincount(bin_indices(y_prob, n_bins), weights=y_prob - y_true, minlength=n_bins)
+    return float(np.abs(distance).sum() / len(y_true))
 
 
-def confidences(is_class: np.ndarray, probabilities: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The probability of the class that calibration is measured by, and whether a row is of it: (n_rows,)."""
-    rows = np.arange(len(probabilities))
-    chosen = np.ones(len(rows), dtype=int) if probabilities.shape[1] == 2 else probabilities.argmax(axis=1)
-    return probabilities[rows, chosen], is_class[rows, chosen]
-
-
-def bins_of(probability: np.ndarray, n_bins: int) -> np.ndarray:
-    """Which of the bins of equal width between 0 and 1 each probability is in."""
-    return np.minimum((probability * n_bins).astype(int), n_bins - 1)
-
-
-def regression_metrics(truth: np.ndarray, predicted: np.ndarray) -> Metrics:
-    """Mean absolute error, root mean squared error (both in the target's unit) and R2."""
+def metrics_by_row(is_class: np.ndarray, probabilities: np.ndarray) -> dict[str, np.ndarray]:
+    """The values whose mean over the rows is a metric, each of shape (n_rows,)."""
+    squares = np.square(probabilities - is_class)
     return {
-        "mae": float(sk.mean_absolute_error(truth, predicted)),
-        "rmse": float(sk.root_mean_squared_error(truth, predicted)),
-        "r2": float(sk.r2_score(truth, predicted)),
+        "log_loss": -np.log(np.maximum(probabilities[is_class], np.finfo(float).eps)),
+        "brier": squares[:, 1] if squares.shape[1] == 2 else squares.sum(axis=1),
+        "accuracy": is_class[np.arange(len(is_class)), probabilities.argmax(axis=1)].astype(float),
     }
+
+
+def to_binary(is_class: np.ndarray, probabilities: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The binary `y_true` and `y_prob` for calibration: of the second of two classes, or of each row's top class."""
+    rows = np.arange(len(probabilities))
+    columns = np.ones(len(rows), dtype=int) if probabilities.shape[1] == 2 else probabilities.argmax(axis=1)
+    return is_class[rows, columns], probabilities[rows, columns]
+
+
+def bin_indices(probability: np.ndarray, n_bins: int) -> np.ndarray:
+    """The index of each probability's bin, of `n_bins` of equal width between 0 and 1."""
+    return np.minimum((probability * n_bins).astype(int), n_bins - 1)

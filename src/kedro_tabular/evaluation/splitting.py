@@ -1,4 +1,4 @@
-"""Split a table into the parts that training, calibration, testing and production traffic see."""
+"""Split a table into parts for training, calibration, testing and simulated production traffic."""
 
 import datetime as dt
 import logging
@@ -15,7 +15,7 @@ logger = logging.getLogger(__name__)
 
 
 class Parts(NamedTuple):
-    """The table in four parts without a row in common; `live` simulates production traffic."""
+    """The disjoint parts of the table; `live` simulates production traffic."""
 
     train: pd.DataFrame
     calibration: pd.DataFrame
@@ -24,77 +24,62 @@ class Parts(NamedTuple):
 
 
 class LastDays(Section):
-    """The last day of each part, in order; later rows are production traffic."""
+    """The last day of each part; later rows simulate production traffic."""
 
     train: dt.date
     calibration: dt.date
     test: dt.date
 
     @model_validator(mode="after")
-    def _in_order(self) -> Self:
+    def _check_order(self) -> Self:
         if not self.train < self.calibration < self.test:
             raise ValueError("train, calibration and test must end in this order")
         return self
 
 
 class Shares(Section):
-    """The share of the rows that each part takes; the remaining rows are production traffic."""
+    """The share of the rows in each part; the remaining rows simulate production traffic."""
 
     train: float = Field(gt=0, lt=1)
     calibration: float = Field(gt=0, lt=1)
     test: float = Field(gt=0, lt=1)
 
     @model_validator(mode="after")
-    def _at_most_all(self) -> Self:
+    def _check_sum(self) -> Self:
         if self.train + self.calibration + self.test > 1 + 1e-9:
             raise ValueError("train, calibration and test add up to more than 1")
         return self
 
 
 def split_by_time(table: pd.DataFrame, time: str, split: Mapping[str, Any]) -> Parts:
-    """Each part ends with its last day.
+    """Split by the date-time column `time`; `split` has the values of `LastDays`.
 
-    Args:
-        table: one row an example.
-        time: the date-time column that orders the rows.
-        split: the values of `LastDays`.
-
-    Raises:
-        ParameterError: the split can't be read, or leaves a part other than `live` without rows.
+    Raises ParameterError if the split is invalid, or a part other than `live` gets no rows.
     """
     last = LastDays.read("split", split)
-    days = (last.train, last.calibration, last.test)
-    ends = [np.datetime64(day + dt.timedelta(days=1), "us") for day in days]
-    numbers = np.searchsorted(np.asarray(ends), table[time].to_numpy("datetime64[us]"), side="right")
-    return _take_parts(table, numbers)
+    ends = [np.datetime64(day + dt.timedelta(days=1), "us") for day in (last.train, last.calibration, last.test)]
+    return _take_parts(table, np.searchsorted(np.asarray(ends), table[time].to_numpy("datetime64[us]"), side="right"))
 
 
 def split_at_random(table: pd.DataFrame, stratify: pd.Series | None, split: Mapping[str, Any], seed: int) -> Parts:
-    """Each part gets its share of the rows, and of each stratum.
+    """Split at random, with the same shares of each stratum; `split` has the values of `Shares`.
 
-    Args:
-        table: one row an example.
-        stratify: the stratum of each row, shape (n_rows,); None for one of all.
-        split: the values of `Shares`.
-        seed: of the draw.
-
-    Raises:
-        ParameterError: the split can't be read, or leaves a part other than `live` without rows.
+    `stratify` is the stratum of each row, shape (n_rows,). Raises ParameterError as `split_by_time` does.
     """
     shares = Shares.read("split", split)
     strata = pd.Series(0, index=table.index) if stratify is None else stratify
-    shuffled = pd.Series(np.random.default_rng(seed).random(len(strata)), index=strata.index)
-    place = (shuffled.groupby(strata).rank(method="first") - 0.5) / strata.groupby(strata).transform("size")
+    random = pd.Series(np.random.default_rng(seed).random(len(strata)), index=strata.index)
+    quantile = (random.groupby(strata).rank(method="first") - 0.5) / strata.groupby(strata).transform("size")
     ends = np.cumsum([shares.train, shares.calibration, shares.test])
-    return _take_parts(table, np.searchsorted(ends, place.to_numpy(), side="right"))
+    return _take_parts(table, np.searchsorted(ends, quantile.to_numpy(), side="right"))
 
 
-def _take_parts(table: pd.DataFrame, numbers: np.ndarray) -> Parts:
-    """The rows of each part, given the number of each row's part, shape (n_rows,)."""
-    parts = Parts(*(table[numbers == number].reset_index(drop=True) for number in range(len(Parts._fields))))
+def _take_parts(table: pd.DataFrame, part_indices: np.ndarray) -> Parts:
+    """The rows of each part, given the index of each row's part, shape (n_rows,)."""
+    parts = Parts(*(table[part_indices == i].reset_index(drop=True) for i in range(len(Parts._fields))))
     counts = {name: len(part) for name, part in parts._asdict().items()}
     empty = [f"split.{name}" for name, count in counts.items() if count == 0 and name != "live"]
     if empty:
-        raise ParameterError(f"{', '.join(empty)} in conf/ leaves no rows: the parts would have {counts}")
+        raise ParameterError(f"{', '.join(empty)} in conf/ leaves no rows: the parts have {counts} rows")
     logger.info("split: %s", ", ".join(f"{name} {count:,}" for name, count in counts.items()))
     return parts

@@ -7,13 +7,12 @@ from jinja2 import Environment, FileSystemLoader
 
 
 def render(template: Path, **values: Any) -> str:
-    """A report from a template beside its module.
+    """Render a template.
 
-    Numbers have the filters `fixed` (four decimals), `signed`, `percent` and `count`; None becomes empty.
+    The filters `fixed` (four decimals), `signed`, `percent` and `count` format numbers; None becomes empty.
     """
-    environment = Environment(
-        loader=FileSystemLoader(template.parent), autoescape=True, trim_blocks=True, lstrip_blocks=True
-    )
+    loader = FileSystemLoader(template.parent)
+    environment = Environment(loader=loader, autoescape=True, trim_blocks=True, lstrip_blocks=True)
     formats = {"fixed": "{:.4f}", "signed": "{:+.4f}", "percent": "{:.1%}", "count": "{:,}"}
     for name, text in formats.items():
         environment.filters[name] = lambda value, text=text: "" if value is None else text.format(value)

@@ -1,6 +1,6 @@
-"""Whether a trained model may be deployed: the comparison with the champion, the rules, the verdict, the report.
+"""Whether a trained model may be deployed: comparison with the champion, rules, verdict and report.
 
-In: fitted objects, metrics, the test rows and the champion. Out: a verdict, a report, a package for the registry.
+In: fitted objects, metrics, the test rows and the champion. Out: a verdict, a report and a package for the registry.
 """
 
 import lazy_loader

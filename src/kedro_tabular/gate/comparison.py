@@ -1,27 +1,53 @@
-"""The challenger beside the champion: both on the same test rows of today."""
+"""The comparison of challenger and champion on the same test rows."""
 
-from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 import pandas as pd
 
-from ..contract import Contract, classes_of
-from ..evaluation import LabelledScores, bootstrap, calibration_overlay, confidences, measure, prepare
+from ..contract import PREDICTION, REASONS, Contract, classes_of
+from ..evaluation import LabelledScores, bootstrap, compute_metrics, lower_is_better, make_statistic, plots, to_binary
 from ..parameters import ParameterError
-from .rules import Comparison, Slice, direction
-from .settings import Gate, Slices
+from ..registry import Champion, Difference
+from .settings import Gate, SliceRule
 
-Known = dict[str, float | None]
-_SHOWN = {0: "challenger", 1: "champion"}
+Values = dict[str, float | None]
+Number = TypeVar("Number", float, np.ndarray)
 
 
-class Champion(Protocol):
-    """What the comparison needs of a registered version."""
+class Slice(NamedTuple):
+    """A metric on one slice of the test rows; None where it is not defined or there is no champion."""
 
-    version: str
-    changes: list[Any]
-    predict: Callable[[pd.DataFrame], pd.DataFrame]
+    column: str
+    value: str
+    rows: int
+    challenger: float | None
+    champion: float | None
+    gain: float | None
+
+
+class Comparison(NamedTuple):
+    """Challenger and champion on the same test rows.
+
+    Attributes:
+        champion: its version; None if there is none.
+        problem: why the champion could not score the test rows; None if it could.
+        rejected: number of test rows that the champion rejects; they are left out of the comparison.
+        metrics: by metric the values challenger, low and high; with a champion that could score the rows, also
+            champion, champion_low, champion_high, gain, gain_low and gain_high. A gain is positive where the
+            challenger is better; a value that is not defined is None.
+        slices: each slice with enough rows, with the metric of the rule for slices.
+        calibration: the calibration curves as SVG; empty for a regression.
+        changes: the differences from the champion.
+    """
+
+    champion: str | None
+    problem: str | None
+    rejected: int
+    metrics: dict[str, Values]
+    slices: list[Slice]
+    calibration: str
+    changes: list[Difference]
 
 
 def compare_models(
@@ -35,58 +61,54 @@ def compare_models(
 ) -> Comparison:
     """Metrics with intervals, slices and calibration of both models, or of the challenger alone.
 
-    Args:
-        champion: answers raw rows; None where there is none.
-        test_table: the rows that both answer.
-        test_predictions: the challenger's answers beside the target.
-        contract: `params:table`.
-        gate: `params:gate`.
-        calibration_bins: bins of equal width.
-        seed: of the bootstrap.
-
-    Raises:
-        ParameterError: a slice is of a column that the table does not have.
+    `test_table` holds the raw rows, `test_predictions` their target and the challenger's predictions; the bins of the
+    calibration have equal width. Raises ParameterError if the table lacks a column of the slices.
     """
-    read, settings = Contract.from_parameters(contract), Gate.read("gate", gate)
+    schema, settings = Contract.from_parameters(contract), Gate.read("gate", gate)
     columns = settings.slices.columns if settings.slices else []
     unknown = [name for name in columns if name not in test_table.columns]
     if unknown:
         raise ParameterError(f"gate.slices.columns in conf/: the table has no column {', '.join(unknown)}")
-    models, problem, answered = [LabelledScores.from_predictions(test_predictions, read)], None, None
+    models, problem = [LabelledScores.from_predictions(test_predictions, schema)], None
+    accepted = np.ones(len(test_table), dtype=bool)
     if champion:
         try:
-            theirs, answered = _score(champion, test_table, read)
-            models.append(theirs)
-        except Exception as error:  # whatever stops it: a champion must never stop its successor
+            scored, accepted = _score(champion, test_table, schema)
+            models.append(scored)
+        except Exception as error:  # whatever its cause: a champion must never block its successor
             problem = str(error) or type(error).__name__
-    kept = np.ones(len(test_table), dtype=bool) if answered is None else answered
-    models = _align([model.select(kept) for model in models])
+    models = _align([model.select(accepted) for model in models])
     return Comparison(
         champion=champion.version if champion else None,
         problem=problem,
-        unanswered=int((~kept).sum()),
+        rejected=int((~accepted).sum()),
         metrics=_metrics(models, settings, calibration_bins, seed),
-        slices=_slices(models, test_table[kept], settings.slices, calibration_bins) if settings.slices else [],
+        slices=_slices(models, test_table[accepted], settings.slices, calibration_bins) if settings.slices else [],
         calibration=_calibration(models, calibration_bins),
-        changes=[tuple(change) for change in champion.changes] if champion else [],
+        changes=champion.changes if champion else [],
     )
 
 
-def _score(champion: Champion, test_table: pd.DataFrame, contract: Contract) -> tuple[LabelledScores, np.ndarray]:
-    """The champion's answers, and which rows it answered.
+def gain(metric: str, value: Number, reference: Number) -> Number:
+    """By how much a metric is better than a reference; negative where it is worse."""
+    return reference - value if lower_is_better(metric) else value - reference
 
-    Raises:
-        ValueError: it answers none, or answers another kind of question.
-    """
-    answers = champion.predict(test_table.drop(columns=contract.target))
-    answered = answers["prediction"].notna().to_numpy()
-    if not answered.any():
-        raise ValueError(f"it refuses all rows, the first because of {list(answers['reasons'].iloc[0])}")
-    is_classifier = bool(classes_of(answers.columns))
-    if is_classifier != (contract.task == "classification"):
+
+def none_if_nan(value: float | None) -> float | None:
+    """None for a metric that is not defined, such as the ROC AUC of a single class: JSON has no NaN."""
+    return None if value is None or np.isnan(value) else float(value)
+
+
+def _score(champion: Champion, test_table: pd.DataFrame, contract: Contract) -> tuple[LabelledScores, np.ndarray]:
+    """The champion's scores, and which rows it accepts. Raises ValueError if it accepts none or is for another task."""
+    predictions = champion.predict(test_table.drop(columns=contract.target))
+    accepted = predictions[PREDICTION].notna().to_numpy()
+    if not accepted.any():
+        raise ValueError(f"it rejects all rows, the first because of {list(predictions[REASONS].iloc[0])}")
+    if bool(classes_of(predictions.columns)) != (contract.task == "classification"):
         raise ValueError(f"it is not a {contract.task}")
-    answers = answers.assign(**{contract.target: test_table[contract.target].to_numpy()})
-    return LabelledScores.from_predictions(answers, contract), answered
+    predictions = predictions.assign(**{contract.target: test_table[contract.target].to_numpy()})
+    return LabelledScores.from_predictions(predictions, contract), accepted
 
 
 def _align(models: list[LabelledScores]) -> list[LabelledScores]:
@@ -96,7 +118,7 @@ def _align(models: list[LabelledScores]) -> list[LabelledScores]:
     classes = sorted({str(label) for model in models for label in model.classes})  # type: ignore[union-attr]
     return [
         LabelledScores(
-            model.truth,
+            model.y_true,
             pd.DataFrame(model.scores, columns=model.classes).reindex(columns=classes, fill_value=0).to_numpy(),
             np.array(classes, dtype=object),
         )
@@ -104,23 +126,22 @@ def _align(models: list[LabelledScores]) -> list[LabelledScores]:
     ]
 
 
-def _metrics(models: list[LabelledScores], gate: Gate, n_bins: int, seed: int) -> dict[str, Known]:
-    values = [measure(model, n_bins) for model in models]
-    drawn = bootstrap(models, list(values[0]), gate.resamples, n_bins, seed)
-    found: dict[str, Known] = {}
-    for name, resampled in drawn.items():
-        ours = values[0][name]
-        found[name] = {"challenger": ours}
-        found[name] |= _interval("", resampled[0], gate.confidence)
+def _metrics(models: list[LabelledScores], gate: Gate, n_bins: int, seed: int) -> dict[str, Values]:
+    measured = [compute_metrics(model, n_bins) for model in models]
+    metrics: dict[str, Values] = {}
+    for name, resampled in bootstrap(models, list(measured[0]), gate.resamples, n_bins, seed).items():
+        values: Values = {"challenger": measured[0][name]}
+        values |= _interval("", resampled[0], gate.confidence)
         if len(models) > 1:
-            theirs, sign = values[1][name], direction(name)
-            gains = (resampled[0] - resampled[1]) * sign
-            found[name] |= {"champion": theirs} | _interval("champion_", resampled[1], gate.confidence)
-            found[name] |= {"gain": (ours - theirs) * sign} | _interval("gain_", gains, gate.confidence)
-    return {name: {key: _known(value) for key, value in row.items()} for name, row in found.items()}
+            values["champion"] = measured[1][name]
+            values |= _interval("champion_", resampled[1], gate.confidence)
+            values["gain"] = gain(name, measured[0][name], measured[1][name])
+            values |= _interval("gain_", gain(name, *resampled), gate.confidence)
+        metrics[name] = {key: none_if_nan(value) for key, value in values.items()}
+    return metrics
 
 
-def _interval(prefix: str, resampled: np.ndarray, confidence: float) -> Known:
+def _interval(prefix: str, resampled: np.ndarray, confidence: float) -> Values:
     defined = resampled[~np.isnan(resampled)]
     if not len(defined):
         return {prefix + "low": None, prefix + "high": None}
@@ -128,34 +149,26 @@ def _interval(prefix: str, resampled: np.ndarray, confidence: float) -> Known:
     return {prefix + "low": low, prefix + "high": high}
 
 
-def _known(value: float | None) -> float | None:
-    """None for a metric that is not defined, such as the area under the curve of a single class."""
-    return None if value is None or np.isnan(value) else float(value)
-
-
-def _slices(models: list[LabelledScores], table: pd.DataFrame, settings: Slices, n_bins: int) -> list[Slice]:
-    name, found = settings.metric, []
-    for column in settings.columns:
-        for value, positions in table.groupby(column, dropna=False).indices.items():
+def _slices(models: list[LabelledScores], table: pd.DataFrame, rule: SliceRule, n_bins: int) -> list[Slice]:
+    slices = []
+    for column in rule.columns:
+        for label, positions in table.groupby(column, dropna=False).indices.items():
             rows = np.asarray(positions)
-            if len(rows) >= settings.min_rows:
-                once = np.ones((len(rows), 1))
-                ours, theirs = (
-                    float(prepare(name, model.select(rows), n_bins)(once)[0]) for model in (models[0], models[-1])
-                )
-                theirs = theirs if len(models) > 1 else np.nan
-                gain = (ours - theirs) * direction(name)
-                measured = (_known(ours), _known(theirs), _known(gain))
-                found.append(Slice(column, str(value), len(rows), *measured))
-    return found
+            if len(rows) >= rule.min_rows:
+                values = [
+                    float(make_statistic(rule.metric, model.select(rows), n_bins)(np.ones((len(rows), 1)))[0])
+                    for model in models
+                ]
+                values += [np.nan] * (2 - len(models))
+                values.append(gain(rule.metric, *values))
+                slices.append(Slice(column, str(label), len(rows), *map(none_if_nan, values)))
+    return slices
 
 
 def _calibration(models: list[LabelledScores], n_bins: int) -> str:
-    if models[0].classes is None:
-        return ""
-    curves = []
-    for number, model in enumerate(models):
-        is_class = model.truth[:, None] == model.classes[None, :]  # type: ignore[index]
-        probability, hit = confidences(is_class, model.scores)
-        curves.append((_SHOWN[number], hit, probability))
-    return calibration_overlay(curves, n_bins)
+    curves = [
+        (name, *to_binary(model.is_class, model.scores))
+        for name, model in zip(("challenger", "champion"), models, strict=False)
+        if model.classes is not None
+    ]
+    return plots.calibration_plot(curves, n_bins, "Model") if curves else ""

@@ -1,26 +1,32 @@
-"""Put the packaged model together, and measure what it costs."""
+"""Assemble the packaged model, and measure its latency and size."""
 
 import statistics
 import time
 from importlib import metadata
-from typing import Any
+from typing import Any, NamedTuple
 
 import pandas as pd
 from pydantic import Field
 from sklearn.base import BaseEstimator
 
-from ..contract import Contract
+from ..contract import SOURCE, Contract
+from ..kedro_project import add_project_types
 from ..modelling import Guard, LeanColumnTransformer, PackagedModel
 from ..parameters import ParameterError, Section
-from ..project import trust_own_types
 from ..registry import ModelPackage
-from .rules import Cost
 
 _TIMED_ROWS = 30
 
 
+class Cost(NamedTuple):
+    """Median latency of a single row in milliseconds, and size of the stored objects in megabytes."""
+
+    latency_ms: float
+    size_mb: float
+
+
 class Packaging(Section):
-    """What goes with the model."""
+    """The section `packaging` of the parameters."""
 
     requirements: list[str]
     example_rows: int = Field(ge=1)
@@ -35,12 +41,8 @@ def measure_cost(
     test_table: pd.DataFrame,
     contract: dict[str, Any],
 ) -> Cost:
-    """How long the packaged model takes for a single row, and how large its stored objects are.
-
-    The time is the median over some rows, after one to warm up.
-    """
-    read = Contract.from_parameters(contract)
-    packaged = PackagedModel.from_parts(read, preprocessor, model, guard, fallback)
+    """The latency of the packaged model, after one row to warm up, and the size of its stored objects."""
+    packaged = PackagedModel.from_parts(Contract.from_parameters(contract), preprocessor, model, guard, fallback)
     seconds = []
     for position in range(_TIMED_ROWS + 1):
         row = test_table.iloc[[position % len(test_table)]]
@@ -63,43 +65,41 @@ def package_model(
     packaging: dict[str, Any],
     trusted_types: list[str],
 ) -> ModelPackage:
-    """All that makes the registered version, for the registry to store.
+    """The content of the registered version beside the stored objects, which the registry reads from their files.
 
-    The registry takes the reference profile from its file, like all that is stored; it must be of these rows.
-    The report is not part of it, but must be done before: what is registered is the last thing a run does.
+    The report is an input so that the registration is the last step of a run.
 
-    Raises:
-        ParameterError: the profile is of another table, or a requirement is not installed.
+    Raises ParameterError if the reference profile is of another table or a requirement is not installed, and ValueError
+    if the guard leaves no row of the test table to the model.
     """
-    read = Contract.from_parameters(contract)
+    schema = Contract.from_parameters(contract)
     settings = Packaging.read("packaging", packaging)
     if profile["table"] != contract:
         raise ParameterError("the reference profile is of another table: run the training again")
-    packaged = PackagedModel.from_parts(read, preprocessor, model, guard, fallback)
-    answered = packaged.predict(test_table)["source"].eq("model").to_numpy()
-    if not answered.any():
+    packaged = PackagedModel.from_parts(schema, preprocessor, model, guard, fallback)
+    by_model = packaged.predict(test_table)[SOURCE].eq("model").to_numpy()
+    if not by_model.any():
         raise ValueError("the guard leaves no row of the test table to the model: see guard in conf/")
-    example = read.select(test_table)[answered].head(settings.example_rows)
     return ModelPackage(
-        name=read.name,
+        name=schema.name,
         signature=packaged.signature(),
-        input_example=example,
-        contract={"table": contract, "trusted_types": trust_own_types(trusted_types)},
-        requirements=pin([*settings.requirements, *libraries_of(model)]),
+        input_example=schema.select(test_table)[by_model].head(settings.example_rows),
+        contract={"table": contract, "trusted_types": add_project_types(trusted_types)},
+        requirements=pin_versions([*settings.requirements, *estimator_libraries(model)]),
         gate=gate,
     )
 
 
-def libraries_of(model: BaseEstimator) -> list[str]:
-    """The installed distributions that the estimator's class comes from."""
+def estimator_libraries(model: BaseEstimator) -> list[str]:
+    """The distributions that provide the estimator's class."""
     package = type(model).__module__.partition(".")[0]
-    if package == "sklearn":  # without the search through all that is installed
+    if package == "sklearn":  # saves the search through all distributions
         return ["scikit-learn"]
     return metadata.packages_distributions().get(package, [])
 
 
-def pin(requirements: list[str]) -> list[str]:
-    """Each requirement with its installed version. Raises ParameterError for one that is not installed."""
+def pin_versions(requirements: list[str]) -> list[str]:
+    """The requirements with their installed versions. Raises ParameterError if one is not installed."""
     try:
         return [f"{name}=={metadata.version(name)}" for name in sorted(set(requirements))]
     except metadata.PackageNotFoundError as error:

@@ -1,4 +1,4 @@
-"""The report of a trained model: one HTML file that needs no other."""
+"""The report of a trained model: a single HTML file."""
 
 import base64
 from collections.abc import Callable
@@ -7,7 +7,8 @@ from typing import Any
 
 from ..contract import Contract
 from ..evaluation import BASELINE, Metrics, render
-from .rules import Comparison
+from ..parameters import flatten
+from .comparison import Comparison
 
 _TEMPLATE = Path(__file__).with_name("report.html.j2")
 
@@ -24,45 +25,42 @@ def write_report(
     contract: dict[str, Any],
     **parameters: Any,
 ) -> str:
-    """The verdict, challenger beside champion, plots, data and parameters as HTML, without a time stamp.
+    """Verdict, comparison, guard, plots, data and parameters as HTML, the same bytes for the same inputs.
 
     Args:
-        gate: the verdict, as `judge` gives it.
-        comparison: the numbers of both models.
-        metrics: of the model, and of the dummy under `dummy_<name>`.
-        plots: by name, what loads the SVG text (as Kedro hands out a partitioned dataset).
-        importance_plot: SVG text.
-        guard_assessment: as `assess_guard` gives it.
-        guard_plot: SVG text.
+        gate: the verdict, as returned by `apply_rules`.
+        metrics: of the model, and of the baseline under `dummy_<name>`.
+        plots: by name a function that loads the SVG text, as Kedro's partitioned dataset returns them.
+        guard_assessment: as returned by `assess_guard`.
         data_versions: md5 by file name.
-        contract: `params:table`.
         parameters: further sections of the parameters by name.
     """
-    read = Contract.from_parameters(contract)
-    drawn = {name: load() for name, load in plots.items()} | {"permutation_importance": importance_plot}
+    figures = {name: load() for name, load in plots.items()} | {"permutation_importance": importance_plot}
     return render(
         _TEMPLATE,
-        contract=read,
+        contract=Contract.from_parameters(contract),
         gate=gate,
-        becomes=_becomes(gate),
+        deployment=_deployment(gate),
         comparison=comparison,
-        scored=comparison.champion is not None and comparison.problem is None,
+        compared=comparison.champion is not None and comparison.problem is None,
         slices=sorted(comparison.slices, key=lambda part: (part.gain or 0, part.challenger or 0)),
         failed=[rule["rule"] for rule in gate["rules"] if not rule["passed"]],
         calibration=_data_uri(comparison.calibration),
         guard=guard_assessment,
         guard_plot=_data_uri(guard_plot),
-        dummy={name.removeprefix(BASELINE): value for name, value in metrics.items() if name.startswith(BASELINE)},
-        plots={_title(name): _data_uri(svg) for name, svg in drawn.items()},
+        baseline={name.removeprefix(BASELINE): value for name, value in metrics.items() if name.startswith(BASELINE)},
+        plots={_title(name): _data_uri(svg) for name, svg in figures.items()},
         data_versions=data_versions,
-        parameters=_flatten(parameters),
+        parameters=flatten(parameters),
     )
 
 
-def _becomes(gate: dict[str, Any]) -> str:
+def _deployment(gate: dict[str, Any]) -> str:
     if gate["verdict"] == "refused":
-        return "It is registered, but not deployed."
-    return "It becomes champion." if gate["promote"] == "auto" else "It waits as challenger: kedro promote."
+        return "This version is registered, but not deployed."
+    if gate["promote"] == "auto":
+        return "This version becomes the champion."
+    return "This version becomes the challenger. Run kedro promote to deploy it."
 
 
 def _title(name: str) -> str:
@@ -70,13 +68,5 @@ def _title(name: str) -> str:
 
 
 def _data_uri(svg: str) -> str:
-    # An image of its own: inlined as markup, the ids of one plot would meet those of the next.
+    # As inline markup, the element ids of several plots would collide.
     return "data:image/svg+xml;base64," + base64.b64encode(svg.encode()).decode()
-
-
-def _flatten(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:
-    flat: dict[str, Any] = {}
-    for key, value in values.items():
-        name = f"{prefix}{key}"
-        flat |= _flatten(value, f"{name}.") if isinstance(value, dict) and value else {name: value}
-    return flat

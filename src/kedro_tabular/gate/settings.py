@@ -1,4 +1,4 @@
-"""The rules of the gate as conf/base/parameters_packaging.yml states them."""
+"""The rules of the gate in conf/base/parameters_packaging.yml."""
 
 import math
 from typing import Literal
@@ -9,20 +9,20 @@ from ..parameters import Section
 
 
 class Limits(Section):
-    """The values that a metric may take."""
+    """The range that a metric must be in."""
 
     min: float = -math.inf
     max: float = math.inf
 
 
-class Trivial(Section):
-    """By how much a metric must be better than the dummy's."""
+class BaselineRule(Section):
+    """By how much a metric must be better than the baseline's."""
 
     metric: str
     margin: float = Field(ge=0)
 
 
-class AgainstChampion(Section):
+class ChampionRule(Section):
     """How a metric must compare with the champion's on the same rows."""
 
     metric: str
@@ -31,8 +31,8 @@ class AgainstChampion(Section):
     unscoreable: Literal["pass", "refuse"]
 
 
-class Slices(Section):
-    """Which parts of the test rows must not lose more than a limit against the champion."""
+class SliceRule(Section):
+    """On which slices of the test rows a metric must not drop by more than a limit against the champion's."""
 
     metric: str
     columns: list[str]
@@ -41,15 +41,15 @@ class Slices(Section):
 
 
 class Gate(Section):
-    """The rules; one that is left out of conf/ is not applied."""
+    """All rules. A rule that is not in conf/ is not applied."""
 
     promote: Literal["auto", "manual"]
     resamples: int = Field(ge=20)
     confidence: float = Field(gt=0.5, lt=1)
     metrics: dict[str, Limits] = Field(default_factory=dict)
-    trivial: Trivial | None = None
-    champion: AgainstChampion | None = None
-    slices: Slices | None = None
+    trivial: BaselineRule | None = None
+    champion: ChampionRule | None = None
+    slices: SliceRule | None = None
     max_calibration_error: float | None = Field(default=None, gt=0)
     max_latency_ms: float | None = Field(default=None, gt=0)
     max_size_mb: float | None = Field(default=None, gt=0)

@@ -1,6 +1,7 @@
-"""Code, data and environment of a run by content: MLflow tracking, dvc.yaml, and the way back from a version.
+"""Code, data and environment of a run, identified by content.
 
-In: the project's files, runs and versions. Out: tags, the stages of dvc.yaml, origins and reproductions.
+In: the project's files, runs and versions. Out: tags of MLflow runs, dvc.yaml, the origin of a version or file, and
+its reproduction.
 """
 
 import lazy_loader

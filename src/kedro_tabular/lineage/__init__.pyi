@@ -1,12 +1,12 @@
 from .catalog import Catalog
-from .dvc_stages import write_stages
+from .dvc_stages import render_dvc_yaml
 from .git import GitError, run_git
-from .modules import LIBRARY, closure, defining_module, package_folder
-from .origin import Origin, Reader
-from .provenance import DATA, ENVIRONMENT, GIT, content_md5, pointer
+from .modules import LIBRARY, defining_module, import_closure, package_folder
+from .origin import Origin, OriginReader
+from .provenance import DATA, ENVIRONMENT, GIT, bytes_md5, content_md5, read_dvc_file, select_tags
 from .reproduction import ReproductionError, reproduce
 from .tracking import RunTracking
-from .verification import find_faults
+from .verification import find_problems
 
 __all__ = [
     "DATA",
@@ -16,16 +16,18 @@ __all__ = [
     "Catalog",
     "GitError",
     "Origin",
-    "Reader",
+    "OriginReader",
     "ReproductionError",
     "RunTracking",
-    "closure",
+    "bytes_md5",
     "content_md5",
     "defining_module",
-    "find_faults",
+    "find_problems",
+    "import_closure",
     "package_folder",
-    "pointer",
+    "read_dvc_file",
+    "render_dvc_yaml",
     "reproduce",
     "run_git",
-    "write_stages",
+    "select_tags",
 ]

@@ -1,4 +1,4 @@
-"""The catalog as configuration: where datasets live, without building them."""
+"""The catalog as configuration: where datasets are stored, without building them."""
 
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -6,57 +6,56 @@ from typing import Any
 
 from kedro.io.catalog_config_resolver import CatalogConfigResolver
 
-from . import provenance
+from .provenance import content_md5
 
 
 class Catalog:
-    """Looks datasets up in the resolved configuration of the catalog, wrapped ones and factories included."""
+    """Looks datasets up in the resolved configuration of the catalog, including wrapped datasets and factories."""
 
     def __init__(self, config: dict[str, Any]) -> None:
         in_memory = {"{default}": {"type": "kedro.io.MemoryDataset"}}
         self._resolver = CatalogConfigResolver(config, default_runtime_patterns=in_memory)
 
     def path(self, name: str) -> str | None:
-        """The file or folder of a dataset; None for one without."""
-        return next((inner[key] for inner in self._layers(name) for key in ("filepath", "path") if key in inner), None)
+        """The file or folder of a dataset; None for a dataset without one."""
+        return next((entry[key] for entry in self._entries(name) for key in ("filepath", "path") if key in entry), None)
 
-    def path_in(self, project: Path, name: str) -> str | None:
-        """The path relative to the project's folder; None for a dataset without one, or outside."""
+    def relative_path(self, project: Path, name: str) -> str | None:
+        """The path relative to the project's folder; None for a dataset without a path, or with one outside."""
         path = self.path(name)
         if path is None or not (project / path).is_relative_to(project):
             return None
         return (project / path).relative_to(project).as_posix()
 
-    def contents(self, project: Path, names: Iterable[str]) -> dict[str, str]:
-        """The md5 of each dataset that counts in the lineage and is a file or folder in the project now."""
-        paths = {name: self.path_in(project, name) for name in names if self.is_data(name)}
+    def content_md5s(self, project: Path, names: Iterable[str]) -> dict[str, str]:
+        """The md5 of each dataset that belongs to the lineage and exists in the project as a file or folder."""
+        paths = {name: self.relative_path(project, name) for name in names if self.is_traced(name)}
         files = {name: project / path for name, path in paths.items() if path}
-        return {name: provenance.content_md5(file) for name, file in files.items() if file.exists()}
+        return {name: content_md5(file) for name, file in files.items() if file.exists()}
 
-    def kind(self, name: str) -> str:
-        """How DVC treats the output: `outs`, or metrics, plots or ignored as `metadata: {dvc: …}` says."""
-        return next(
-            (inner["metadata"]["dvc"] for inner in self._layers(name) if "dvc" in inner.get("metadata", {})), "outs"
-        )
+    def output_type(self, name: str) -> str:
+        """The DVC type of an output: `outs`, or metrics, plots or ignored as set by `metadata: {dvc: …}`."""
+        metadata = (entry.get("metadata", {}) for entry in self._entries(name))
+        return next((values["dvc"] for values in metadata if "dvc" in values), "outs")
 
     def is_table(self, name: str) -> bool:
         """Whether the dataset is a table on disk."""
-        return any(str(inner["type"]).startswith("pandas.") for inner in self._layers(name))
+        return any(str(entry["type"]).startswith("pandas.") for entry in self._entries(name))
 
-    def is_data(self, name: str) -> bool:
-        """Whether the dataset counts in the lineage: not if its entry says `metadata: {lineage: false}`."""
-        return all(inner.get("metadata", {}).get("lineage", True) for inner in self._layers(name))
+    def is_traced(self, name: str) -> bool:
+        """Whether the dataset belongs to the lineage: all do but those with `metadata: {lineage: false}`."""
+        return all(entry.get("metadata", {}).get("lineage", True) for entry in self._entries(name))
 
-    def classes(self, name: str) -> Iterator[str]:
+    def class_paths(self, name: str) -> Iterator[str]:
         """Import paths of the classes that load, save and validate the dataset."""
-        for inner in self._layers(name):
-            yield str(inner["type"])
-            validator = inner.get("validator")
+        for entry in self._entries(name):
+            yield str(entry["type"])
+            validator = entry.get("validator")
             if validator:
                 yield validator if isinstance(validator, str) else validator["class"]
 
-    def _layers(self, name: str) -> Iterator[dict[str, Any]]:
-        """The entry, and the entry that it wraps, if any."""
+    def _entries(self, name: str) -> Iterator[dict[str, Any]]:
+        """The entry of a dataset, then the entries that it wraps."""
         entry = self._resolver.resolve_pattern(name)
         while isinstance(entry, dict) and "type" in entry:
             yield entry

@@ -1,21 +1,21 @@
-"""dvc.yaml, written from the Kedro pipelines and the catalog, so that it is never kept by hand.
+"""dvc.yaml, generated from the Kedro pipelines and the catalog, so that nobody has to maintain it.
 
 A stage is one pipeline of `train`. Its dependencies are the files it reads and the code it uses, its outputs
 the files it writes, its parameters the keys its nodes take.
 """
 
-import ast
 from collections.abc import Iterable, Iterator
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import yaml
 from kedro.pipeline import Pipeline
 
+from ..kedro_project import package_name
 from ..parameters import ParameterError
-from ..project import package_name
 from .catalog import Catalog
-from .modules import closure, defining_module, package_folder
+from .modules import defining_module, import_closure, package_folder
 
 HEADER = """\
 # Written by `kedro dvc sync` from the pipelines, the catalog and conf/base: change those, not this file.
@@ -26,24 +26,24 @@ HEADER = """\
 """
 
 
-def write_stages(pipelines: dict[str, Pipeline], catalog: dict[str, Any], project_path: Path) -> str:
+def render_dvc_yaml(pipelines: dict[str, Pipeline], config: dict[str, Any], project: Path) -> str:
     """The text of dvc.yaml for these pipelines, in this order.
 
     Args:
         pipelines: the pipeline of each stage by name.
-        catalog: the catalog's configuration, resolved, with paths relative to the project.
-        project_path: the project's folder.
+        config: the catalog's configuration, resolved, with paths relative to the project.
+        project: the project's folder.
 
     Raises:
-        ParameterError: a stage takes what no file holds.
+        ParameterError: a node takes a parameter or a dataset of another stage that no file has.
     """
-    files = Catalog(catalog)
-    keys = _parameter_files(project_path)
+    catalog = Catalog(config)
+    parameter_files = _parameter_files(project)
     made: set[str] = set()
     blocks = [HEADER + "stages:"]
     for name, pipeline in pipelines.items():
-        stage = _stage(name, pipeline, files, keys, project_path)
-        missing = [i for i in _data(pipeline.inputs()) if i in made and files.path(i) is None]
+        stage = _stage(name, pipeline, catalog, parameter_files, project)
+        missing = [i for i in _datasets(pipeline.inputs()) if i in made and catalog.path(i) is None]
         if missing:
             raise ParameterError(
                 f"{name} takes {', '.join(missing)} of an earlier stage: give it a filepath in the catalog"
@@ -54,58 +54,60 @@ def write_stages(pipelines: dict[str, Pipeline], catalog: dict[str, Any], projec
     return "\n".join(blocks)
 
 
-def _stage(name: str, pipeline: Pipeline, files: Catalog, keys: dict[str, str], project_path: Path) -> dict[str, Any]:
-    inputs, outputs = _data(pipeline.inputs()), _data(pipeline.all_outputs())
-    read = [path for path in map(files.path, inputs) if path]
-    classes = [path for dataset in inputs | outputs for path in files.classes(dataset)]
+def _stage(
+    name: str, pipeline: Pipeline, catalog: Catalog, parameter_files: dict[str, str], project: Path
+) -> dict[str, Any]:
+    inputs, outputs = _datasets(pipeline.inputs()), _datasets(pipeline.all_outputs())
+    paths = [path for path in map(catalog.path, inputs) if path]
+    classes = [path for dataset in inputs | outputs for path in catalog.class_paths(dataset)]
     stage: dict[str, Any] = {
         "cmd": f"python -m {package_name()} --pipelines={name}",  # `kedro run` that starts faster
-        "deps": sorted({*read, *_code(name, classes, project_path)}),
-        "params": _params(pipeline, keys),
+        "deps": sorted({*paths, *_code(name, classes, project)}),
+        "params": _params(pipeline, parameter_files),
     }
     for dataset in sorted(outputs):
-        path, kind = files.path(dataset), files.kind(dataset)
-        if path and kind != "ignored":
-            stage.setdefault(kind, []).append(path)
+        path, output_type = catalog.path(dataset), catalog.output_type(dataset)
+        if path and output_type != "ignored":
+            stage.setdefault(output_type, []).append(path)
     return {key: value for key, value in stage.items() if value}
 
 
-def _data(names: Iterable[str]) -> set[str]:
+def _datasets(names: Iterable[str]) -> set[str]:
     return {name for name in names if name != "parameters" and not name.startswith("params:")}
 
 
-def _parameter_files(project_path: Path) -> dict[str, str]:
-    """Which file of conf/base each top-level parameter stands in."""
+def _parameter_files(project: Path) -> dict[str, str]:
+    """The file of conf/base with each top-level parameter."""
     return {
-        key: path.relative_to(project_path).as_posix()
-        for path in sorted((project_path / "conf" / "base").glob("parameters*.yml"))
-        for key in yaml.safe_load(path.read_text()) or {}
+        key: path.relative_to(project).as_posix()
+        for path in sorted((project / "conf" / "base").glob("parameters*.yml"))
+        for key in yaml.safe_load(path.read_text(encoding="utf-8")) or {}
     }
 
 
-def _params(pipeline: Pipeline, keys: dict[str, str]) -> list[dict[str, list[str]]]:
+def _params(pipeline: Pipeline, parameter_files: dict[str, str]) -> list[dict[str, list[str]]]:
     by_file: dict[str, list[str]] = {}
     for name in sorted(name.removeprefix("params:") for name in pipeline.inputs() if name.startswith("params:")):
-        file = keys.get(name.partition(".")[0])
+        file = parameter_files.get(name.partition(".")[0])
         if file is None:
             raise ParameterError(f"no conf/base/parameters*.yml has the key {name} that a node takes")
         by_file.setdefault(file, []).append(name)
     return [{file: by_file[file]} for file in sorted(by_file)]
 
 
-def _code(name: str, classes: Iterable[str], project_path: Path) -> Iterator[str]:
+def _code(name: str, classes: Iterable[str], project: Path) -> Iterator[str]:
     """The pipeline's folder, and the modules of both packages that it or its datasets import, directly or not.
 
-    What a package only hands on (`__init__.py`) computes nothing, and is left out.
+    The `__init__.py` of a package only exports names, and is left out.
     """
     package = f"{package_name()}.pipelines.{name}"
     folder = _folder(name)
-    inside = [f"{package}.{path.stem}" for path in folder.glob("*.py")]
-    used = closure([package, *inside, *map(defining_module, classes)])
-    files = (path for path in used.values() if folder not in path.parents and path.name != "__init__.py")
+    own = [f"{package}.{path.stem}" for path in folder.glob("*.py")]
+    modules = import_closure([package, *own, *map(defining_module, classes)])
+    files = (path for path in modules.values() if folder not in path.parents and path.name != "__init__.py")
     for path in {folder, *files}:
-        if path.is_relative_to(project_path):  # a library that is installed is in the lock file
-            yield path.relative_to(project_path).as_posix()
+        if path.is_relative_to(project):  # an installed library is in the lock file
+            yield path.relative_to(project).as_posix()
 
 
 def _folder(name: str) -> Path:
@@ -113,7 +115,5 @@ def _folder(name: str) -> Path:
 
 
 def _summary(name: str) -> str:
-    module = ast.parse((_folder(name) / "pipeline.py").read_text(encoding="utf-8"))
-    functions = [node for node in module.body if isinstance(node, ast.FunctionDef)]
-    described = next((ast.get_docstring(f) for f in functions if f.name == "create_pipeline"), None)
-    return (described or name).splitlines()[0]
+    create_pipeline = import_module(f"{package_name()}.pipelines.{name}").create_pipeline
+    return (create_pipeline.__doc__ or name).splitlines()[0]

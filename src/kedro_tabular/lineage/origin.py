@@ -1,10 +1,11 @@
-"""Where a registered version or a file comes from, read back from what the runs recorded."""
+"""Where a registered version or a file comes from, as the runs recorded it."""
 
-from collections.abc import Iterator
+import shutil
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+import mlflow
 from dvc.exceptions import DvcException
 from dvc.repo import Repo
 from mlflow.entities import Run
@@ -12,18 +13,18 @@ from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
 
-from . import provenance
 from .catalog import Catalog
+from .provenance import DATA, ENVIRONMENT, GIT, content_md5, remote_name, select_tags
 from .tracking import UNCOMMITTED
 
 
 class UnknownReferenceError(LookupError):
-    """A reference that no version, alias, run or file answers to."""
+    """A reference that matches no version, alias, run or file."""
 
 
 @dataclass(frozen=True)
 class File:
-    """A file of a run, and where its bytes can be had."""
+    """A file of a run, and where it is available."""
 
     dataset: str
     path: str
@@ -32,7 +33,7 @@ class File:
     workspace: bool
     cache: bool
     remote: bool
-    corrupted: bool  # the cache has a file of this name, but with other bytes
+    corrupted: bool  # the cache has a file with this name, but other content
 
 
 @dataclass(frozen=True)
@@ -52,7 +53,7 @@ class Origin:
 
     @property
     def uncommitted(self) -> str | None:
-        """The run's artifact that holds what was not committed; None if all was."""
+        """The run's artifact with the uncommitted changes; None if there were none."""
         diff = self.code.get("diff", "none")
         return None if diff == "none" else UNCOMMITTED.format(diff)
 
@@ -61,8 +62,8 @@ class Origin:
         return asdict(self)
 
 
-class Reader:
-    """Reads origins out of one project's registry, tracking store and DVC repository.
+class OriginReader:
+    """Reads origins from a project's registry, tracking store and DVC repository.
 
     Args:
         project: the project's folder.
@@ -76,12 +77,13 @@ class Reader:
         self.model = model
         self._client = MlflowClient()
         self._dvc = Repo(str(project)) if (project / ".dvc").exists() else None
+        self._cache = self._dvc.cache.local if self._dvc else None
 
     def read(self, reference: str) -> Origin:
         """The origin of a version number, an alias, a run id, or the md5 or path of a file.
 
         Raises:
-            UnknownReferenceError: nothing answers to the reference.
+            UnknownReferenceError: nothing matches the reference.
         """
         version, run, users = self._resolve(reference)
         # A later stage may have continued the run since the version was registered.
@@ -92,31 +94,28 @@ class Reader:
             status=run.info.status,
             version=str(registered.version) if registered else None,
             aliases=list(registered.aliases) if registered else [],
-            code=_cut(tags, provenance.GIT),
-            data=[self._file(name, md5) for name, md5 in sorted(_cut(tags, provenance.DATA).items())],
+            code=select_tags(tags, GIT),
+            data=[self._locate(name, md5) for name, md5 in sorted(select_tags(tags, DATA).items())],
             parameters=dict(sorted(run.data.params.items())),
-            environment=_cut(tags, provenance.ENVIRONMENT),
+            environment=select_tags(tags, ENVIRONMENT),
             metrics=dict(sorted(run.data.metrics.items())),
             users=users,
         )
 
     def fetch(self, file: File, target: Path) -> None:
-        """Copy the bytes of a file from the workspace, the cache or the remote.
+        """Copy a file from the workspace, the cache or the remote.
 
         Raises:
-            UnknownReferenceError: none of them has it.
+            UnknownReferenceError: it is in none of them.
         """
-        source = self._project / file.path
-        if not file.workspace:
-            assert self._dvc is not None
-            odb = self._dvc.cache.local if file.cache else self._remote(file.path)
-            if odb is None or not odb.exists(file.md5):
-                raise UnknownReferenceError(f"{file.path} ({file.md5}) can't be had from the cache or the remote")
-            target.parent.mkdir(parents=True, exist_ok=True)
-            odb.fs.get_file(odb.oid_to_path(file.md5), str(target))
-            return
         target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_bytes(source.read_bytes())
+        if file.workspace:
+            shutil.copyfile(self._project / file.path, target)
+            return
+        store = self._cache if file.cache else self._remote(file.path)
+        if store is None or not store.exists(file.md5):
+            raise UnknownReferenceError(f"{file.path} ({file.md5}) is not available in the cache or the remote")
+        store.fs.get_file(store.oid_to_path(file.md5), str(target))
 
     def _resolve(self, reference: str) -> tuple[ModelVersion | None, Run, list[str]]:
         version = self._find_version(reference)
@@ -127,12 +126,11 @@ class Reader:
         except MlflowException:
             pass
         path = self._project / reference
-        md5 = provenance.content_md5(path) if path.exists() else reference
-        runs = [run for run in self._runs() if md5 in _cut(run.data.tags, provenance.DATA).values()]
+        md5 = content_md5(path) if path.exists() else reference
+        all_runs: list[Run] = mlflow.search_runs(search_all_experiments=True, output_format="list")  # newest first
+        runs = [run for run in all_runs if md5 in select_tags(run.data.tags, DATA).values()]
         if not runs:
-            raise UnknownReferenceError(
-                f"no version, alias, run or recorded file answers to {reference!r}; see `make ui`"
-            )
+            raise UnknownReferenceError(f"no version, alias, run or recorded file matches {reference!r}; see `make ui`")
         return None, runs[0], [run.info.run_id for run in runs]
 
     def _find_version(self, reference: str) -> ModelVersion | None:
@@ -144,46 +142,35 @@ class Reader:
             return None
 
     def _version_of(self, run: Run) -> ModelVersion | None:
-        found = self._client.search_model_versions(f"name = '{self.model}' and run_id = '{run.info.run_id}'")
-        newest = max(found, key=lambda version: int(version.version), default=None)
+        versions = self._client.search_model_versions(f"name = '{self.model}' and run_id = '{run.info.run_id}'")
+        newest = max(versions, key=lambda version: int(version.version), default=None)
+        # A search returns versions without their aliases.
         return self._client.get_model_version(self.model, newest.version) if newest else None
 
-    def _runs(self) -> Iterator[Run]:
-        token, experiments = ("", [experiment.experiment_id for experiment in self._client.search_experiments()])
-        while token is not None:
-            page = self._client.search_runs(experiments, page_token=token or None)
-            yield from page
-            token = page.token
-
-    def _file(self, dataset: str, md5: str) -> File:
+    def _locate(self, dataset: str, md5: str) -> File:
         path = self._catalog.path(dataset) or dataset
-        here = self._project / path
-        same = here.exists() and provenance.content_md5(here) == md5
-        local, remote = (self._dvc.cache.local if self._dvc else None), self._remote(path)
-        cached, kept = _holds(local, md5), _holds(remote, md5)
-        corrupted = local is not None and not cached and local.exists(md5)
-        size = None  # of a folder, DVC keeps the list of its files
+        file, cache, remote = self._project / path, self._cache, self._remote(path)
+        in_workspace = file.exists() and content_md5(file) == md5
+        in_cache, in_remote = _is_stored(cache, md5), _is_stored(remote, md5)
+        corrupted = cache is not None and not in_cache and cache.exists(md5)
+        size = None  # for a folder, DVC stores the list of its files
         if not md5.endswith(".dir"):
-            odb = local if cached else remote if kept else None
-            size = here.stat().st_size if same else odb.fs.size(odb.oid_to_path(md5)) if odb else None
-        return File(dataset, path, md5, size, same, cached, kept, corrupted)
+            store = cache if in_cache else remote if in_remote else None
+            size = file.stat().st_size if in_workspace else store.fs.size(store.oid_to_path(md5)) if store else None
+        return File(dataset, path, md5, size, in_workspace, in_cache, in_remote, corrupted)
 
     def _remote(self, path: str) -> Any:
         if self._dvc is None:
             return None
         try:
-            return self._dvc.cloud.get_remote_odb(provenance.remote_name(path, self._project))
-        except DvcException:  # no remote of this name
+            return self._dvc.cloud.get_remote_odb(remote_name(path, self._project))
+        except DvcException:  # no remote with this name
             return None
 
 
-def _holds(odb: Any, md5: str) -> bool:
-    """Whether a DVC cache or remote holds these bytes; in a local one they are read, to be sure of them."""
-    if odb is None or not odb.exists(md5):
+def _is_stored(store: Any, md5: str) -> bool:
+    """Whether a DVC cache or remote has this content; in a local one the file is read and compared."""
+    if store is None or not store.exists(md5):
         return False
-    path = Path(odb.oid_to_path(md5))
-    return not path.is_file() or provenance.content_md5(path) == md5.removesuffix(".dir")
-
-
-def _cut(tags: dict[str, str], prefix: str) -> dict[str, str]:
-    return {name.removeprefix(prefix): value for name, value in tags.items() if name.startswith(prefix)}
+    path = Path(store.oid_to_path(md5))
+    return not path.is_file() or content_md5(path) == md5.removesuffix(".dir")

@@ -1,12 +1,13 @@
-"""Where things come from, by content: code, data and environment of a run.
+"""Identify the code, data and environment of a run by content.
 
-The md5 that DVC has for a file is that file's name everywhere.
+The md5 that DVC computes for a file is its identifier everywhere.
 """
 
 import configparser
 import hashlib
 import json
 import platform
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -16,12 +17,21 @@ import yaml
 
 from .git import GitError, run_git
 
-DATA, GIT, ENVIRONMENT = "data.", "git.", "env."
-_CHUNK = 1 << 20
+DATA, GIT, ENVIRONMENT = "data.", "git.", "env."  # prefixes of the tags of runs and versions
+
+
+def select_tags(tags: Mapping[str, str], prefix: str) -> dict[str, str]:
+    """The tags with a prefix, without it."""
+    return {name.removeprefix(prefix): value for name, value in tags.items() if name.startswith(prefix)}
+
+
+def bytes_md5(content: bytes) -> str:
+    """The md5 of bytes."""
+    return hashlib.md5(content, usedforsecurity=False).hexdigest()
 
 
 def content_md5(path: Path) -> str:
-    """The md5 that DVC has for a file or, ending in `.dir`, for a folder. An unchanged file is read once."""
+    """The md5 that DVC computes for a file or, ending in `.dir`, for a folder. An unchanged file is read once."""
     if not path.is_dir():
         status = path.stat()
         return _file_md5(path.resolve(), status.st_mtime_ns, status.st_size)
@@ -31,53 +41,50 @@ def content_md5(path: Path) -> str:
         for file in sorted(path.rglob("*"), key=lambda file: file.relative_to(path).parts)
         if file.is_file() and "__pycache__" not in file.parts  # as .dvcignore says
     ]
-    return hashlib.md5(json.dumps(entries, sort_keys=True).encode(), usedforsecurity=False).hexdigest() + ".dir"
+    return bytes_md5(json.dumps(entries, sort_keys=True).encode()) + ".dir"
 
 
 @cache
 def _file_md5(path: Path, modified: int, size: int) -> str:
-    digest = hashlib.md5(usedforsecurity=False)
     with path.open("rb") as file:
-        while chunk := file.read(_CHUNK):
-            digest.update(chunk)
-    return digest.hexdigest()
+        return hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
 
 
-class Code(NamedTuple):
-    """The state of the source: tags, and the diff of what is not committed (empty when all is)."""
+class CodeState(NamedTuple):
+    """The state of the source: tags, and the diff of uncommitted changes (empty if there are none)."""
 
     tags: dict[str, str]
-    diff: bytes  # lines may end in any way and be in any encoding
+    diff: bytes  # lines may have any ending and any encoding
 
 
-def describe_code(project: Path) -> Code:
-    """Commit, branch and uncommitted changes, new files among them; not dvc.lock, which runs write.
+def describe_code(project: Path) -> CodeState:
+    """Commit, branch and uncommitted changes, including new files but not dvc.lock, which runs write.
 
     Outside a git repository, or before its first commit, a tag says so instead.
     """
     try:
         commit = run_git(project, "rev-parse", "--verify", "HEAD").decode().strip()
     except GitError:
-        inside = (project / ".git").exists()
-        return Code({GIT + "commit": "none: no commit yet" if inside else "none: not a git repository"}, b"")
+        reason = "no commit yet" if (project / ".git").exists() else "not a git repository"
+        return CodeState({GIT + "commit": f"none: {reason}"}, b"")
     diff = _uncommitted(project)
     tags = {
         "commit": commit,
         "branch": run_git(project, "rev-parse", "--abbrev-ref", "HEAD").decode().strip(),
         "dirty": str(bool(diff)).lower(),
+        "diff": bytes_md5(diff) if diff else "none",
     }
-    tags["diff"] = hashlib.md5(diff, usedforsecurity=False).hexdigest() if diff else "none"
-    return Code({GIT + name: value for name, value in tags.items()}, diff)
+    return CodeState({GIT + name: value for name, value in tags.items()}, diff)
 
 
 def _uncommitted(project: Path) -> bytes:
     with TemporaryDirectory() as folder:
-        # In an index of its own: new files show in the diff, and the user's index stays as it is.
+        # A separate index: the diff includes new files, and the user's index does not change.
         environment = {"GIT_INDEX_FILE": str(Path(folder) / "index")}
         run_git(project, "read-tree", "HEAD", environment=environment)
         run_git(project, "add", "--intent-to-add", "--all", ".", environment=environment)
-        changes = ("diff", "--binary", "HEAD", "--", ".", ":(exclude)dvc.lock")
-        return run_git(project, *changes, environment=environment)
+        command = ("diff", "--binary", "HEAD", "--", ".", ":(exclude)dvc.lock")
+        return run_git(project, *command, environment=environment)
 
 
 def describe_environment(lock: Path) -> dict[str, str]:
@@ -89,55 +96,55 @@ def describe_environment(lock: Path) -> dict[str, str]:
     }
 
 
-class Ancestry(NamedTuple):
+class Upstream(NamedTuple):
     """What some files were made from: md5 by path, and the parameters of the stages by key."""
 
     files: dict[str, str]
     parameters: dict[str, Any]
 
 
-def ancestors(made: dict[str, str], project: Path) -> Ancestry:
-    """What `dvc repro` made some files from, back to the raw data, out of dvc.lock.
+def read_upstream(outputs: dict[str, str], project: Path) -> Upstream:
+    """The files and parameters that `dvc repro` made some files from, back to the raw data, according to dvc.lock.
 
-    Only stages whose recorded output has just these bytes count: a file made otherwise claims nothing.
+    Only stages whose recorded output has the same md5 count: nothing is known of a file that was made otherwise.
 
     Args:
-        made: md5 by path, relative to the project.
+        outputs: md5 by path, relative to the project.
         project: the project's folder.
     """
     lock = project / "dvc.lock"
-    # The parser in C, where PyYAML has it: the lock is long, and every stage waits for it.
+    # The C parser, if PyYAML has it: the lock is long, and every stage reads it.
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-    recorded = yaml.load(lock.read_text(), loader) if lock.exists() else None
-    stages = (recorded or {}).get("stages", {})
-    found = Ancestry({}, {})
-    waiting = dict(made)
-    while waiting:
-        path, md5 = waiting.popitem()
+    content = yaml.load(lock.read_text(encoding="utf-8"), loader) if lock.exists() else None
+    stages = (content or {}).get("stages", {})
+    upstream = Upstream({}, {})
+    pending = dict(outputs)
+    while pending:
+        path, md5 = pending.popitem()
         for stage in stages.values():
             if any(out["path"] == path and out.get("md5") == md5 for out in stage.get("outs", [])):
-                new = {dep["path"]: dep["md5"] for dep in stage.get("deps", [])}
-                waiting |= {key: value for key, value in new.items() if key not in found.files}
-                found.files.update(new)
+                inputs = {dep["path"]: dep["md5"] for dep in stage.get("deps", [])}
+                pending |= {key: value for key, value in inputs.items() if key not in upstream.files}
+                upstream.files.update(inputs)
                 for parameters in stage.get("params", {}).values():
-                    found.parameters.update(parameters)
-    return found
+                    upstream.parameters.update(parameters)
+    return upstream
 
 
-def pointer(path: str, project: Path) -> dict[str, Any]:
-    """What a file's `.dvc` pointer says of it, its md5 and remote among others; nothing without one."""
+def read_dvc_file(path: str, project: Path) -> dict[str, Any]:
+    """The entry of a file in its `.dvc` file, with md5 and remote among others; empty if there is none."""
     file = project / f"{path}.dvc"
-    return yaml.safe_load(file.read_text())["outs"][0] if file.exists() else {}
+    return yaml.safe_load(file.read_text(encoding="utf-8"))["outs"][0] if file.exists() else {}
 
 
 def remote_name(path: str, project: Path) -> str | None:
-    """The DVC remote that a file names as its own, else the default one, if there is any."""
+    """The DVC remote that a file's `.dvc` file names, else the default remote, if there is one."""
     default = _dvc_config(project).get("core", "remote", fallback=None)
-    return pointer(path, project).get("remote") or default
+    return read_dvc_file(path, project).get("remote") or default
 
 
-def remote_address(path: str, md5: str, project: Path) -> str:
-    """Where DVC keeps, or would keep, these bytes: in the remote of the file."""
+def remote_uri(path: str, md5: str, project: Path) -> str:
+    """Where the remote of the file stores, or would store, content with this md5."""
     section = f"'remote \"{remote_name(path, project)}\"'"
     url = _dvc_config(project).get(section, "url", fallback="")
     if url and "://" not in url:
@@ -147,5 +154,5 @@ def remote_address(path: str, md5: str, project: Path) -> str:
 
 def _dvc_config(project: Path) -> configparser.ConfigParser:
     config = configparser.ConfigParser()
-    config.read([project / ".dvc" / "config", project / ".dvc" / "config.local"])
+    config.read([project / ".dvc" / "config", project / ".dvc" / "config.local"], encoding="utf-8")
     return config

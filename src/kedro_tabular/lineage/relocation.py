@@ -1,7 +1,7 @@
-"""Keep a SQLite store of MLflow and the artifacts beside it together when the project's folder moves.
+"""Keep a SQLite store of MLflow consistent with the artifacts beside it when the project's folder moves.
 
-MLflow writes absolute addresses of artifacts into its store, even where a relative one was asked for. After a
-move they would lead to nothing, after a copy into the other copy.
+MLflow writes absolute URIs of artifacts into its store, even if a relative one was configured. After a move they
+point to nothing, after a copy to the artifacts of the original.
 """
 
 import logging
@@ -11,7 +11,7 @@ from pathlib import Path
 
 logger = logging.getLogger(__name__)
 
-_ADDRESSES = (
+_URI_COLUMNS = (
     ("experiments", "artifact_location"),
     ("runs", "artifact_uri"),
     ("logged_models", "artifact_location"),
@@ -25,31 +25,30 @@ def store_file(project: Path, tracking_uri: str) -> Path | None:
     return project / tracking_uri.removeprefix(prefix) if tracking_uri.startswith(prefix) else None
 
 
-def follow_artifacts(project: Path, tracking_uri: str, artifact_location: str | None) -> None:
-    """Lead the store's addresses to the project's own artifacts, if it has them and the store says otherwise.
+def relocate_artifacts(project: Path, tracking_uri: str, artifact_location: str | None) -> None:
+    """Point the URIs in the store to the project's own artifacts, if it has any and the URIs point elsewhere.
 
     Args:
         project: the project's folder.
         tracking_uri: where runs are recorded; only a SQLite file in the project is ever changed.
-        artifact_location: the folder of artifacts in the project; an address elsewhere needs no care.
+        artifact_location: the folder of artifacts in the project; other locations need no change.
     """
     store = store_file(project, tracking_uri)
     if store is None or not store.is_file() or not store.resolve().is_relative_to(project.resolve()):
         return
     if not artifact_location or "://" in artifact_location or not (project / artifact_location).is_dir():
         return
-    here = (project / artifact_location).resolve().as_uri()
+    new = (project / artifact_location).resolve().as_uri()
     with closing(sqlite3.connect(store)) as connection, connection:
-        found = connection.execute("SELECT DISTINCT artifact_location FROM experiments").fetchall()
-        for (there,) in found:
-            if there != here and there.startswith("file:") and there.endswith(f"/{artifact_location}"):
-                _move(connection, there, here)
-                logger.warning("the project was moved: %s now leads to %s, not to %s", store.name, here, there)
+        for (old,) in connection.execute("SELECT DISTINCT artifact_location FROM experiments").fetchall():
+            if old != new and old.startswith("file:") and old.endswith(f"/{artifact_location}"):
+                _replace_prefix(connection, old, new)
+                logger.warning("the project was moved: %s now points to %s instead of %s", store.name, new, old)
 
 
-def _move(connection: sqlite3.Connection, there: str, here: str) -> None:
-    for table, column in _ADDRESSES:
+def _replace_prefix(connection: sqlite3.Connection, old: str, new: str) -> None:
+    for table, column in _URI_COLUMNS:
         connection.execute(
             f"UPDATE {table} SET {column} = ? || substr({column}, ?) WHERE {column} = ? OR {column} LIKE ?",
-            (here, len(there) + 1, there, f"{there}/%"),
+            (new, len(old) + 1, old, f"{old}/%"),
         )

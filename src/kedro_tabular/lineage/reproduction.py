@@ -1,4 +1,4 @@
-"""Train a registered version again from what was recorded of it, and compare."""
+"""Train a registered version again from its recorded origin, and compare."""
 
 import json
 import os
@@ -14,9 +14,9 @@ import yaml
 from mlflow.artifacts import download_artifacts
 from omegaconf import OmegaConf
 
-from . import provenance
 from .git import run_git
-from .origin import Origin, Reader
+from .origin import Origin, OriginReader
+from .provenance import content_md5
 from .tracking import PARAMETERS
 
 _SCRATCH_STORE = {
@@ -33,8 +33,8 @@ class ReproductionError(RuntimeError):
     """A version that can't be trained again; the message says what is missing."""
 
 
-class Verdict(NamedTuple):
-    """One compared item: what was recorded and what came out again."""
+class ReproducedItem(NamedTuple):
+    """One compared item: the recorded and the reproduced value."""
 
     item: str
     recorded: str
@@ -46,54 +46,57 @@ class Verdict(NamedTuple):
         return self.recorded == self.reproduced
 
 
-def reproduce(origin: Origin, reader: Reader, project: Path, install: bool) -> list[Verdict]:
-    """Train again, in a folder of its own, with the recorded code, data and parameters.
+def reproduce(origin: Origin, reader: OriginReader, project: Path, install: bool) -> list[ReproducedItem]:
+    """Train again, in a separate folder, with the recorded code, data and parameters.
 
     Args:
         origin: what was recorded.
-        reader: what reads files back.
-        project: the project's folder; it stays untouched.
-        install: build the environment from the recorded lock file, instead of using the one at hand.
+        reader: fetches recorded files.
+        project: the project's folder; it is not changed.
+        install: build the environment from the recorded lock file, instead of using the current one.
 
     Raises:
-        ReproductionError: code or data can't be had any more, or the training fails.
+        ReproductionError: the code is not recorded, or the training fails.
+        GitError: the code is not available.
+        UnknownReferenceError: data are not available.
     """
     with _worktree(origin, project) as copy:
-        verdicts = [_environment(origin, copy, install)]
+        compared = [_prepare_environment(origin, copy, install)]
         _restore_data(origin, reader, copy)
         _restore_parameters(origin, copy)
         _train(copy, install)
         files = {file.dataset: file for file in origin.data}
         for dataset in ("preprocessor", "model", "test_predictions"):
-            again = provenance.content_md5(copy / files[dataset].path)
-            verdicts.append(Verdict(dataset, files[dataset].md5, again))
-        metrics = json.loads((copy / files["metrics"].path).read_text())
-        verdicts += [
-            Verdict(f"metric {name}", repr(origin.metrics[name]), repr(metrics.get(name))) for name in origin.metrics
+            reproduced = content_md5(copy / files[dataset].path)
+            compared.append(ReproducedItem(dataset, files[dataset].md5, reproduced))
+        metrics = json.loads((copy / files["metrics"].path).read_text(encoding="utf-8"))
+        compared += [
+            ReproducedItem(f"metric {name}", repr(value), repr(metrics.get(name)))
+            for name, value in origin.metrics.items()
         ]
-    return verdicts
+    return compared
 
 
 @contextmanager
 def _worktree(origin: Origin, project: Path) -> Iterator[Path]:
-    """The code of a run: its commit with its uncommitted changes, in a git worktree that is removed again."""
+    """The code of a run, its commit and uncommitted changes, in a git worktree that is removed afterwards."""
     commit = origin.code.get("commit", "none")
     if commit.startswith("none"):
-        raise ReproductionError(f"the code of run {origin.run} is not on record ({commit})")
+        raise ReproductionError(f"the code of run {origin.run} is not recorded ({commit})")
     with TemporaryDirectory() as folder:
         copy = Path(folder) / "project"
         run_git(project, "worktree", "add", "--detach", str(copy), commit)
         try:
             if origin.uncommitted:
-                changes = download_artifacts(run_id=origin.run, artifact_path=origin.uncommitted)
-                run_git(copy, "apply", "--binary", changes)
+                diff = download_artifacts(run_id=origin.run, artifact_path=origin.uncommitted)
+                run_git(copy, "apply", "--binary", diff)
             yield copy
         finally:
             run_git(project, "worktree", "remove", "--force", str(copy))
 
 
-def _restore_data(origin: Origin, reader: Reader, copy: Path) -> None:
-    """Fetch, by md5, the recorded files that no stage makes: those that DVC tracks by a pointer."""
+def _restore_data(origin: Origin, reader: OriginReader, copy: Path) -> None:
+    """Fetch the recorded files that no stage makes: those with a `.dvc` file."""
     for file in origin.data:
         if (copy / f"{file.path}.dvc").exists():
             reader.fetch(file, copy / file.path)
@@ -102,30 +105,29 @@ def _restore_data(origin: Origin, reader: Reader, copy: Path) -> None:
 def _restore_parameters(origin: Origin, copy: Path) -> None:
     local = copy / "conf" / "local"
     local.mkdir(parents=True, exist_ok=True)
-    (local / "mlflow.yml").write_text(yaml.safe_dump(_SCRATCH_STORE))
+    (local / "mlflow.yml").write_text(yaml.safe_dump(_SCRATCH_STORE), encoding="utf-8")
     recorded = download_artifacts(run_id=origin.run, artifact_path=PARAMETERS)
     parameters = OmegaConf.create()
-    for key, value in json.loads(Path(recorded).read_text()).items():
+    for key, value in json.loads(Path(recorded).read_text(encoding="utf-8")).items():
         OmegaConf.update(parameters, key, value)
     OmegaConf.save(parameters, local / "parameters.yml")
 
 
-def _environment(origin: Origin, copy: Path, install: bool) -> Verdict:
+def _prepare_environment(origin: Origin, copy: Path, install: bool) -> ReproducedItem:
     if install:
-        _call(["make", "-C", str(copy), "install"])
-        return Verdict("environment", origin.environment["lock"], provenance.content_md5(copy / "requirements.lock"))
-    here = Path("requirements.lock")
-    return Verdict("environment", origin.environment["lock"], provenance.content_md5(here) if here.exists() else "none")
+        _run(["make", "-C", str(copy), "install"])
+    lock = (copy if install else Path()) / "requirements.lock"
+    return ReproducedItem("environment", origin.environment["lock"], content_md5(lock) if lock.exists() else "none")
 
 
 def _train(copy: Path, install: bool) -> None:
-    binaries = copy / ".venv" / "bin" if install else Path(sys.executable).parent
-    # conf/local of the copy has what is recorded, whatever environment is asked for here.
+    executables = copy / ".venv" / "bin" if install else Path(sys.executable).parent
+    # conf/local of the copy has the recorded parameters, whatever the environment of this process.
     environment = os.environ | {"PYTHONPATH": str(copy / "src"), "KEDRO_ENV": "local"}
-    _call([str(binaries / "kedro"), "run", "--pipelines=train"], cwd=copy, environment=environment)
+    _run([str(executables / "kedro"), "run", "--pipelines=train"], cwd=copy, environment=environment)
 
 
-def _call(command: list[str], cwd: Path | None = None, environment: dict[str, str] | None = None) -> None:
-    done = subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True, check=False)
-    if done.returncode != 0:
-        raise ReproductionError(f"{' '.join(command)} failed:\n{done.stdout[-2000:]}{done.stderr[-2000:]}")
+def _run(command: list[str], cwd: Path | None = None, environment: dict[str, str] | None = None) -> None:
+    process = subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True, check=False)
+    if process.returncode != 0:
+        raise ReproductionError(f"{' '.join(command)} failed:\n{process.stdout[-2000:]}{process.stderr[-2000:]}")

@@ -1,5 +1,6 @@
-"""kedro-mlflow's hook, with what a run needs to be found again: its data, code and environment by content."""
+"""kedro-mlflow's hook, extended by what identifies a run: its data, code and environment by content."""
 
+import io
 import json
 import logging
 import os
@@ -7,7 +8,6 @@ import re
 import socket
 from contextlib import nullcontext
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import mlflow
@@ -19,71 +19,71 @@ from kedro.io import CatalogProtocol
 from kedro.pipeline import Pipeline
 from kedro.pipeline.node import Node
 from kedro_mlflow.framework.hooks.mlflow_hook import MlflowHook
-from kedro_mlflow.framework.hooks.utils import _flatten_dict
 from mlflow.data.dataset_source_registry import resolve_dataset_source
 from mlflow.data.meta_dataset import MetaDataset
 from mlflow.entities import RunStatus
 from mlflow.tracking import MlflowClient
 
-from . import provenance
+from ..parameters import flatten
 from .catalog import Catalog
-from .relocation import follow_artifacts, store_file
+from .provenance import DATA, GIT, describe_code, describe_environment, read_upstream, remote_uri
+from .relocation import relocate_artifacts, store_file
 
 logger = logging.getLogger(__name__)
 logging.getLogger("kedro_mlflow").setLevel(logging.WARNING)  # it sets INFO for itself when imported
 
-MODEL = "model"  # the dataset whose content tells which run a later stage continues
-PARAMETERS = "parameters.json"  # the artifact that holds the parameters with their types
-UNCOMMITTED = "uncommitted/{}.diff"  # the artifact that holds what was not committed, by its md5
+MODEL = "model"  # the dataset whose md5 identifies the run that a later stage continues
+PARAMETERS = "parameters.json"  # the artifact with the parameters, typed
+UNCOMMITTED = "uncommitted/{}.diff"  # the artifact with the uncommitted changes, by its md5
 _PROCESS = "process"
 
 
 class RunTracking(MlflowHook):
-    """One MLflow run for one model, from whatever processes its stages run in.
+    """One MLflow run for each model, whatever number of processes its stages run in.
 
     Differs from kedro-mlflow's hook in that it
-    - logs the parameters of a run at its start, in one transaction and not one for each node and parameter;
-    - continues, in a run that is handed a trained model, the run that trained it;
-    - closes runs of this machine whose process was killed;
+    - logs the parameters at the start of the run, in one transaction and not one for each node and parameter;
+    - continues, if the pipeline reads a trained model, the run that trained it;
+    - ends the runs of this machine whose process was killed;
     - tags the run with the md5 of each file read and written, the code and the environment, and logs the
       tables as its dataset inputs.
     """
 
     @hook_impl
     def after_context_created(self, context: KedroContext) -> None:
-        """Set MLflow up, and close what killed processes have left open."""
+        """Set MLflow up, and end the runs that killed processes have left open."""
         self._project = Path(context.project_path)
         settings = context.config_loader["mlflow"]
         uri = settings["server"]["mlflow_tracking_uri"]
-        created = settings["tracking"]["experiment"].get("create_experiment_kwargs", {})
+        experiment = settings["tracking"]["experiment"].get("create_experiment_kwargs", {})
         store = store_file(self._project, uri)
-        # MLflow makes the tables of a new store, and kedro-mlflow its experiment, without looking whether
-        # another process is at it.
+        # MLflow creates the tables of a new store, and kedro-mlflow its experiment, without regard for other processes.
         with FileLock(f"{store}.lock") if store else nullcontext():
-            follow_artifacts(self._project, uri, created.get("artifact_location"))
+            relocate_artifacts(self._project, uri, experiment.get("artifact_location"))
             super().after_context_created(context)
-        close_killed_runs(self._experiment_id)
+        tracked = MlflowClient().get_experiment_by_name(self.mlflow_config.tracking.experiment.name)
+        assert tracked is not None  # kedro-mlflow creates it
+        self._experiment_id = str(tracked.experiment_id)
+        end_killed_runs(self._experiment_id)
 
     @hook_impl
     def after_catalog_created(self, conf_catalog: dict[str, Any]) -> None:
-        """Learn where datasets live.
+        """Read where datasets are stored.
 
-        Unlike kedro-mlflow's hook, it does not build every dataset to give metrics the dataset's name as a
-        prefix: that imports the libraries of all stages into each.
+        Unlike kedro-mlflow's hook, it does not build every dataset to prefix metrics with the dataset's name: that
+        would import the libraries of all stages into each.
         """
         self._catalog = Catalog(conf_catalog)
-        data = [name for name in conf_catalog if self._catalog.is_data(name)]
-        self._names = {self._path(name): name for name in data}
+        self._names = {self._path(name): name for name in conf_catalog if self._catalog.is_traced(name)}
 
     @hook_impl
     def before_pipeline_run(self, run_params: dict[str, Any], pipeline: Pipeline, catalog: CatalogProtocol) -> None:
-        """Start a run, or continue the one of the model at hand, and log what it starts from."""
-        inputs = self._catalog.contents(self._project, pipeline.inputs())
-        paths = {str(self._path(name)): md5 for name, md5 in inputs.items()}
-        earlier = provenance.ancestors(paths, self._project)
-        taken = sorted(name for name in pipeline.inputs() if name.startswith("params:"))
-        values = earlier.parameters | {name.removeprefix("params:"): catalog.load(name) for name in taken}
-        parameters = {_as_key(name): value for name, value in _flatten_dict(values).items()}
+        """Start a run, or continue that of the model which is read, and log what it starts from."""
+        inputs = self._catalog.content_md5s(self._project, pipeline.inputs())
+        upstream = read_upstream({str(self._path(name)): md5 for name, md5 in inputs.items()}, self._project)
+        keys = sorted(name for name in pipeline.inputs() if name.startswith("params:"))
+        values = upstream.parameters | {key.removeprefix("params:"): catalog.load(key) for key in keys}
+        parameters = {_param_name(key): value for key, value in flatten(values).items() if value != {}}
         if MODEL in inputs:
             self.mlflow_config.tracking.run.id = self._run_to_continue(inputs[MODEL], parameters)
         super().before_pipeline_run(run_params, pipeline, catalog)
@@ -91,36 +91,29 @@ class RunTracking(MlflowHook):
             mlflow.log_params(parameters)
             # not log_dict, which sorts keys: the order of the columns is the order of the features
             mlflow.log_text(json.dumps(values, indent=2), PARAMETERS)
-            code = provenance.describe_code(self._project)
-            lock = self._project / "requirements.lock"
-            mlflow.set_tags(code.tags | provenance.describe_environment(lock) | {_PROCESS: _this_process()})
+            code = describe_code(self._project)
+            environment = describe_environment(self._project / "requirements.lock")
+            mlflow.set_tags(code.tags | environment | {_PROCESS: _this_process()})
             if code.diff:
-                _log_bytes(code.diff, UNCOMMITTED.format(code.tags[provenance.GIT + "diff"]))
-            known = {self._names[path]: md5 for path, md5 in earlier.files.items() if path in self._names}
+                mlflow.log_stream(io.BytesIO(code.diff), UNCOMMITTED.format(code.tags[GIT + "diff"]))
+            known = {self._names[path]: md5 for path, md5 in upstream.files.items() if path in self._names}
             self._log_data(known | inputs)
 
     @hook_impl
     def before_node_run(self, node: Node, catalog: CatalogProtocol, inputs: dict[str, Any], is_async: bool) -> None:
-        """Resume the run in a thread that does not have it yet."""
-        if mlflow.active_run() is None:
-            super().before_node_run(node, catalog, inputs, is_async)
+        """Resume the run in a thread that has no active run. Parameters were logged at its start."""
+        if self.run_id is not None and mlflow.active_run() is None:
+            mlflow.start_run(self.run_id)
 
     @hook_impl
     def after_dataset_saved(self, dataset_name: str) -> None:
         """Log the content of a file that the run wrote."""
         if self._is_mlflow_enabled:
-            self._log_data(self._catalog.contents(self._project, [dataset_name]))
-
-    def _log_param(self, name: str, value: Any) -> None:
-        """Nothing: it is logged since the start of the run."""
-
-    @property
-    def _experiment_id(self) -> str:
-        return str(self.mlflow_config.tracking.experiment._experiment.experiment_id)
+            self._log_data(self._catalog.content_md5s(self._project, [dataset_name]))
 
     def _run_to_continue(self, model_md5: str, parameters: dict[str, Any]) -> str | None:
-        """The newest run with this model, unless it has other values of parameters: they can never change."""
-        tag = f"tags.`{provenance.DATA}{MODEL}` = '{model_md5}'"
+        """The newest run with this model, unless its parameters have other values, which can't be changed."""
+        tag = f"tags.`{DATA}{MODEL}` = '{model_md5}'"
         newest = ["attributes.start_time DESC"]
         for run in MlflowClient().search_runs([self._experiment_id], tag, order_by=newest, max_results=1):
             known = run.data.params
@@ -129,46 +122,36 @@ class RunTracking(MlflowHook):
         return None
 
     def _path(self, name: str) -> str | None:
-        return self._catalog.path_in(self._project, name)
+        return self._catalog.relative_path(self._project, name)
 
-    def _log_data(self, md5_by_name: dict[str, str]) -> None:
-        if not md5_by_name:
-            return
-        mlflow.set_tags({provenance.DATA + name: md5 for name, md5 in md5_by_name.items()})
-        tables = [name for name in sorted(md5_by_name) if self._catalog.is_table(name)]
-        for name in tables:
-            address = provenance.remote_address(str(self._path(name)), md5_by_name[name], self._project)
-            source = resolve_dataset_source(address)
-            dataset = MetaDataset(source, name=name, digest=md5_by_name[name])  # type: ignore[abstract]
+    def _log_data(self, md5s: dict[str, str]) -> None:
+        """Tag the run with the md5 of each dataset, and log tables as its dataset inputs."""
+        if md5s:
+            mlflow.set_tags({DATA + name: md5 for name, md5 in md5s.items()})
+        for name in sorted(filter(self._catalog.is_table, md5s)):
+            source = resolve_dataset_source(remote_uri(str(self._path(name)), md5s[name], self._project))
+            dataset = MetaDataset(source, name=name, digest=md5s[name])  # type: ignore[abstract]
             mlflow.log_input(dataset, context=name)
 
 
-def _as_key(name: str) -> str:
-    """The name of a parameter as MLflow takes it; some hold the names of columns, which may be anything."""
-    return re.sub(r"[^\w.\- ]", "_", name)
+def _param_name(key: str) -> str:
+    """A valid name of an MLflow parameter; some keys contain names of columns, which may have any characters."""
+    return re.sub(r"[^\w.\- ]", "_", key)
 
 
-def _log_bytes(content: bytes, artifact: str) -> None:
-    place = Path(artifact)
-    with TemporaryDirectory() as folder:
-        path = Path(folder) / place.name
-        path.write_bytes(content)
-        mlflow.log_artifact(str(path), str(place.parent))
-
-
-def close_killed_runs(experiment_id: str) -> None:
-    """End, as KILLED, the runs of this machine that say they run but whose process is gone."""
+def end_killed_runs(experiment_id: str) -> None:
+    """End, as KILLED, the runs of this machine that are recorded as running but whose process has ended."""
     client = MlflowClient()
     running = f"attributes.status = 'RUNNING' and tags.{_PROCESS} LIKE '{socket.gethostname()} %'"
     for run in client.search_runs([experiment_id], running):
         _, pid, started = run.data.tags[_PROCESS].rsplit(" ", 2)
         if not _is_alive(int(pid), float(started)):
             client.set_terminated(run.info.run_id, RunStatus.to_string(RunStatus.KILLED))
-            logger.warning("run %s was killed before its end and is closed", run.info.run_id)
+            logger.warning("run %s was killed and is now ended", run.info.run_id)
 
 
 def _this_process() -> str:
-    # A process id is given away again later; with the time of its start it names one process for good.
+    # Process ids are reused; together with its start time, an id identifies one process for good.
     return f"{socket.gethostname()} {os.getpid()} {psutil.Process().create_time()}"
 
 

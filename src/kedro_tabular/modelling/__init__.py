@@ -1,6 +1,6 @@
 """The packaged model: preprocessing, estimator, guard, fallback and explanations behind one `predict`.
 
-In: training rows and settings. Out: fitted objects, stored as data; and for raw rows predictions with their reasons.
+In: training rows and settings. Out: fitted objects, stored as data; and predictions for raw rows, with their reasons.
 """
 
 import lazy_loader

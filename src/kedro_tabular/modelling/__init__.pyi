@@ -2,13 +2,13 @@ from .estimators import build_estimator, fit_on_columns, fit_on_features, with_i
 from .fallback import GroupMeans, GroupRates
 from .guard import Guard, conformal_quantile, possible_classes
 from .packaged_model import PackagedModel
-from .preprocessing import Features, build_preprocessor, fit_features
+from .preprocessing import FeatureSettings, build_preprocessor, fit_features
 from .scores import score
 from .transformers import DatetimeParts, LeanColumnTransformer
 
 __all__ = [
     "DatetimeParts",
-    "Features",
+    "FeatureSettings",
     "GroupMeans",
     "GroupRates",
     "Guard",

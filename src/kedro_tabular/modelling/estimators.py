@@ -1,4 +1,4 @@
-"""Estimators by name: built from a section of conf/, checked against the task, and fitted."""
+"""Estimators that conf/ names: built, checked against the task, and fitted."""
 
 import importlib
 import inspect
@@ -18,46 +18,38 @@ from ..contract import Contract
 from ..parameters import ParameterError, Section
 
 
-class Estimator(Section):
-    """An estimator by name: the import path of its class, and the arguments of its constructor."""
+class EstimatorSettings(Section):
+    """The import path of an estimator's class, and the arguments of its constructor."""
 
     class_path: str = Field(alias="class")
     kwargs: dict[str, Any] = Field(default_factory=dict)
 
 
 def build_estimator(settings: Mapping[str, Any], section: str, contract: Contract, seed: int) -> BaseEstimator:
-    """The estimator of a section of conf/, not yet fitted, seeded where it takes a `random_state` and has none.
+    """Build the unfitted estimator of a section of conf/, with `seed` as `random_state` unless the section sets one.
 
-    Args:
-        settings: the values of the section.
-        section: its name, for messages.
-        contract: names the task.
-        seed: for `random_state`.
-
-    Raises:
-        ParameterError: it can't be built, or is not one for the task.
+    Raises ParameterError if the estimator can't be built, or is not for the task of the contract.
     """
-    read = Estimator.read(section, settings)
-    path, arguments = read.class_path, dict(read.kwargs)
-    estimator_class = _find_class(path, section)
+    parsed = EstimatorSettings.read(section, settings)
+    path, arguments = parsed.class_path, dict(parsed.kwargs)
+    estimator_class = _import_class(path, section)
     if "random_state" in inspect.signature(estimator_class).parameters:
         arguments.setdefault("random_state", seed)
     try:
         estimator = estimator_class(**arguments)
-        if hasattr(estimator, "_parameter_constraints"):  # scikit-learn checks values only when fitting
-            estimator._validate_params()
+        _validate_parameters(estimator)
     except (TypeError, ValueError) as error:
-        raise ParameterError(f"{section}.kwargs in conf/ does not fit {path}: {error}") from error
+        raise ParameterError(f"{section}.kwargs in conf/ is not valid for {path}: {error}") from error
     fits_task = is_classifier if contract.task == "classification" else is_regressor
     if not fits_task(estimator):
         raise ParameterError(f"{section}.class: {path} is not for table.task {contract.task}")
     if contract.task == "classification" and not hasattr(estimator, "predict_proba"):
-        raise ParameterError(f"{section}.class: {path} gives no probabilities (predict_proba)")
+        raise ParameterError(f"{section}.class: {path} has no predict_proba")
     return estimator
 
 
 def with_imputation(estimator: BaseEstimator) -> BaseEstimator:
-    """The estimator; one that does not take missing values behind median imputation and scaling."""
+    """The estimator, with median imputation and scaling before one that does not accept missing values."""
     if get_tags(estimator).input_tags.allow_nan:
         return estimator
     return make_pipeline(SimpleImputer(strategy="median", keep_empty_features=True), StandardScaler(), estimator)
@@ -65,34 +57,40 @@ def with_imputation(estimator: BaseEstimator) -> BaseEstimator:
 
 def fit_on_features(estimator: BaseEstimator, features: pd.DataFrame, target: pd.Series) -> BaseEstimator:
     """Fit an estimator on features of shape (n_rows, n_features) and the target of the same rows."""
-    # A plain array: without feature names to compare, the estimator predicts single rows faster.
+    # an array: an estimator without feature names to compare predicts single rows faster
     fitted = estimator.fit(features.to_numpy(), target.to_numpy())
-    _forget_threads(fitted)
+    _reset_threads(fitted)
     return fitted
 
 
 def fit_on_columns(estimator: BaseEstimator, rows: pd.DataFrame, target: np.ndarray, section: str) -> BaseEstimator:
-    """Fit an estimator on the contract's raw columns. Raises ParameterError if it does not take these."""
+    """Fit an estimator on the contract's raw columns. Raises ParameterError if it can't be fitted on them."""
     try:
         return estimator.fit(rows, target)
     except (TypeError, ValueError) as error:
         raise ParameterError(f"{section} in conf/ can't be fitted on the table's columns: {error}") from error
 
 
-def _forget_threads(fitted: BaseEstimator) -> None:
-    """Drop the number of threads of this machine, the one thing in a boosted model that is not its own."""
-    for part in fitted if isinstance(fitted, Pipeline) else [fitted]:
-        mapper = getattr(part, "_bin_mapper", None)
-        if mapper is not None:
-            mapper.n_threads = 1
+def _validate_parameters(estimator: BaseEstimator) -> None:
+    """Check the values of parameters before `fit`, for which scikit-learn has no public method."""
+    if hasattr(estimator, "_parameter_constraints") and hasattr(estimator, "_validate_params"):
+        estimator._validate_params()
 
 
-def _find_class(path: str, section: str) -> type[BaseEstimator]:
+def _reset_threads(fitted: BaseEstimator) -> None:
+    """Remove the machine's number of threads from a boosted model, so that its bytes do not depend on the machine."""
+    for step in fitted if isinstance(fitted, Pipeline) else [fitted]:
+        bin_mapper = getattr(step, "_bin_mapper", None)  # scikit-learn has no public name for it
+        if bin_mapper is not None:
+            bin_mapper.n_threads = 1
+
+
+def _import_class(path: str, section: str) -> type[BaseEstimator]:
     module, _, name = path.rpartition(".")
     try:
-        found = getattr(importlib.import_module(module), name)
+        imported = getattr(importlib.import_module(module), name)
     except (ImportError, AttributeError, ValueError) as error:
         raise ParameterError(f"{section}.class in conf/: there is no {path!r} ({error})") from error
-    if not (inspect.isclass(found) and hasattr(found, "fit")):
+    if not (inspect.isclass(imported) and hasattr(imported, "fit")):
         raise ParameterError(f"{section}.class in conf/: {path!r} is not an estimator")
-    return found
+    return imported

@@ -1,6 +1,6 @@
-"""Small models that answer where the main one can't be trusted: the target's mean by group of some columns.
+"""Fallbacks: small models for the rows that the guard does not leave to the estimator.
 
-Each is a scikit-learn estimator on the contract's raw columns, and so is any other that conf/ names instead.
+A fallback is a scikit-learn estimator on the contract's raw columns. Those here predict the target's mean by group.
 """
 
 from typing import Any, Self
@@ -11,11 +11,9 @@ from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 
 
 class Groups(BaseEstimator):
-    """Means of the target by the values of all columns of `by`, else of all but the last, and so on.
+    """Means of the target by the columns of `by`; by all but the last where a group is too small, and so on.
 
-    Args:
-        by: category columns, the one to hold on to longest first.
-        min_rows: training rows that a group must have to count.
+    `by` names category columns, the most important one first; a group needs `min_rows` training rows.
     """
 
     def __init__(self, by: list[str], min_rows: int = 100) -> None:
@@ -23,13 +21,12 @@ class Groups(BaseEstimator):
         self.min_rows = min_rows
 
     def _fit(self, X: pd.DataFrame, targets: np.ndarray) -> Self:
-        """Learn the means of `targets`, shape (n_rows, n_targets)."""
-        absent = [name for name in self.by if name not in X.columns]
-        if absent:
-            raise ValueError(f"by: there is no column {', '.join(absent)}")
+        missing = [name for name in self.by if name not in X.columns]
+        if missing:
+            raise ValueError(f"by: there is no column {', '.join(missing)}")
         self.overall_ = targets.mean(axis=0)
-        self.keys_: list[np.ndarray] = []  # for each depth the values of its groups, (n_groups, depth)
-        self.means_: list[np.ndarray] = []  # and their means, (n_groups, n_targets)
+        self.keys_: list[np.ndarray] = []  # by depth: the values of each group, (n_groups, depth)
+        self.means_: list[np.ndarray] = []  # by depth: the means of each group, (n_groups, n_targets)
         values = pd.DataFrame(targets)
         for depth in range(1, len(self.by) + 1):
             names = self.by[:depth]
@@ -41,25 +38,25 @@ class Groups(BaseEstimator):
         return self
 
     def means_by_depth(self, X: pd.DataFrame) -> np.ndarray:
-        """What is known of each row from no column, from the first, from the first two and so on.
+        """Means of each row's group by no column, by the first, by the first two ...: (len(by) + 1, n_rows, n_targets).
 
-        Returns:
-            Shape (len(by) + 1, n_rows, n_targets). A group that is not known has what its larger one has.
+        An unknown group has the means of the group one level up.
         """
-        known = [np.tile(self.overall_, (len(X), 1))]
+        levels = [np.tile(self.overall_, (len(X), 1))]
         for depth, (keys, means) in enumerate(zip(self.keys_, self.means_, strict=True), start=1):
             table = {tuple(key): position for position, key in enumerate(keys)}
             rows = zip(*(X[name] for name in self.by[:depth]), strict=True)
-            found = np.fromiter((table.get(row, -1) for row in rows), dtype=int, count=len(X))
-            known.append(np.where(found[:, None] >= 0, np.vstack([means, self.overall_])[found], known[-1]))
-        return np.stack(known)
+            positions = np.fromiter((table.get(row, -1) for row in rows), dtype=int, count=len(X))
+            group_means = np.vstack([means, self.overall_])[positions]
+            levels.append(np.where(positions[:, None] >= 0, group_means, levels[-1]))
+        return np.stack(levels)
 
 
 class GroupRates(ClassifierMixin, Groups):
-    """For a classification: the rate of each class in the row's group."""
+    """Fallback of a classification: the rate of each class in the row's group."""
 
     def fit(self, X: pd.DataFrame, y: Any) -> Self:
-        """Learn the rates. Raises ValueError for a column of `by` that is not there."""
+        """Learn the rates. Raises ValueError if a column of `by` is missing."""
         self.classes_, positions = np.unique(np.asarray(y), return_inverse=True)
         return self._fit(X, np.eye(len(self.classes_))[positions])
 
@@ -73,10 +70,10 @@ class GroupRates(ClassifierMixin, Groups):
 
 
 class GroupMeans(RegressorMixin, Groups):
-    """For a regression: the mean of the target in the row's group."""
+    """Fallback of a regression: the mean of the target in the row's group."""
 
     def fit(self, X: pd.DataFrame, y: Any) -> Self:
-        """Learn the means. Raises ValueError for a column of `by` that is not there."""
+        """Learn the means. Raises ValueError if a column of `by` is missing."""
         return self._fit(X, np.asarray(y, dtype=float)[:, None])
 
     def predict(self, X: pd.DataFrame) -> np.ndarray:

@@ -1,8 +1,7 @@
-"""The packaged model: the one object that answers, whichever door the rows come through.
+"""The packaged model: an MLflow pyfunc that makes the same predictions wherever it is loaded.
 
-MLflow loads it from a registered version with nothing but this package and the stored objects beside it. It
-checks each row against the contract and the training data, predicts, falls back where the model can't be
-trusted, and says where each answer comes from.
+MLflow loads it from the artifacts and the archived code of a registered version. It checks each row against the
+contract and the training data, predicts, and uses the fallback for rows that the guard does not leave to the estimator.
 """
 
 import json
@@ -15,27 +14,44 @@ import numpy as np
 import pandas as pd
 from mlflow.models import ModelSignature
 from mlflow.pyfunc import PythonModel, PythonModelContext
+from mlflow.types import ColSpec, DataType, ParamSchema, ParamSpec, Schema, TensorSpec
+from mlflow.types.schema import Array, Map, Object, Property
 from sklearn.base import BaseEstimator
 
-from ..contract import Contract, RowReasons, Values, check_rows, probability_column, to_columns
-from . import serialization
+from ..contract import ColumnType, Contract, RowReasons, Values, check_rows, to_columns
+from ..contract import predictions as output
 from .explanation import Explainer, explain_fallback
 from .guard import Guard
+from .loading import load
 from .scores import score
-from .signature import make_signature
 from .transformers import LeanColumnTransformer
 
+FITTED_ARTIFACTS = ("preprocessor", "model", "guard", "fallback")
 _MODEL, _FALLBACK = np.array("model", dtype=object), np.array("fallback", dtype=object)
-STORED = ("preprocessor", "model", "guard", "fallback")  # the artifacts of fitted objects
+_COLUMN_TYPES: dict[ColumnType, DataType] = {
+    "category": DataType.string,
+    "number": DataType.double,
+    "datetime": DataType.datetime,
+}
+_CLASS_TYPES = {"b": DataType.boolean, "i": DataType.long, "u": DataType.long, "f": DataType.double}
+_EXPLANATION_TYPE = Object(
+    [
+        Property("method", DataType.string),
+        Property("class", DataType.string, required=False),
+        Property("unit", DataType.string),
+        Property("base", DataType.double),
+        Property("contributions", Map(DataType.double)),
+        Property("output", DataType.double),
+    ]
+)
 
 
 class PackagedModel(PythonModel):
     """Contract, guard, preprocessing, estimator and fallback behind one `predict`.
 
-    A row's answer never depends on the rows beside it. Answers have the rows' order and index, and these
-    columns: `prediction`; for a classification `probability_<class>` for each class, for a regression `lower`
-    and `upper`; `source`, "model" or "fallback"; `reasons`, a tuple of them as `Findings` writes them; and
-    `explanation` when asked for, as `Explainer.explain` gives it.
+    Rows are scored independently. Predictions have the order and index of the rows, and these columns: `prediction`;
+    for a classification `probability_<class>` of each class, for a regression `lower` and `upper`; `source`, "model" or
+    "fallback"; `reasons`, a tuple (see `RowReasons`); and on request `explanation` (see `Explainer.explain`).
     """
 
     contract: Contract
@@ -53,18 +69,18 @@ class PackagedModel(PythonModel):
         guard: Guard,
         fallback: BaseEstimator,
     ) -> "PackagedModel":
-        """The model from fitted objects in memory, as training has them."""
+        """The model from fitted objects in memory."""
         model = cls()
         model.contract, model.preprocessor, model.estimator = contract, preprocessor, estimator
         model.guard, model.fallback = guard, fallback
         return model
 
     def load_context(self, context: PythonModelContext) -> None:
-        """Read the stored objects of a registered version (MLflow calls this once)."""
-        config = json.loads(Path(context.artifacts["contract"]).read_text())
+        """Load the artifacts of a registered version (MLflow calls this once)."""
+        config = json.loads(Path(context.artifacts["contract"]).read_text(encoding="utf-8"))
         self.contract = Contract.from_parameters(config["table"])
         self.preprocessor, self.estimator, self.guard, self.fallback = (
-            serialization.load(Path(context.artifacts[name]), config["trusted_types"]) for name in STORED
+            load(Path(context.artifacts[name]), config["trusted_types"]) for name in FITTED_ARTIFACTS
         )
 
     @property
@@ -72,79 +88,87 @@ class PackagedModel(PythonModel):
         """The classes in the order of the probabilities; None for a regression."""
         return getattr(self.estimator, "classes_", None)
 
-    def predict(  # type: ignore[override]  # MLflow calls either form, with a context or without
+    def predict(  # type: ignore[override]  # MLflow supports a signature without a context
         self, model_input: pd.DataFrame, params: dict[str, Any] | None = None
     ) -> pd.DataFrame:
-        """Answer raw rows as the contract describes them, columns in any order; others are ignored.
+        """Predict raw rows with the columns of the contract, in any order; other columns are ignored.
 
-        Args:
-            model_input: the rows.
-            params: `{"explain": True}` asks for the column `explanation`.
-
-        Raises:
-            ContractError: columns of the contract are missing from the input as a whole.
+        `params={"explain": True}` adds the column `explanation`. Raises ContractError if columns are missing.
         """
         explain = bool((params or {}).get("explain"))
-        answers = self.answer(to_columns(model_input), len(model_input), explain)
-        return pd.DataFrame(answers, index=model_input.index, copy=False)
+        predictions = self.predict_columns(to_columns(model_input), len(model_input), explain)
+        return pd.DataFrame(predictions, index=model_input.index, copy=False)
 
-    def answer(self, columns: Mapping[str, Values], n_rows: int, explain: bool) -> dict[str, np.ndarray]:
-        """The same as `predict` from columns by name, without tables, whose making costs more than the rest.
+    def predict_columns(self, columns: Mapping[str, Values], n_rows: int, explain: bool) -> dict[str, np.ndarray]:
+        """Predict from raw columns by name, each of shape (n_rows,).
 
-        Args:
-            columns: raw values, each column of shape (n_rows,).
-            n_rows: how many.
-            explain: whether to explain the answers.
+        This is `predict` without tables, which take longer to make than the prediction of a single row.
         """
-        findings = RowReasons(n_rows, self.guard.actions)
-        rows = check_rows(self.contract, columns, findings)
-        self.guard.inspect(rows, findings)
-        scores, features = self._score(rows, ~findings.fallback)
-        findings.add("failed", ~findings.fallback & np.isnan(scores).any(axis=1))
-        self.guard.judge(scores, self.classes, findings)
-        fell_back = findings.fallback
+        reasons = RowReasons(n_rows, self.guard.actions)
+        rows = check_rows(self.contract, columns, reasons)
+        self.guard.check_input(rows, reasons)
+        scores, features = self._score(rows, ~reasons.fallback)
+        reasons.add("failed", ~reasons.fallback & np.isnan(scores).any(axis=1))
+        self.guard.check_confidence(scores, self.classes, reasons)
+        use_fallback = reasons.fallback
         explanations = np.full(n_rows, None, dtype=object)
-        if fell_back.any():
-            frame = pd.DataFrame({name: values[fell_back] for name, values in rows.items()})
-            scores[fell_back] = score(self.fallback, frame)
+        if use_fallback.any():
+            frame = pd.DataFrame({name: values[use_fallback] for name, values in rows.items()})
+            scores[use_fallback] = score(self.fallback, frame)
             if explain:
-                explanations[fell_back] = explain_fallback(self.fallback, frame, scores[fell_back])
-        if explain and not fell_back.all():
-            explanations[~fell_back] = self._explainer.explain(features[~fell_back], scores[~fell_back])
-        answers = self._answers(scores, fell_back)
-        answers |= {"source": np.where(fell_back, _FALLBACK, _MODEL), "reasons": findings.reasons()}
-        return answers | {"explanation": explanations} if explain else answers
+                explanations[use_fallback] = explain_fallback(self.fallback, frame, scores[use_fallback])
+        if explain and not use_fallback.all():
+            explanations[~use_fallback] = self._explainer.explain(features[~use_fallback], scores[~use_fallback])
+        predictions = self._to_predictions(scores, use_fallback)
+        predictions |= {output.SOURCE: np.where(use_fallback, _FALLBACK, _MODEL), output.REASONS: reasons.to_array()}
+        return predictions | {output.EXPLANATION: explanations} if explain else predictions
 
     def signature(self) -> ModelSignature:
-        """The MLflow signature: the contract's columns in, the answers' columns out."""
-        return make_signature(self.contract, self.classes)
+        """The contract's columns as inputs, the columns of predictions as outputs, and the parameter `explain`."""
+        inputs: list[ColSpec | TensorSpec] = [
+            ColSpec(_COLUMN_TYPES[column.type], name, required=not column.nullable)
+            for name, column in self.contract.columns.items()
+        ]
+        prediction_type, numbers = DataType.double, [output.LOWER, output.UPPER]
+        if self.classes is not None:
+            prediction_type = _CLASS_TYPES.get(self.classes.dtype.kind, DataType.string)
+            numbers = output.score_columns(self.classes)
+        outputs: list[ColSpec | TensorSpec] = [
+            ColSpec(prediction_type, output.PREDICTION),
+            *(ColSpec(DataType.double, name) for name in numbers),
+            ColSpec(DataType.string, output.SOURCE),
+            ColSpec(Array(DataType.string), output.REASONS),
+            ColSpec(_EXPLANATION_TYPE, output.EXPLANATION, required=False),
+        ]
+        explain = ParamSpec("explain", DataType.boolean, default=False)
+        return ModelSignature(Schema(inputs), Schema(outputs), ParamSchema([explain]))
 
-    def _score(self, rows: dict[str, np.ndarray], left: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """What the estimator says of the rows that are left to it, and their features; NaN for the others."""
-        parts: tuple[np.ndarray, ...] = (left,) if left.any() else ()
-        scores = np.full((len(left), 1 if self.classes is None else len(self.classes)), np.nan)
-        features = np.full((len(left), len(self.guard.medians)), np.nan)
-        if left.all() and len(left):
+    def _score(self, rows: dict[str, np.ndarray], mask: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Scores and features of the rows of a mask; NaN for other rows, and for those on which the estimator fails."""
+        parts: tuple[np.ndarray, ...] = (mask,) if mask.any() else ()
+        scores = np.full((len(mask), 1 if self.classes is None else len(self.classes)), np.nan)
+        features = np.full((len(mask), len(self.guard.medians)), np.nan)
+        if mask.all() and len(mask):
             try:
-                made = self.preprocessor.transform(rows)
-                return score(self.estimator, made), made
-            except Exception:  # whatever it is, it may be the fault of one row only
-                if len(left) == 1:
+                transformed = self.preprocessor.transform(rows)
+                return score(self.estimator, transformed), transformed
+            except Exception:  # of any type: a single row may cause it
+                if len(mask) == 1:
                     return scores, features
-                half = np.arange(len(left)) < len(left) // 2
-                parts = (half, ~half)
+                is_first_half = np.arange(len(mask)) < len(mask) // 2
+                parts = (is_first_half, ~is_first_half)
         for part in parts:
-            chosen = {name: values[part] for name, values in rows.items()}
-            scores[part], features[part] = self._score(chosen, np.ones(part.sum(), dtype=bool))
+            rows_of_part = {name: values[part] for name, values in rows.items()}
+            scores[part], features[part] = self._score(rows_of_part, np.ones(part.sum(), dtype=bool))
         return scores, features
 
-    def _answers(self, scores: np.ndarray, fell_back: np.ndarray) -> dict[str, np.ndarray]:
+    def _to_predictions(self, scores: np.ndarray, use_fallback: np.ndarray) -> dict[str, np.ndarray]:
         if self.classes is None:
             prediction = scores[:, 0]
-            width = np.where(fell_back, self.guard.fallback_limit, self.guard.limit)
-            return {"prediction": prediction, "lower": prediction - width, "upper": prediction + width}
-        probabilities = {probability_column(label): scores[:, k] for k, label in enumerate(self.classes)}
-        return {"prediction": self.classes.take(scores.argmax(axis=1)), **probabilities}
+            width = np.where(use_fallback, self.guard.fallback_limit, self.guard.limit)
+            return {output.PREDICTION: prediction, output.LOWER: prediction - width, output.UPPER: prediction + width}
+        probabilities = {output.probability_column(label): scores[:, k] for k, label in enumerate(self.classes)}
+        return {output.PREDICTION: self.classes.take(scores.argmax(axis=1)), **probabilities}
 
     @cached_property
     def _explainer(self) -> Explainer:

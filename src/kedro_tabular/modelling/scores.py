@@ -1,4 +1,4 @@
-"""What an estimator says of rows, in one form for every task."""
+"""The scores of an estimator, in one shape for every task."""
 
 from typing import Any
 
@@ -7,7 +7,7 @@ from sklearn.base import BaseEstimator
 
 
 def score(estimator: BaseEstimator, rows: Any) -> np.ndarray:
-    """Probabilities of shape (n_rows, n_classes) in the order of the classes; of a regression (n_rows, 1)."""
+    """Probabilities of shape (n_rows, n_classes); of a regression the predictions, of shape (n_rows, 1)."""
     if hasattr(estimator, "predict_proba"):
         return estimator.predict_proba(rows)
     return estimator.predict(rows).reshape(-1, 1)

@@ -1,15 +1,12 @@
-"""Fitted objects on disk: skops files whose bytes depend on nothing but the object.
+"""Stores fitted objects as skops files whose bytes depend only on the object.
 
-Skops stores data, not code to run: loading builds only types that are known or listed as trusted
-(https://skops.readthedocs.io/en/stable/persistence.html). Its files name their parts by memory address and
-carry time stamps, so two dumps of one model differ; here parts are numbered and stamps fixed, which makes
-the md5 of a file the identity of what is in it.
+skops names the parts of an object by memory address and adds time stamps, so two files of one object differ. Here parts
+are numbered and time stamps fixed: the md5 of a file then identifies the object.
 """
 
 import io
 import json
 from collections.abc import Iterator, Sequence
-from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 from zipfile import ZipFile, ZipInfo
@@ -17,46 +14,26 @@ from zipfile import ZipFile, ZipInfo
 from skops import io as skops_io
 
 from ..files import write_atomically
+from .loading import UntrustedTypeError, check_trusted, load
 
-_LIBRARY = __name__.partition(".")[0] + ".*"
+__all__ = ["UntrustedTypeError", "dump", "load", "types_in"]
+
 _SCHEMA = "schema.json"
 
 
-class UntrustedTypeError(TypeError):
-    """An object is made of types that are not listed as trusted."""
-
-
 def dump(fitted: Any, path: Path, trusted: Sequence[str]) -> None:
-    """Store a fitted object so that `load` with the same `trusted` can read it.
+    """Store a fitted object that `load` can read with the same `trusted`.
 
-    Raises:
-        UntrustedTypeError: the object holds types that are not in `trusted`; nothing is written.
+    Raises UntrustedTypeError, and writes nothing, if the object contains types that are not in `trusted`.
     """
     data = skops_io.dumps(fitted)
-    _resolve_trust(skops_io.get_untrusted_types(data=data), trusted)
+    check_trusted(data, trusted)
     write_atomically(path, _canonical(data))
 
 
-def load(path: Path, trusted: Sequence[str]) -> Any:
-    """Read a fitted object. Raises UntrustedTypeError before building a type not in `trusted`."""
-    data = path.read_bytes()
-    return skops_io.loads(data, trusted=_resolve_trust(skops_io.get_untrusted_types(data=data), trusted))
-
-
 def types_in(path: Path) -> list[str]:
-    """Names of the types that a stored object is made of, beyond those that skops knows; nothing is built."""
+    """Names of the types in a stored object that skops does not know; nothing is built."""
     return list(skops_io.get_untrusted_types(data=path.read_bytes()))
-
-
-def _resolve_trust(found: list[str], trusted: Sequence[str]) -> list[str]:
-    patterns = [_LIBRARY, *trusted]  # the library's own types run as code anyway
-    refused = [name for name in found if not any(fnmatchcase(name, pattern) for pattern in patterns)]
-    if refused:
-        raise UntrustedTypeError(
-            f"the types {refused} are not trusted. If you trust the library they come from, "
-            "add them to trusted_types in conf/base/parameters.yml"
-        )
-    return found
 
 
 def _canonical(data: bytes) -> bytes:
@@ -68,7 +45,7 @@ def _canonical(data: bytes) -> bytes:
     for node in _nodes(schema):
         if "__id__" in node:
             if node.get("__loader__") == "JsonNode":
-                # Whether two equal constants share an address is up to the interpreter.
+                # the interpreter decides whether equal constants share an address
                 del node["__id__"]
             else:
                 node["__id__"] = numbers.setdefault(node["__id__"], len(numbers) + 1)

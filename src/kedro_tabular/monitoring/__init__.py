@@ -1,4 +1,4 @@
-"""Live predictions against the profile of their model: drift, quality, service, alerts and the report.
+"""Compares production traffic with the profile of its model: drift, quality, service, alerts and a report.
 
 In: scored rows, and the profiles of the versions that scored them. Out: a verdict, findings, alerts, a report.
 """

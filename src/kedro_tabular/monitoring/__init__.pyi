@@ -1,22 +1,23 @@
-from .alerting import AlertsDataset
 from .alerts import decide_alerts
 from .assessment import assess, observe
-from .monitored import MonitoredVersionsDataset, ProfilesDataset
+from .notification import AlertsDataset
 from .profile import INPUT, OUTCOME
 from .profiling import profile_reference
+from .registered_versions import MonitoredVersionsDataset, ProfilesDataset
 from .report import write_report
-from .scored import Part, ScoredFileDataset, Window, WindowContents
+from .scored_rows import RowSelection, ScoredFileDataset, WindowSummary
+from .window import Window
 
 __all__ = [
     "INPUT",
     "OUTCOME",
     "AlertsDataset",
     "MonitoredVersionsDataset",
-    "Part",
     "ProfilesDataset",
+    "RowSelection",
     "ScoredFileDataset",
     "Window",
-    "WindowContents",
+    "WindowSummary",
     "assess",
     "decide_alerts",
     "observe",

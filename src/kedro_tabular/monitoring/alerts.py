@@ -1,11 +1,11 @@
-"""Who has to be told what: new alerts once, and recoveries."""
+"""Decides which alerts are sent: each new alert once, and its recovery."""
 
 from typing import Any
 
 from ..contract import Contract
 from .settings import Alerts
 
-_TOLD = 8  # lines of a message
+_MAX_LINES = 8  # of each kind in a message
 
 
 def decide_alerts(
@@ -15,80 +15,78 @@ def decide_alerts(
     contract: dict[str, Any],
     alerts: dict[str, Any],
 ) -> dict[str, Any]:
-    """Compare what is found now with what is known.
+    """Compare the findings of the verdict with the alerts so far.
 
     Args:
-        monitoring: the verdict.
-        alert_state: by alert, how it stands: `windows` in a row that do not overlap, whether it was `told`,
-            what it `says`. A window that ends before the newest one known changes nothing.
-        monitoring_report: only so that it is written before anybody is told to read it.
-        contract: `params:table`.
-        alerts: `params:alerts`.
+        alert_state: by alert, whether it is `raised` and was sent (`told`), in how many `windows` in a row that do not
+            overlap, the end of the last of these (`counted`), and the end of the last window at all (`until`).
+            A window that ends before the newest one so far changes nothing.
+        monitoring_report: not used; the report has to be written before a message refers to it.
 
     Returns:
-        `state`, the new one; `message` with `title` and `body`, or None; and `told`, the alerts it is about.
+        The new `state`; `message` with `title` and `body`, or None; and `keys`, the alerts that it is about.
     """
     del monitoring_report
-    since, until = monitoring["window"]["since"], monitoring["window"]["until"]
-    newest = max((known["until"] for known in alert_state.values()), default="")
-    if monitoring["verdict"] == "none" or until < newest:  # nothing is known of now
-        return {"state": alert_state, "message": None, "told": []}
-    rules = {rule.check: rule for rule in Alerts.read("alerts", alerts).rules}
+    until = monitoring["window"]["until"]
+    newest = max((alert["until"] for alert in alert_state.values()), default="")
+    if monitoring["verdict"] == "none" or until < newest:
+        return {"state": alert_state, "message": None, "keys": []}
+    windows = {rule.check: rule.windows for rule in Alerts.read("alerts", alerts).rules}
     state: dict[str, Any] = {}
     for finding in monitoring["findings"]:
-        known = alert_state.get(_key(finding), {"windows": 0, "counted": "", "told": False})
-        again = since < known["counted"]  # it overlaps the last one that counted
-        state.setdefault(
-            _key(finding),
-            {
-                "raised": True,
-                "windows": known["windows"] + (not again),
-                "counted": known["counted"] if again else until,
-                "until": until,
-                "told": known["told"],
-                "check": finding["check"],
-                "says": f"{finding['subject']}: {finding['says']}",
-            },
-        )
-    for key, known in alert_state.items():
-        if key in state:
+        key = _key(finding)
+        state.setdefault(key, _raise_alert(finding, alert_state.get(key), monitoring["window"]))
+    for key, alert in alert_state.items():
+        if key in state or alert["check"] not in windows:  # its rule was removed
             continue
-        if not _was_judged(key, known["check"], monitoring):  # as where outcomes have not come yet
-            state[key] = known | {"until": until}
-        elif known["told"]:
-            state[key] = known | {"raised": False, "windows": 0, "counted": "", "until": until}
-    waiting = {key: known for key, known in state.items() if known["raised"] and not known["told"]}
-    new = [key for key, known in waiting.items() if known["windows"] >= rules[known["check"]].windows]
-    over = [key for key, known in state.items() if not known["raised"]]
-    message = _write(monitoring, Contract.from_parameters(contract).name, state, new, over)
-    return {"state": state, "message": message, "told": new + over}
+        if not _is_assessed(key, alert["check"], monitoring):  # for instance, there are no outcomes yet
+            state[key] = alert | {"until": until}
+        elif alert["told"]:
+            state[key] = alert | {"raised": False, "windows": 0, "counted": "", "until": until}
+    unsent = {key: alert for key, alert in state.items() if alert["raised"] and not alert["told"]}
+    new = [key for key, alert in unsent.items() if alert["windows"] >= windows[alert["check"]]]
+    recovered = [key for key, alert in state.items() if not alert["raised"]]
+    name = Contract.from_parameters(contract).name
+    message = _write_message(name, monitoring["window"], state, new, recovered) if new or recovered else None
+    return {"state": state, "message": message, "keys": new + recovered}
 
 
 def _key(finding: dict[str, Any]) -> str:
     return f"{finding['check']} {finding['subject']}"
 
 
-def _was_judged(key: str, check: str, monitoring: dict[str, Any]) -> bool:
-    """Whether this window says anything of it. A reason that is gone has no finding of its own any more."""
-    judged = [finding for seen in monitoring["versions"].values() for finding in seen["findings"]]
-    return any(_key(finding) == key or finding["check"] == check == "reason" for finding in judged)
+def _raise_alert(finding: dict[str, Any], before: dict[str, Any] | None, window: dict[str, str]) -> dict[str, Any]:
+    before = before or {"windows": 0, "counted": "", "told": False}
+    overlaps = window["since"] < before["counted"]
+    return {
+        "raised": True,
+        "windows": before["windows"] + (not overlaps),
+        "counted": before["counted"] if overlaps else window["until"],
+        "until": window["until"],
+        "told": before["told"],
+        "check": finding["check"],
+        "says": f"{finding['subject']}: {finding['says']}",
+    }
 
 
-def _write(
-    monitoring: dict[str, Any], model: str, state: dict[str, Any], new: list[str], over: list[str]
-) -> dict[str, str] | None:
-    if not new and not over:
-        return None
-    counts = [f"{len(new)} new" if new else "", f"{len(over)} over" if over else ""]
-    standing = sum(entry["raised"] and entry["told"] for entry in state.values())
-    counts.append(f"{standing} as before" if standing else "")
-    window = monitoring["window"]
+def _is_assessed(key: str, check: str, monitoring: dict[str, Any]) -> bool:
+    """Whether the window has a result for an alert. A reason that no row has any more has no finding."""
+    findings = [finding for result in monitoring["versions"].values() for finding in result["findings"]]
+    return any(_key(finding) == key or finding["check"] == check == "reason" for finding in findings)
+
+
+def _write_message(
+    model: str, window: dict[str, str], state: dict[str, Any], new: list[str], recovered: list[str]
+) -> dict[str, str]:
+    n_ongoing = sum(alert["raised"] and alert["told"] for alert in state.values())
+    counts = {"new": len(new), "recovered": len(recovered), "ongoing": n_ongoing}
     lines = [f"{window['since']} to {window['until']} (UTC)"]
-    for title, keys in (("Moved:", new), ("Recovered:", over)):
+    for title, keys in (("New alerts:", new), ("Recovered:", recovered)):
         if keys:
-            lines += ["", title, *(f"- {state[key]['says']}" for key in keys[:_TOLD])]
-            lines += [f"- and {len(keys) - _TOLD} more"] if len(keys) > _TOLD else []
-    span = f"since='{window['since']}',until='{window['until']}'"
-    lines += ["", f'To look further: kedro run --pipeline=monitoring --params "{span}"']
-    lines.append("and open data/08_reporting/monitoring.html")
-    return {"title": f"{model}: " + ", ".join(filter(None, counts)), "body": "\n".join(lines)}
+            lines += ["", title, *(f"- {state[key]['says']}" for key in keys[:_MAX_LINES])]
+            lines += [f"- and {len(keys) - _MAX_LINES} more"] if len(keys) > _MAX_LINES else []
+    params = f"since='{window['since']}',until='{window['until']}'"
+    details = f'Details: kedro run --pipeline=monitoring --params "{params}"'
+    lines += ["", details, "and open data/08_reporting/monitoring.html"]
+    title = ", ".join(f"{count} {kind}" for kind, count in counts.items() if count)
+    return {"title": f"{model}: {title}", "body": "\n".join(lines)}

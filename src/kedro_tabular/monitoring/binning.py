@@ -1,4 +1,4 @@
-"""How each column of rows and answers is cut into bins, after the reference rows."""
+"""The bins of each monitored column, chosen from the reference rows."""
 
 from collections.abc import Iterator
 
@@ -7,14 +7,14 @@ import pandas as pd
 import pyarrow as pa
 from pydantic import Field
 
-from ..contract import Contract, score_columns
+from ..contract import PREDICTION, SOURCE, Contract, score_columns
 from ..modelling import Guard
 from ..parameters import Section
-from .profile import CONFIDENCE, INPUT, OUTCOME, PREDICTION, SOURCE, MonitoredColumn
+from .profile import CONFIDENCE, INPUT, OUTCOME, Group, MonitoredColumn
 
 
 class ProfileSettings(Section):
-    """How finely the reference is described."""
+    """The section `profile` of the parameters."""
 
     bins: int = Field(ge=2)
     categories: int = Field(ge=1)
@@ -24,80 +24,77 @@ class ProfileSettings(Section):
     slice_rows: int = Field(ge=2)
 
 
-def watch_inputs(
-    contract: Contract, rows: pa.Table, guard: Guard, parts: list[str], settings: ProfileSettings
+def input_columns(
+    contract: Contract, rows: pa.Table, guard: Guard, datetime_parts: list[str], settings: ProfileSettings
 ) -> Iterator[MonitoredColumn]:
-    """The contract's columns with their bins; of a date-time each of its parts."""
+    """The contract's columns with their bins; for a date-time each of its parts."""
     for name, column in contract.columns.items():
         if column.type == "category":
-            yield _category(name, INPUT + name, rows, guard.categories[name], settings.categories)
-        elif column.type == "number":
-            yield _number(MonitoredColumn(name=name, group="input", column=INPUT + name), rows, settings.bins)
-        else:
-            for part in parts:
-                of_part = MonitoredColumn(name=f"{name}: {part}", group="input", column=INPUT + name, part=part)
-                yield _number(of_part, rows, settings.bins)
+            yield _categorical(name, rows, guard.categories[name], settings.categories)
+            continue
+        names = {name: None} if column.type == "number" else {f"{name}: {part}": part for part in datetime_parts}
+        for label, part in names.items():
+            monitored = MonitoredColumn(name=label, group="input", column=INPUT + name, part=part)
+            yield _numerical(monitored, rows, settings.bins)
 
 
-def watch_answers(rows: pa.Table, classes: list[str] | None, settings: ProfileSettings) -> Iterator[MonitoredColumn]:
-    """Outcome and answers with their bins."""
-    numbers, bins = {OUTCOME: "outcome", PREDICTION: "output"}, settings.bins
+def output_columns(rows: pa.Table, classes: list[str] | None, settings: ProfileSettings) -> Iterator[MonitoredColumn]:
+    """Outcome and predictions with their bins."""
+    numbers: dict[str, Group] = {OUTCOME: "outcome", PREDICTION: "output"}
     if classes is not None:
         yield MonitoredColumn(name=OUTCOME, group="outcome", column=OUTCOME, values=classes)
         yield MonitoredColumn(name=PREDICTION, group="output", column=PREDICTION, values=classes)
-        shown = classes[1:] if len(classes) == 2 else classes
-        numbers = {CONFIDENCE: "output"} | dict.fromkeys(score_columns(shown), "output")
+        numbers = dict.fromkeys([CONFIDENCE, *score_columns(classes[1:] if len(classes) == 2 else classes)], "output")
     for name, group in numbers.items():
-        yield _number(MonitoredColumn(name=name, group=group, column=name), rows, bins)  # type: ignore[arg-type]
+        yield _numerical(MonitoredColumn(name=name, group=group, column=name), rows, settings.bins)
     yield MonitoredColumn(name=SOURCE, group="output", column=SOURCE, values=["model", "fallback"])
 
 
-def name_apart(watched: list[MonitoredColumn]) -> list[MonitoredColumn]:
-    """The same with a name of its own each: a column of the contract may be named like an answer."""
-    named: dict[str, MonitoredColumn] = {}
-    for one in watched:
-        name = one.name
-        while name in named:
-            name += f" ({one.group})"
-        named[name] = one.model_copy(update={"name": name})
-    return list(named.values())
+def with_unique_names(columns: list[MonitoredColumn]) -> list[MonitoredColumn]:
+    """The columns with unique names: an input may have the name of an output."""
+    by_name: dict[str, MonitoredColumn] = {}
+    for column in columns:
+        name = column.name
+        while name in by_name:
+            name += f" ({column.group})"
+        by_name[name] = column.model_copy(update={"name": name})
+    return list(by_name.values())
 
 
-def _category(name: str, column: str, rows: pa.Table, seen: list[str], most: int) -> MonitoredColumn:
+def _categorical(name: str, rows: pa.Table, training: list[str], max_categories: int) -> MonitoredColumn:
+    column = INPUT + name
     counts = pd.Series(rows[column].to_pylist(), dtype=object).value_counts()
-    frequent = sorted(set(counts.index) & set(seen), key=lambda value: (-counts[value], value))[:most]
-    others = sorted(set(seen) - set(frequent))
+    frequent = sorted(set(counts.index) & set(training), key=lambda value: (-counts[value], value))[:max_categories]
+    others = sorted(set(training) - set(frequent))
     return MonitoredColumn(name=name, group="input", column=column, values=frequent, others=others)
 
 
-def _number(watched: MonitoredColumn, rows: pa.Table, bins: int) -> MonitoredColumn:
-    values = watched.numbers(rows)
+def _numerical(column: MonitoredColumn, rows: pa.Table, n_bins: int) -> MonitoredColumn:
+    values = column.numbers(rows)
     values = np.sort(values[np.isfinite(values)])
     if not len(values):
-        return watched.model_copy(update={"edges": [0.0, 0.0]})
-    told = {
-        "edges": find_edges(values, bins),
-        "discrete": len(np.unique(values)) <= bins,
+        return column.model_copy(update={"edges": [0.0, 0.0]})
+    bins = {
+        "edges": find_edges(values, n_bins),
+        "discrete": len(np.unique(values)) <= n_bins,
         "mean": float(values.mean()),
         "deviation": float(values.std()),
     }
-    return watched.model_copy(update=told)
+    return column.model_copy(update=bins)
 
 
-def find_edges(values: np.ndarray, bins: int) -> list[float]:
-    """Edges of at least one bin between the smallest and the largest value, of about as many rows each.
+def find_edges(values: np.ndarray, n_bins: int) -> list[float]:
+    """Edges from the smallest to the largest of sorted values (at least one), of bins with about as many rows each.
 
-    Args:
-        values: sorted numbers, at least one.
-        bins: how many bins there should be. A value that would fill one by itself gets its own.
+    A value that would fill a bin alone gets its own.
     """
     unique, counts = np.unique(values, return_counts=True)
-    if len(unique) <= bins:
+    if len(unique) <= n_bins:
         return [*unique.tolist(), float(unique[-1])]
-    heavy = np.flatnonzero(counts > len(values) / bins)
+    heavy = np.flatnonzero(counts > len(values) / n_bins)
     rest = np.delete(np.arange(len(unique)), heavy)
     spread = np.repeat(unique[rest], counts[rest])
-    between = np.quantile(spread, np.linspace(0, 1, max(bins - len(heavy), 1) + 1)) if len(spread) else []
+    between = np.quantile(spread, np.linspace(0, 1, max(n_bins - len(heavy), 1) + 1)) if len(spread) else []
     after = unique[np.minimum(heavy + 1, len(unique) - 1)]
     edges = np.unique(np.concatenate([unique[[0, -1]], between, unique[heavy], after])).tolist()
     return [*edges, edges[-1]] if len(unique) - 1 in heavy else edges

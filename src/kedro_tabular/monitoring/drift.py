@@ -1,33 +1,65 @@
-"""How far live rows are from the reference, and how far they would be by chance.
+"""Measures of drift, the thresholds that they exceed by chance, and the findings of all checks.
 
-All measures compare counts of bins, so that a window of any length costs the same. Each takes the counts of
-live and of reference rows, of shape (..., n_bins), and gives an array of shape (...).
+The measures compare counts of bins, so the cost does not depend on the length of the window. Each takes the counts of
+a window and of the reference, of shape (..., n_bins), and returns an array of shape (...).
 """
 
-from typing import Literal, NamedTuple
+from statistics import NormalDist
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
+from scipy.special import rel_entr
 
 from .profile import MonitoredColumn
+from .settings import Check, Rule
 
-_SMOOTHING = 0.5  # rows added to each bin: an empty one is no proof (Jeffreys' prior)
-PSI, JENSEN_SHANNON, WASSERSTEIN = "psi", "jensen_shannon", "wasserstein"
-MISSING, NEW = "missing", "new_category"
-
+_SMOOTHING = 0.5  # rows added to each bin, so that an empty bin is not infinitely surprising (Jeffreys prior)
+WASSERSTEIN, MISSING, NEW = "wasserstein", "missing", "new_category"
 
 Unit = Literal["rows", "blocks"]
+# With its counts in the window, shape (n_bins,), and in the profile, (n_blocks, n_bins).
+CountedColumn = tuple[MonitoredColumn, np.ndarray, np.ndarray]
 
 
-class Limit(NamedTuple):
-    """What a measure has to exceed."""
+class Measurement(NamedTuple):
+    """A measured value and its threshold."""
 
     value: float
     limit: float
 
     @property
     def severity(self) -> float:
-        """How often the value holds the limit; more than 1 is a finding."""
+        """The ratio to the threshold; a finding if above 1."""
         return self.value / self.limit
+
+
+class Finding(NamedTuple):
+    """The result of one check of one subject. The fields are the keys of monitoring.json."""
+
+    check: Check
+    subject: str
+    value: float
+    limit: float  # the threshold
+    says: str  # the value in words
+    rank: float  # findings of one check are sorted by it, the highest first
+
+    @classmethod
+    def of(cls, check: Check, subject: str, measured: Measurement, says: str, rank: float | None = None) -> "Finding":
+        """A finding of a measurement, ranked by its severity unless a rank is given."""
+        return cls(check, subject, *measured, says, measured.severity if rank is None else rank)
+
+    def with_rule(self, rule: Rule) -> "Finding":
+        """The finding with the threshold of a rule, if the rule has one."""
+        return self if rule.above is None else self._replace(limit=rule.above)
+
+    @property
+    def raised(self) -> bool:
+        """Whether the value exceeds the threshold."""
+        return self.value > self.limit
+
+    def as_dict(self) -> dict[str, Any]:
+        """The finding as JSON, with its ratio to the threshold."""
+        return self._asdict() | {"severity": self.value / self.limit if self.limit > 0 else None}
 
 
 def population_stability_index(live: np.ndarray, reference: np.ndarray) -> np.ndarray:
@@ -41,122 +73,109 @@ def population_stability_index(live: np.ndarray, reference: np.ndarray) -> np.nd
 
 
 def jensen_shannon(live: np.ndarray, reference: np.ndarray) -> np.ndarray:
-    """The Jensen-Shannon distance, from 0 to 1 (Lin 1991, https://doi.org/10.1109/18.61115)."""
+    """The Jensen-Shannon distance, from 0 to 1 (Lin 1991, https://doi.org/10.1109/18.61115).
+
+    `scipy.spatial.distance.jensenshannon` returns NaN where rounding makes the divergence negative.
+    """
     p, q = _smooth(live), _smooth(reference)
-    middle = (p + q) / 2
-    divergence = (p * np.log2(p / middle) + q * np.log2(q / middle)).sum(axis=-1) / 2
+    mean = (p + q) / 2
+    divergence = (rel_entr(p, mean) + rel_entr(q, mean)).sum(axis=-1) / np.log(4)
     return np.sqrt(np.maximum(divergence, 0))
 
 
-def wasserstein(watched: MonitoredColumn, live: np.ndarray, reference: np.ndarray) -> np.ndarray:
-    """The Wasserstein distance of numbers, in standard deviations of the reference; 0 where there are none.
+def wasserstein(column: MonitoredColumn, live: np.ndarray, reference: np.ndarray) -> np.ndarray:
+    """The Wasserstein distance of numbers, in standard deviations of the reference; 0 if all numbers are missing.
 
-    It is the area between the two distribution functions, which are taken as straight within a bin, or as
-    steps where a bin holds but one value. What is outside the edges counts as up to one standard deviation
-    away from them.
+    It is the area between the two distribution functions. These are linear within a bin, or steps where a bin holds
+    a single value. Values outside the edges count as up to one standard deviation away from them.
     """
-    scale, edges = watched.deviation or 1.0, np.array(watched.edges)
-    between = np.abs(np.cumsum(_shares(live[..., 1:]) - _shares(reference[..., 1:]), axis=-1))
-    if watched.discrete:
-        places = np.concatenate([[edges[0] - scale], edges[:-1], [edges[-1] + scale]])
-        area = (between[..., :-1] * np.diff(places)).sum(axis=-1)
+    scale, edges = column.deviation or 1.0, np.array(column.edges)
+    difference = np.abs(np.cumsum(_shares(live[..., 1:]) - _shares(reference[..., 1:]), axis=-1))
+    if column.discrete:
+        positions = np.concatenate([[edges[0] - scale], edges[:-1], [edges[-1] + scale]])
+        heights = difference[..., :-1]
     else:
-        places = np.concatenate([[edges[0] - scale], edges, [edges[-1] + scale]])
-        between = np.concatenate([np.zeros((*between.shape[:-1], 1)), between], axis=-1)
-        area = ((between[..., 1:] + between[..., :-1]) / 2 * np.diff(places)).sum(axis=-1)
-    both = (live[..., 1:].sum(axis=-1) > 0) & (reference[..., 1:].sum(axis=-1) > 0)
-    return np.where(both, area / scale, 0.0)
+        positions = np.concatenate([[edges[0] - scale], edges, [edges[-1] + scale]])
+        difference = np.concatenate([np.zeros((*difference.shape[:-1], 1)), difference], axis=-1)
+        heights = (difference[..., 1:] + difference[..., :-1]) / 2
+    area = (heights * np.diff(positions)).sum(axis=-1)
+    has_numbers = (live[..., 1:].sum(axis=-1) > 0) & (reference[..., 1:].sum(axis=-1) > 0)
+    return np.where(has_numbers, area / scale, 0.0)
 
 
-def missing_change(live: np.ndarray, reference: np.ndarray) -> np.ndarray:
-    """By how much the share of missing values has changed."""
-    return np.abs(_shares(live)[..., 0] - _shares(reference)[..., 0])
-
-
-def new_category_change(live: np.ndarray, reference: np.ndarray) -> np.ndarray:
-    """By how much the share of categories that training has not seen has grown."""
-    return _shares(live)[..., -1] - _shares(reference)[..., -1]
-
-
-def measure(watched: MonitoredColumn, live: np.ndarray, reference: np.ndarray) -> dict[str, np.ndarray]:
-    """All measures that fit the column, by name."""
-    found = {
-        PSI: population_stability_index(live, reference),
-        JENSEN_SHANNON: jensen_shannon(live, reference),
-        MISSING: missing_change(live, reference),
+def measure_drift(column: MonitoredColumn, live: np.ndarray, reference: np.ndarray) -> dict[str, np.ndarray]:
+    """The measures for the type of the column, by name; of the shares of missing and new values, the change."""
+    change = _shares(live) - _shares(reference)
+    measures = {
+        "psi": population_stability_index(live, reference),
+        "jensen_shannon": jensen_shannon(live, reference),
+        MISSING: np.abs(change[..., 0]),
     }
-    if watched.edges is None:
-        return found | {NEW: new_category_change(live, reference)}
-    return found | {WASSERSTEIN: wasserstein(watched, live, reference)}
+    if column.edges is None:
+        return measures | {NEW: change[..., -1]}
+    return measures | {WASSERSTEIN: wasserstein(column, live, reference)}
 
 
-def find_limits(
-    columns: list[tuple[MonitoredColumn, np.ndarray, np.ndarray]],
-    floors: dict[str, float],
-    unit: Unit,
-    n_draws: int,
-    false_alarms: float,
-    seed: int,
-) -> dict[str, dict[str, Limit]]:
-    """Measure columns, each with the limit that it would pass by chance in few windows only.
-
-    Windows as long as the live one, and references as long as the profile's, are drawn from the profile. Each
-    measure is taken in units of its own spread over the draws, and the limit is the same for all in these
-    units: the value that the largest of them passes in a share `false_alarms` of the draws. So it holds for
-    all measures of all columns together (Westfall and Young 1993, "Resampling-Based Multiple Testing").
+def find_thresholds(
+    columns: list[CountedColumn], floors: dict[str, float], unit: Unit, n_draws: int, false_alarms: float, seed: int
+) -> dict[str, dict[str, Measurement]]:
+    """Measure columns, each with a threshold that few windows without drift exceed.
 
     Args:
-        columns: each with its live counts, shape (n_bins,), and those of the profile, (n_blocks, n_bins).
-        floors: by measure what is never told, however sure.
-        unit: what is drawn: single rows, or whole blocks of the profile, whose rows then stay together.
-        n_draws: how many windows are drawn.
-        false_alarms: share of windows without drift in which anything passes its limit.
-        seed: of the draws.
-
-    Returns:
-        The limits by column and measure.
+        floors: by measure the smallest value that is reported.
+        unit: what is drawn from the profile: rows, or whole blocks, whose rows then stay together.
+        n_draws: number of simulated windows.
+        false_alarms: share of windows without drift in which any measure of any column exceeds its threshold.
     """
     if not columns:
         return {}
+    by_chance = _simulate(columns, unit, n_draws, false_alarms, seed)
+    return {
+        column.name: {
+            name: Measurement(float(value), max(by_chance[column.name, name], floors[name]))
+            for name, value in measure_drift(column, live, blocks.sum(axis=0)).items()
+        }
+        for column, live, blocks in columns
+    }
+
+
+def _simulate(
+    columns: list[CountedColumn], unit: Unit, n_draws: int, false_alarms: float, seed: int
+) -> dict[tuple[str, str], float]:
+    """The joint thresholds by column and measure.
+
+    Windows and references of the same sizes as the real ones are drawn from the profile. Each measure is standardised
+    by its mean and standard deviation over the draws. In these units all measures share one threshold: the value that
+    their maximum exceeds in a share `false_alarms` of the draws. So it holds for all measures of all columns together
+    (Westfall and Young 1993, "Resampling-Based Multiple Testing").
+    """
     rng = np.random.default_rng(seed)
     drawn: dict[tuple[str, str], np.ndarray] = {}
-    for watched, live, blocks in columns:
+    for column, live, blocks in columns:
+        n_live, n_reference = int(live.sum()), int(blocks.sum())
         if unit == "rows":
-            pair = _draw_rows(blocks.sum(axis=0), int(live.sum()), n_draws, rng)
-        else:  # the same blocks for each column, since columns move together
-            pair = _draw_blocks(blocks, int(live.sum()), n_draws, np.random.default_rng(seed))
-        drawn |= {(watched.name, name): values for name, values in measure(watched, *pair).items()}
+            shares = _smooth(blocks.sum(axis=0))
+            counts = [rng.multinomial(n, shares, n_draws) for n in (n_live, n_reference)]
+        else:
+            rng = np.random.default_rng(seed)  # the same blocks for all columns, which are correlated
+            n_blocks = max(1, round(n_live * len(blocks) / max(n_reference, 1)))
+            uniform = np.full(len(blocks), 1 / len(blocks))
+            counts = [rng.multinomial(n, uniform, n_draws) @ blocks for n in (n_blocks, len(blocks))]
+        drawn |= {(column.name, name): values for name, values in measure_drift(column, *counts).items()}
     values = np.stack(list(drawn.values()))
-    means, spreads = values.mean(axis=1), values.std(axis=1) + 1e-12
-    largest = ((values - means[:, None]) / spreads[:, None]).max(axis=0)
-    limits = dict(zip(drawn, means + np.quantile(largest, 1 - false_alarms) * spreads, strict=True))
-    found: dict[str, dict[str, Limit]] = {}
-    for watched, live, blocks in columns:
-        for name, value in measure(watched, live, blocks.sum(axis=0)).items():
-            limit = max(float(limits[watched.name, name]), floors[name])
-            found.setdefault(watched.name, {})[name] = Limit(float(value), limit)
-    return found
+    means, deviations = values.mean(axis=1), values.std(axis=1) + 1e-12
+    maxima = ((values - means[:, None]) / deviations[:, None]).max(axis=0)
+    return dict(zip(drawn, (means + np.quantile(maxima, 1 - false_alarms) * deviations).tolist(), strict=True))
 
 
-Pair = tuple[np.ndarray, np.ndarray]
-
-
-def _draw_rows(totals: np.ndarray, n_rows: int, n_draws: int, rng: np.random.Generator) -> Pair:
-    """Counts of live windows and of references, each of shape (n_draws, n_bins)."""
-    shares = _smooth(totals)
-    return rng.multinomial(n_rows, shares, n_draws), rng.multinomial(totals.sum(), shares, n_draws)
-
-
-def _draw_blocks(blocks: np.ndarray, n_rows: int, n_draws: int, rng: np.random.Generator) -> Pair:
-    alike = np.full(len(blocks), 1 / len(blocks))
-    n_blocks = max(1, round(n_rows * len(blocks) / max(int(blocks.sum()), 1)))
-    live, reference = (rng.multinomial(n, alike, n_draws) for n in (n_blocks, len(blocks)))
-    return live @ blocks, reference @ blocks
+def normal_quantile(false_alarms: float) -> float:
+    """The number of standard errors that a value exceeds by chance with this probability."""
+    return NormalDist().inv_cdf(1 - false_alarms)
 
 
 def _smooth(counts: np.ndarray) -> np.ndarray:
-    added = counts + _SMOOTHING
-    return added / added.sum(axis=-1, keepdims=True)
+    smoothed = counts + _SMOOTHING
+    return smoothed / smoothed.sum(axis=-1, keepdims=True)
 
 
 def _shares(counts: np.ndarray) -> np.ndarray:

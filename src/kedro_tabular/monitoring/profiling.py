@@ -1,4 +1,4 @@
-"""The reference profile, made of the calibration rows: the newest that the estimator has not seen."""
+"""Makes the reference profile from the calibration rows: the newest rows that the estimator was not trained on."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -9,25 +9,15 @@ import pyarrow as pa
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.isotonic import IsotonicRegression
 
-from ..contract import Contract
+from ..contract import REASONS, Contract, to_string_array
 from ..evaluation import LabelledScores, metric_names
 from ..modelling import Guard, PackagedModel
 from ..parameters import ParameterError
-from .binning import ProfileSettings, name_apart, watch_answers, watch_inputs
-from .estimation import estimate_quality, measure_quality
-from .profile import (
-    INPUT,
-    OUTCOME,
-    Calibration,
-    MonitoredColumn,
-    Profile,
-    SliceQuality,
-    add_derived_columns,
-    bin_rows,
-    count_reasons,
-)
+from .binning import ProfileSettings, input_columns, output_columns, with_unique_names
+from .profile import INPUT, OUTCOME, Calibration, Profile, SliceQuality, add_derived_columns, bin_rows, count_reasons
+from .quality import QualityEvaluator
 
-_MOST_BLOCKS = 60
+_MAX_BLOCKS = 60
 
 
 def profile_reference(
@@ -42,118 +32,94 @@ def profile_reference(
     settings: dict[str, Any],
     seed: int,
 ) -> dict[str, Any]:
-    """What the calibration rows and the packaged model's answers to them look like, as JSON.
+    """The profile of the calibration rows and of the packaged model's predictions for them, as JSON.
 
     Raises:
-        ParameterError: the metric is none of the task, or a column of the slices is no category.
+        ParameterError: the task has no such metric, or a column of the slices is not a category.
     """
-    read, settled = Contract.from_parameters(contract), ProfileSettings.read("profile", settings)
-    _check(read, settled)
-    packaged = PackagedModel.from_parts(read, preprocessor, model, guard, fallback)
-    answers = packaged.predict(calibration_table[read.features])
+    schema, profile_settings = Contract.from_parameters(contract), ProfileSettings.read("profile", settings)
+    _check_settings(schema, profile_settings)
+    packaged = PackagedModel.from_parts(schema, preprocessor, model, guard, fallback)
+    predictions = packaged.predict(calibration_table[schema.features])
     classes = None if packaged.classes is None else [str(label) for label in packaged.classes]
-    rows = as_rows(calibration_table, answers, read, classes)
-    watched = name_apart(
-        [*watch_inputs(read, rows, guard, datetime_parts, settled), *watch_answers(rows, classes, settled)]
-    )
-    days = calibration_table[read.time] if read.time else pd.Series(pd.Timestamp(0), index=answers.index)
-    blocks = _blocks(days)
-    inputs = [one for one in watched if one.group == "input"]
-    some = np.random.default_rng(seed).permutation(len(rows))[: settled.sample_rows]
-    scored = LabelledScores.from_predictions(pd.concat([calibration_table[[read.target]], answers], axis=1), read)
-    known = np.ones(len(rows), dtype=bool)
-    if scored.classes is not None:  # a class that training has not seen can't be scored
-        known = np.isin(scored.truth.astype(str), scored.classes.astype(str))
-    scored = scored.select(known)
-    quality = list(_qualities(scored, calibration_table[known], settled, calibration_bins, seed))
-    if not quality or quality[0].column is not None:
-        raise ParameterError(
-            f"profile.metric in conf/: the {len(rows)} calibration rows have no {settled.metric}, as where "
-            "all are of one class: choose another metric or another split"
-        )
-    calibration, estimated = None, None
-    if scored.classes is not None:
-        calibration = _calibrate(scored)
-        of_all = (scored.scores, scored.classes, calibration, settled.metric, calibration_bins, seed)
-        estimated = estimate_quality(*of_all)
-    return Profile(
+    rows = as_rows(calibration_table, predictions, schema, classes)
+    inputs = list(input_columns(schema, rows, guard, datetime_parts, profile_settings))
+    columns = with_unique_names([*inputs, *output_columns(rows, classes, profile_settings)])
+    blocks = _time_blocks(calibration_table[schema.time]) if schema.time else np.zeros(len(rows), dtype=int)
+    sample = np.random.default_rng(seed).permutation(len(rows))[: profile_settings.sample_rows]
+    profile = Profile(
         table=contract,
         classes=classes,
         rows=len(rows),
-        watched=watched,
+        watched=columns,
         reasons=count_reasons(rows),
-        blocks={one.name: _count_blocks(one, rows, blocks) for one in watched},
-        sample=bin_rows(inputs, rows.take(np.sort(some))).tolist(),
-        metric=settled.metric,
+        blocks={column.name: column.count_by_block(rows, blocks).tolist() for column in columns},
+        sample=bin_rows(inputs, rows.take(np.sort(sample))).tolist(),
+        metric=profile_settings.metric,
         calibration_bins=calibration_bins,
-        quality=quality,
-        calibration=calibration,
-        estimated=estimated and estimated.metric,
-    ).model_dump(mode="json")
+        quality=[],
+        calibration=None,
+        estimated=None,
+    )
+    return _add_quality(profile, rows, profile_settings, seed).model_dump(mode="json")
 
 
-def _check(contract: Contract, settings: ProfileSettings) -> None:
-    known = metric_names(contract.task)
-    if settings.metric not in known:
-        raise ParameterError(
-            f"profile.metric in conf/: a {contract.task} has no {settings.metric!r}, but {', '.join(known)}"
-        )
+def _check_settings(contract: Contract, settings: ProfileSettings) -> None:
+    metrics = metric_names(contract.task)
+    if settings.metric not in metrics:
+        problem = f"{contract.task} has no metric {settings.metric!r}"
+        raise ParameterError(f"profile.metric in conf/: {problem}, choose one of {', '.join(metrics)}")
     wrong = sorted(set(settings.slices) - set(contract.of_type("category")))
     if wrong:
-        raise ParameterError(f"profile.slices in conf/: {', '.join(wrong)} is no category of table.columns")
+        raise ParameterError(f"profile.slices in conf/: {', '.join(wrong)} is not a category of table.columns")
 
 
-def as_rows(table: pd.DataFrame, answers: pd.DataFrame, contract: Contract, classes: list[str] | None) -> pa.Table:
-    """Rows with their target and the packaged model's answers, as monitoring reads them."""
-    reasons = answers["reasons"].map(list)
-    outcome = table[contract.target]
-    frame = pd.concat([table[contract.features].add_prefix(INPUT), answers.assign(reasons=reasons)], axis=1)
-    frame[OUTCOME] = outcome.astype(float) if classes is None else outcome.astype(str)
-    rows = pa.Table.from_pandas(frame.drop(columns="reasons"), preserve_index=False)
-    return add_derived_columns(rows.append_column("reasons", pa.array(reasons, pa.list_(pa.string()))), classes)
+def as_rows(table: pd.DataFrame, predictions: pd.DataFrame, contract: Contract, classes: list[str] | None) -> pa.Table:
+    """Rows with their target and the packaged model's predictions in the format of scored rows."""
+    frame = pd.concat([table[contract.features].add_prefix(INPUT), predictions.drop(columns=REASONS)], axis=1)
+    frame[OUTCOME] = table[contract.target].astype(float if classes is None else str)
+    reasons = pa.array(predictions[REASONS].map(list), pa.list_(pa.string()))
+    rows = pa.Table.from_pandas(frame, preserve_index=False).append_column(REASONS, reasons)
+    return add_derived_columns(rows, classes)
 
 
-def _blocks(times: pd.Series) -> np.ndarray:
-    """Which block each row is in: a day, or several where there are many."""
+def _time_blocks(times: pd.Series) -> np.ndarray:
+    """The block of each row: a day, or several days if there are many."""
     days = np.unique(times.to_numpy().astype("datetime64[D]"), return_inverse=True)[1].ravel()
     n_days = int(days.max()) + 1
-    return days if n_days <= _MOST_BLOCKS else days * _MOST_BLOCKS // n_days
+    return days if n_days <= _MAX_BLOCKS else days * _MAX_BLOCKS // n_days
 
 
-def _count_blocks(watched: MonitoredColumn, rows: pa.Table, blocks: np.ndarray) -> list[list[int]]:
-    n_blocks = int(blocks.max()) + 1
-    cells = blocks * watched.n_bins + watched.codes(rows)
-    return np.bincount(cells, minlength=n_blocks * watched.n_bins).reshape(n_blocks, -1).tolist()
+def _add_quality(profile: Profile, rows: pa.Table, settings: ProfileSettings, seed: int) -> Profile:
+    """The profile with its metric on all rows and on each slice, the calibration and the estimate of the metric."""
+    evaluator = QualityEvaluator(rows, profile, seed)
+    quality = []
+    for column, value in [(None, None), *_find_slices(rows.filter(pa.array(evaluator.has_outcome)), settings)]:
+        measured = evaluator.measure(evaluator.in_slice(column, value))
+        if measured is not None:
+            quality.append(SliceQuality(column=column, value=value, **measured._asdict()))
+    if not quality or quality[0].column is not None:
+        problem = f"{settings.metric} is not defined for the {len(rows)} calibration rows, as where all have one class"
+        raise ParameterError(f"profile.metric in conf/: {problem}: choose another metric or another split")
+    profile = profile.model_copy(update={"quality": quality, "calibration": _fit_calibration(evaluator.labelled())})
+    estimate = QualityEvaluator(rows, profile, seed).estimate(evaluator.has_outcome)
+    return profile.model_copy(update={"estimated": estimate and estimate.metric})
 
 
-def _qualities(
-    scored: LabelledScores, table: pd.DataFrame, settings: ProfileSettings, bins: int, seed: int
-) -> Iterator[SliceQuality]:
-    whole = np.ones(len(table), dtype=bool)
-    parts: list[tuple[str | None, str | None, np.ndarray]] = [(None, None, whole)]
-    for name in settings.slices:
-        counts = table[name].value_counts()
-        frequent = sorted(counts[counts >= settings.slice_rows].index)
-        parts += [(name, label, _is(table[name], label)) for label in frequent]
-    for column, value, mask in parts:
-        found = measure_quality(scored.select(mask), settings.metric, bins, seed)
-        if found is not None:
-            yield SliceQuality(column=column, value=value, **found._asdict())
+def _find_slices(rows: pa.Table, settings: ProfileSettings) -> Iterator[tuple[str, str]]:
+    for column in settings.slices:
+        counts = to_string_array(rows[INPUT + column]).drop_null().value_counts().to_pylist()
+        frequent = [entry["values"] for entry in counts if entry["counts"] >= settings.slice_rows]
+        yield from ((column, value) for value in sorted(frequent))
 
 
-def _is(values: pd.Series, label: str) -> np.ndarray:
-    return values.eq(label).fillna(False).to_numpy(dtype=bool)
-
-
-def _calibrate(scored: LabelledScores) -> list[Calibration]:
+def _fit_calibration(scored: LabelledScores) -> list[Calibration] | None:
     """By isotonic regression (Zadrozny and Elkan 2002, https://doi.org/10.1145/775047.775151)."""
-    assert scored.classes is not None
-    lines = []
+    if scored.classes is None:
+        return None
+    calibrations = []
     for k, label in enumerate(scored.classes):
-        fitted = IsotonicRegression(out_of_bounds="clip").fit(scored.scores[:, k], scored.truth == label)
-        lines.append(
-            Calibration(
-                probability=fitted.X_thresholds_.tolist(), frequency=np.clip(fitted.y_thresholds_, 0, 1).tolist()
-            )
-        )
-    return lines
+        line = IsotonicRegression(out_of_bounds="clip").fit(scored.scores[:, k], scored.y_true == label)
+        frequency = np.clip(line.y_thresholds_, 0, 1).tolist()
+        calibrations.append(Calibration(probability=line.X_thresholds_.tolist(), frequency=frequency))
+    return calibrations

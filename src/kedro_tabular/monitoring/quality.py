@@ -1,4 +1,4 @@
-"""How good the answers were where outcomes are known, and how good they can be expected to be."""
+"""The metric in a window, measured where outcomes are known and estimated where not, against the reference."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -8,146 +8,128 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ..contract import as_numbers, as_text
-from ..evaluation import LabelledScores, metric_names, prepare
-from .checks import Finding, normal_quantile
-from .drift import Limit
-from .estimation import Quality, estimate_quality, measure_quality, worsening
-from .profile import INPUT, OUTCOME, Profile, SliceQuality, scores_of
-from .settings import Monitoring
+from ..contract import SOURCE, to_float_array, to_string_array
+from ..evaluation import LabelledScores, make_statistic, metric_names
+from .drift import Finding, Measurement, normal_quantile
+from .estimation import Quality, estimate_quality, measure_quality, metric_loss
+from .profile import INPUT, OUTCOME, Profile, SliceQuality, get_scores
+from .settings import Check, Monitoring
 
-_MOST_PERIODS = 16
+_MAX_PERIODS = 16
+_DAYS = {"h": 1 / 24, "D": 1, "W": 7, "M": 30, "Q": 91, "Y": float("inf")}  # by pandas' frequency
 
 
-class Outcomes:
-    """The rows of a window as quality is measured on them.
-
-    Args:
-        rows: scored rows.
-        profile: of the version that answered.
-        seed: of the draws.
-    """
+class QualityEvaluator:
+    """Measures and estimates the metric of a profile on rows that its version scored."""
 
     def __init__(self, rows: pa.Table, profile: Profile, seed: int) -> None:
         self._rows, self._profile, self._seed = rows, profile, seed
         self._classes = None if profile.classes is None else np.array(profile.classes, dtype=object)
-        self._scores = scores_of(rows, profile.classes)
-        self.known = np.zeros(len(rows), dtype=bool)
-        truth = np.full(len(rows), None, dtype=object)
-        if OUTCOME in rows.column_names and self._classes is not None:
-            truth = as_text(rows[OUTCOME]).to_numpy(zero_copy_only=False)
+        self._scores = get_scores(rows, profile.classes)
+        self._y_true = np.full(len(rows), None, dtype=object)
+        self.has_outcome = np.zeros(len(rows), dtype=bool)
+        if OUTCOME not in rows.column_names:
+            return
+        if self._classes is None:
+            self._y_true = to_float_array(rows[OUTCOME])
+            self.has_outcome = np.isfinite(self._y_true)
+        else:
+            self._y_true = to_string_array(rows[OUTCOME]).to_numpy(zero_copy_only=False)
             # a class that the model does not know can't be scored
-            self.known = pc.is_in(rows[OUTCOME], pa.array(profile.classes)).to_numpy()
-        elif OUTCOME in rows.column_names:
-            truth = as_numbers(rows[OUTCOME])
-            self.known = np.isfinite(truth)
-        self._truth = truth
+            self.has_outcome = pc.is_in(rows[OUTCOME], pa.array(profile.classes)).to_numpy()
 
-    def quality(self, mask: np.ndarray | None = None) -> Quality | None:
-        """Of the rows with outcomes, or those of a mask among them."""
-        chosen = self.known if mask is None else self.known & mask
-        return measure_quality(self._scored(chosen), self._profile.metric, self._bins, self._seed)
+    def labelled(self, mask: np.ndarray | None = None) -> LabelledScores:
+        """The rows with outcomes, or those in the mask."""
+        chosen = self.has_outcome if mask is None else self.has_outcome & mask
+        return LabelledScores(self._y_true[chosen], self._scores[chosen], self._classes)
+
+    def measure(self, mask: np.ndarray | None = None) -> Quality | None:
+        """The metric of the rows with outcomes, or of those in the mask."""
+        profile = self._profile
+        return measure_quality(self.labelled(mask), profile.metric, profile.calibration_bins, self._seed)
 
     def estimate(self, mask: np.ndarray | None = None) -> Quality | None:
-        """What can be expected of all rows, or those of a mask; None for a regression."""
-        if self._classes is None or self._profile.calibration is None:
+        """The expected metric of all rows, or of those in the mask; None for a regression."""
+        profile = self._profile
+        if self._classes is None or profile.calibration is None:
             return None
         scores = self._scores if mask is None else self._scores[mask]
-        metric, lines = self._profile.metric, self._profile.calibration
-        found = estimate_quality(scores, self._classes, lines, metric, self._bins, self._seed)
-        if found is None or self._profile.estimated is None:
-            return found
-        # The lines were fitted to the reference rows, and so flatter them.
-        too_much = self._profile.estimated - self._profile.quality[0].metric
-        return found._replace(metric=found.metric - too_much)
+        parameters = (profile.calibration, profile.metric, profile.calibration_bins, self._seed)
+        estimate = estimate_quality(scores, self._classes, *parameters)
+        if estimate is None or profile.estimated is None:
+            return estimate
+        # The calibration was fitted to the reference rows, so their estimate is too good.
+        bias = profile.estimated - profile.quality[0].metric
+        return estimate._replace(metric=estimate.metric - bias)
 
     def metrics(self) -> dict[str, float]:
         """All metrics of the task on the rows with outcomes."""
-        scored, ones = self._scored(self.known), np.ones((int(self.known.sum()), 1))
-        names = metric_names(self._profile.contract.task) if len(ones) > 1 else []
-        found = {name: float(prepare(name, scored, self._bins)(ones)[0]) for name in names}
-        return {name: value for name, value in found.items() if np.isfinite(value)}
+        scored, bins = self.labelled(), self._profile.calibration_bins
+        weights = np.ones((len(scored.y_true), 1))
+        names = metric_names(self._profile.contract.task) if len(weights) > 1 else []
+        values = {name: float(make_statistic(name, scored, bins)(weights)[0]) for name in names}
+        return {name: value for name, value in values.items() if np.isfinite(value)}
 
-    def in_slice(self, one: SliceQuality) -> np.ndarray:
-        """Which rows are of a slice of the profile."""
-        if one.column is None:
+    def in_slice(self, column: str | None, value: str | None) -> np.ndarray:
+        """The mask of the rows with a value of a column of the contract; all rows without a column."""
+        if column is None:
             return np.ones(len(self._rows), dtype=bool)
-        return pc.fill_null(pc.equal(as_text(self._rows[INPUT + one.column]), one.value), False).to_numpy(
-            zero_copy_only=False
-        )
-
-    def _scored(self, mask: np.ndarray) -> LabelledScores:
-        return LabelledScores(self._truth[mask], self._scores[mask], self._classes)
-
-    @property
-    def _bins(self) -> int:
-        return self._profile.calibration_bins
+        is_value = pc.equal(to_string_array(self._rows[INPUT + column]), value)
+        return pc.fill_null(is_value, False).to_numpy(zero_copy_only=False)
 
 
-def check_quality(outcomes: Outcomes, profile: Profile, settings: Monitoring) -> list[Finding]:
-    """The metric against the reference's, of all rows and of each slice, or else its estimate."""
-    if outcomes.known.sum() < settings.min_rows:
-        estimate = outcomes.estimate()
+def check_quality(evaluator: QualityEvaluator, profile: Profile, settings: Monitoring) -> list[Finding]:
+    """The loss of the metric on all rows and on each slice; with too few outcomes, the estimated loss."""
+    if evaluator.has_outcome.sum() < settings.min_rows:
+        estimate = evaluator.estimate()
         if estimate is None:
             return []
-        whole = profile.quality[0]
-        loss = _loss(estimate, whole, profile.metric, settings, 1)
-        return [Finding.of("estimated_quality", "all rows", loss, _say(estimate, whole, profile))]
-    compared: list[tuple[SliceQuality, Quality]] = []
-    for one in profile.quality:
-        found = outcomes.quality(outcomes.in_slice(one))
-        # an outcome more or less makes much of a difference in a small part
-        if found is not None and (one.column is None or found.rows >= settings.min_rows / 2):
-            compared.append((one, found))
-    if not compared or compared[0][0].column is not None:  # the rows as a whole have no metric
+        return _compare("estimated_quality", [(profile.quality[0], estimate)], profile.metric, settings)
+    compared = []
+    for reference in profile.quality:
+        quality = evaluator.measure(evaluator.in_slice(reference.column, reference.value))
+        # in a small slice, a few outcomes change the metric
+        if quality is not None and (reference.column is None or quality.rows >= settings.min_rows / 2):
+            compared.append((reference, quality))
+    if not compared or compared[0][0].column is not None:  # the metric is not defined for all rows
         return []
-    losses = [_loss(found, one, profile.metric, settings, len(compared)) for one, found in compared]
-    return [
-        Finding.of(
-            "quality",
-            "all rows" if one.column is None else f"{one.column} = {one.value}",
-            loss,
-            _say(found, one, profile),
-            # A part that has lost more than the whole is where to look; others have only lost with it.
-            1.0 if one.column is None else (loss.value - losses[0].value) / loss.limit,
-        )
-        for (one, found), loss in zip(compared, losses, strict=True)
-    ]
+    whole, *slices = _compare("quality", compared, profile.metric, settings)
+    # Slices that lost more than all rows come first: they are where to look.
+    ranked = [finding._replace(rank=(finding.value - whole.value) / finding.limit) for finding in slices]
+    return [whole._replace(rank=1.0), *ranked]
 
 
-def _loss(now: Quality, before: SliceQuality, metric: str, settings: Monitoring, n_compared: int) -> Limit:
-    """The loss, and what it has to be to be sure of it among so many."""
-    error = (now.error**2 + before.error**2) ** 0.5
-    by_chance = normal_quantile(settings.false_alarms / n_compared) * error
-    return Limit(worsening(metric, before.metric, now.metric), max(by_chance, settings.floors.quality))
+def _compare(
+    check: Check, compared: list[tuple[SliceQuality, Quality]], metric: str, settings: Monitoring
+) -> list[Finding]:
+    """The losses, each with the threshold that few losses by chance exceed in any of the comparisons."""
+    findings = []
+    for reference, now in compared:
+        subject = "all rows" if reference.column is None else f"{reference.column} = {reference.value}"
+        error = (now.error**2 + reference.error**2) ** 0.5
+        by_chance = normal_quantile(settings.false_alarms / len(compared)) * error
+        loss = metric_loss(metric, reference.metric, now.metric)
+        says = f"{metric} {now.metric:.3f} on {now.rows:,} rows, reference {reference.metric:.3f}"
+        findings.append(Finding.of(check, subject, Measurement(loss, max(by_chance, settings.floors.quality)), says))
+    return findings
 
 
-def _say(now: Quality, before: SliceQuality, profile: Profile) -> str:
-    return f"{profile.metric} {now.metric:.3f} on {now.rows:,} rows, in the reference {before.metric:.3f}"
-
-
-def over_time(rows: pa.Table, outcomes: Outcomes) -> Iterator[dict[str, Any]]:
-    """Rows, fallbacks, the metric and its estimate by period of the window: hours, days, weeks or months."""
+def quality_over_time(rows: pa.Table, evaluator: QualityEvaluator) -> Iterator[dict[str, Any]]:
+    """Rows, fallback share, metric and its estimate by period of the window: hours, days, weeks, months, quarters."""
     if "event_time" not in rows.column_names or not len(rows):
         return
     times = pd.Series(rows["event_time"].to_numpy())
     length = (times.max() - times.min()) / pd.Timedelta(days=1)
-    frequency = next(name for name, days in _FREQUENCIES.items() if length / days <= _MOST_PERIODS)
+    frequency = next(name for name, days in _DAYS.items() if length / days <= _MAX_PERIODS)
     periods = times.dt.to_period(frequency)
-    fell_back = as_text(rows["source"]).to_numpy(zero_copy_only=False) == "fallback"
+    is_fallback = to_string_array(rows[SOURCE]).to_numpy(zero_copy_only=False) == "fallback"
     for period in sorted(periods.unique()):
         mask = (periods == period).to_numpy()
+        measured, estimated = evaluator.measure(mask), evaluator.estimate(mask)
         yield {
             "period": str(period.start_time.date() if frequency != "h" else period.start_time),
             "rows": int(mask.sum()),
-            "fallback_share": float(fell_back[mask].mean()),
-            "measured": _as_dict(outcomes.quality(mask)),
-            "estimated": _as_dict(outcomes.estimate(mask)),
+            "fallback_share": float(is_fallback[mask].mean()),
+            "measured": measured and measured._asdict(),
+            "estimated": estimated and estimated._asdict(),
         }
-
-
-_FREQUENCIES = {"h": 1 / 24, "D": 1, "W": 7, "M": 30, "Q": 91, "Y": float("inf")}
-
-
-def _as_dict(quality: Quality | None) -> dict[str, Any] | None:
-    return None if quality is None else quality._asdict()

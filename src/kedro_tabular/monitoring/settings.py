@@ -1,27 +1,18 @@
 """The sections `monitoring` and `alerts` of the parameters."""
 
-from typing import Literal
+from typing import Literal, get_args
 
 from pydantic import Field, model_validator
 
 from ..parameters import Section
 
-Check = Literal[
-    "drift",
-    "domain",
-    "output_drift",
-    "outcome_drift",
-    "reason",
-    "quality",
-    "estimated_quality",
-    "latency_p99_ms",
-    "error_share",
-]
-_MEASURED: tuple[Check, ...] = ("latency_p99_ms", "error_share")  # the reference says nothing of these
+DriftCheck = Literal["drift", "output_drift", "outcome_drift"]  # of inputs, outputs and outcomes
+ServiceCheck = Literal["latency_p99_ms", "error_share"]  # without a reference
+Check = Literal["domain", "reason", "quality", "estimated_quality", DriftCheck, ServiceCheck]
 
 
 class Floors(Section):
-    """What is less is never told."""
+    """The smallest changes that are reported."""
 
     psi: float = Field(gt=0)
     jensen_shannon: float = Field(gt=0)
@@ -34,7 +25,7 @@ class Floors(Section):
 
 
 class Monitoring(Section):
-    """How a window is looked at."""
+    """How a window is compared with the reference."""
 
     min_rows: int = Field(ge=2)
     most_rows: int = Field(ge=1000)
@@ -45,35 +36,35 @@ class Monitoring(Section):
     errors_of: list[str]
 
     @model_validator(mode="after")
-    def _enough_are_drawn(self) -> "Monitoring":
+    def _check_row_limits(self) -> "Monitoring":
         if self.most_rows < self.min_rows:
             raise ValueError(f"most_rows {self.most_rows} is below min_rows {self.min_rows}")
         return self
 
 
 class Rule(Section):
-    """What raises an alert."""
+    """When a check raises an alert."""
 
     check: Check
     above: float | None = Field(default=None, ge=0)
     windows: int = Field(ge=1)
 
     @model_validator(mode="after")
-    def _has_a_limit(self) -> "Rule":
-        if self.above is None and self.check in _MEASURED:
-            raise ValueError(f"{self.check} needs a limit: above")
+    def _check_threshold(self) -> "Rule":
+        if self.above is None and self.check in get_args(ServiceCheck):
+            raise ValueError(f"{self.check} needs a threshold: above")
         return self
 
 
 class Alerts(Section):
-    """What raises an alert, and who is told."""
+    """The rules of the alerts, and where alerts are sent."""
 
     rules: list[Rule]
     urls_variable: str
     dry_run: bool
 
     @model_validator(mode="after")
-    def _one_rule_a_check(self) -> "Alerts":
+    def _check_rules(self) -> "Alerts":
         checks = [rule.check for rule in self.rules]
         if len(set(checks)) < len(checks):
             raise ValueError("rules: there is more than one for a check")

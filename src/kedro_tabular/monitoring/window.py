@@ -1,47 +1,58 @@
-"""Which span of time is looked at."""
+"""The time window that is monitored."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime
+from typing import NamedTuple, TypeVar
 
 import pandas as pd
 
 from ..parameters import ParameterError
-from .scored import Window
+
+Parsed = TypeVar("Parsed")
 
 
-def find_window(window: str, since: str | None, until: str | None, month: str | None) -> Window:
+class Window(NamedTuple):
+    """A time span, by the contract's time column; without one, by the time of the prediction."""
+
+    since: datetime
+    until: datetime  # exclusive
+
+
+def resolve_window(window: str, since: str | None, until: str | None, month: str | None) -> Window:
     """The month, or the span from `since` to `until`, or the window that ends at `until` or now (UTC).
 
     Raises:
-        ParameterError: one of them can't be read, they contradict each other, or the span is empty.
+        ParameterError: a value can't be parsed, the values contradict each other, or the span is empty.
     """
     if month is not None:
         if since is not None or until is not None:
-            raise ParameterError("month goes with neither since nor until: give the one or the other")
-        try:
-            start = datetime.strptime(str(month), "%Y-%m")
-        except ValueError as error:
-            raise ParameterError(f"month: {month!r} is no month, write it as 2013-11") from error
+            raise ParameterError("month can be combined with neither since nor until")
+        start = _parse("month", month, lambda text: datetime.strptime(text, "%Y-%m"), "2013-11")
         return Window(start, (pd.Timestamp(start) + pd.DateOffset(months=1)).to_pydatetime())
-    end = datetime.now(UTC).replace(tzinfo=None) if until is None else _moment("until", until)
-    start = end - _length(window) if since is None else _moment("since", since)
+    end = datetime.now(UTC).replace(tzinfo=None) if until is None else _parse("until", until, _to_utc, "2013-11-30")
+    if since is None:
+        start = end - _parse("window", window, _to_duration, "7d or 12h")
+    else:
+        start = _parse("since", since, _to_utc, "2013-11-30")
     if start >= end:
         raise ParameterError(f"the window from {start} to {end} is empty: since must be before until")
     return Window(start, end)
 
 
-def _moment(name: str, text: str) -> datetime:
+def _parse(name: str, text: str, parse: Callable[[str], Parsed], example: str) -> Parsed:
     try:
-        moment = datetime.fromisoformat(str(text))
+        return parse(str(text))
     except ValueError as error:
-        raise ParameterError(f"{name}: {text!r} is no day or point in time, write 2013-11-30") from error
-    return moment if moment.tzinfo is None else moment.astimezone(UTC).replace(tzinfo=None)
+        raise ParameterError(f"{name}: {text!r} can't be parsed, write it as {example}") from error
 
 
-def _length(text: str) -> pd.Timedelta:
-    try:
-        length = pd.Timedelta(str(text) if not str(text).isdigit() else "a number without a unit")
-    except ValueError as error:
-        raise ParameterError(f"window: {text!r} is no length of time, write 7d or 12h") from error
-    if pd.isna(length) or length <= pd.Timedelta(0):
-        raise ParameterError(f"window: {text!r} is no length of time, write 7d or 12h")
-    return length
+def _to_utc(text: str) -> datetime:
+    time = datetime.fromisoformat(text)
+    return time if time.tzinfo is None else time.astimezone(UTC).replace(tzinfo=None)
+
+
+def _to_duration(text: str) -> pd.Timedelta:
+    duration = pd.Timedelta(text)
+    if text.isdigit() or not duration > pd.Timedelta(0):  # a number without a unit would be nanoseconds; also NaT
+        raise ValueError
+    return duration

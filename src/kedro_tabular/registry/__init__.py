@@ -1,6 +1,6 @@
-"""Registered versions in MLflow: their aliases, their archived code, records of all of them, queries.
+"""Registered versions in MLflow: aliases, archived code, records, queries.
 
-In: a packaged model with the gate's verdict. Out: versions that can be found, compared, loaded and asked.
+In: a packaged model with the gate's verdict. Out: versions that can be found, compared, loaded and used to predict.
 """
 
 import lazy_loader

@@ -1,5 +1,6 @@
+from . import aliases
 from .aliases import get_alias_version
-from .champion import ChampionDataset, Change, differences
+from .champion import Champion, ChampionDataset, Difference, compare_runs
 from .loading import LoadedModel, load_model
 from .query import QueryError, select
 from .records import VersionRecord, read_records
@@ -7,14 +8,16 @@ from .scoring import score_chunks
 from .versions import ModelPackage, RegisteredModelDataset
 
 __all__ = [
+    "Champion",
     "ChampionDataset",
-    "Change",
+    "Difference",
     "LoadedModel",
     "ModelPackage",
     "QueryError",
     "RegisteredModelDataset",
     "VersionRecord",
-    "differences",
+    "aliases",
+    "compare_runs",
     "get_alias_version",
     "load_model",
     "read_records",

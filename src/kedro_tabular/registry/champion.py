@@ -1,6 +1,5 @@
 """The champion as it was registered: its stored objects, and the code that was archived with them."""
 
-import logging
 from collections.abc import Callable
 from functools import cached_property
 from pathlib import Path
@@ -15,16 +14,14 @@ from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
 
-from .. import lineage
 from ..datasets import ReadOnlyDataset
+from ..lineage import DATA, ENVIRONMENT, GIT, select_tags
 from .aliases import CHAMPION, get_alias_version
 from .loading import load_model
 
-logger = logging.getLogger(__name__)
 
-
-class Change(NamedTuple):
-    """One thing in which two versions differ."""
+class Difference(NamedTuple):
+    """One difference between two versions."""
 
     kind: str  # data | parameters | code | environment
     name: str
@@ -33,24 +30,24 @@ class Change(NamedTuple):
 
 
 class Champion:
-    """A registered version that answers rows just as it did when it was registered.
+    """A registered version that predicts as it did when it was registered.
 
-    Where the package's code has changed since, it answers in a process of its own, with its archived code.
+    If the library's code has changed since, it predicts in a separate process, with its archived code.
     """
 
-    def __init__(self, version: ModelVersion, changes: list[Change]) -> None:
+    def __init__(self, version: ModelVersion, changes: list[Difference]) -> None:
         self.name = str(version.name)
         self.version = str(version.version)
         self.changes = changes
-        """What the active run differs in."""
+        """The differences to the active run."""
 
     @cached_property
     def predict(self) -> Callable[[pd.DataFrame], pd.DataFrame]:
-        """Answers raw rows; the model is loaded when it is first asked for.
+        """Predicts raw rows; the model is loaded at the first access.
 
         Raises:
             DatasetError: the files of the version can't be read.
-            ContractError: when called with rows that it can't answer as a whole.
+            ContractError: when called with rows that can't be predicted as a whole.
         """
         try:
             folder = Path(download_artifacts(f"models:/{self.name}/{self.version}"))
@@ -60,7 +57,7 @@ class Champion:
 
 
 class ChampionDataset(ReadOnlyDataset["Champion | None"]):
-    """Loads as the version of an alias, with what the active run differs in; as None where there is none.
+    """Loads the version of an alias, with its differences to the active run; None if there is no such version.
 
     Args:
         name: the registered model.
@@ -75,36 +72,30 @@ class ChampionDataset(ReadOnlyDataset["Champion | None"]):
         self.metadata = metadata
 
     def load(self) -> Champion | None:
-        """Look the version up; its model is loaded only when it is asked."""
-        number, client, active = (get_alias_version(self._name, self._alias), MlflowClient(), mlflow.active_run())
+        """Look the version up; its model is loaded only when it predicts."""
+        number, client, active = get_alias_version(self._name, self._alias), MlflowClient(), mlflow.active_run()
         if number is None:
             return None
         version = client.get_model_version(self._name, number)
         if active is None:
             return Champion(version, [])
         current = client.get_run(active.info.run_id)
-        before = client.get_run(str(version.run_id))
-        return Champion(version, differences(before, current))
+        return Champion(version, compare_runs(client.get_run(str(version.run_id)), current))
 
     def _describe(self) -> dict[str, Any]:
         return {"name": self._name, "alias": self._alias}
 
 
-def differences(before: Run, after: Run) -> list[Change]:
-    """What two runs recorded differently of data, parameters, code and environment."""
-    changes = []
-    for kind, prefix in (("data", lineage.DATA), ("code", lineage.GIT), ("environment", lineage.ENVIRONMENT)):
+def compare_runs(before: Run, after: Run) -> list[Difference]:
+    """The differences in data, code, environment and parameters that two runs recorded."""
+    differences = []
+    for kind, prefix in (("data", DATA), ("code", GIT), ("environment", ENVIRONMENT), ("parameters", None)):
         old, new = (
-            {n.removeprefix(prefix): v for n, v in run.data.tags.items() if n.startswith(prefix)}
-            for run in (before, after)
+            run.data.params if prefix is None else select_tags(run.data.tags, prefix) for run in (before, after)
         )
-        changes += _compare(kind, old, new)
-    return changes + _compare("parameters", before.data.params, after.data.params)
-
-
-def _compare(kind: str, before: dict[str, str], after: dict[str, str]) -> list[Change]:
-    return [
-        Change(kind, name, before.get(name, "none"), after.get(name, "none"))
-        for name in sorted(before | after)
-        if before.get(name) != after.get(name)
-    ]
+        differences += [
+            Difference(kind, name, old.get(name, "none"), new.get(name, "none"))
+            for name in sorted(old | new)
+            if old.get(name) != new.get(name)
+        ]
+    return differences

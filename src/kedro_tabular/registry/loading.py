@@ -1,4 +1,4 @@
-"""A registered version that is loaded: in this process, or in one of its own with its archived code."""
+"""Load a registered version: in this process, or in a separate one with its archived code."""
 
 import json
 import logging
@@ -25,76 +25,75 @@ logger = logging.getLogger(__name__)
 
 
 class LoadedModel(Protocol):
-    """A model that is loaded, in this process or in one of its own."""
+    """A model that is loaded, in this process or in a separate one."""
 
     def predict(self, model_input: pd.DataFrame, params: dict[str, Any] | None = None) -> pd.DataFrame:
-        """Answer a table of raw rows, as `PackagedModel.predict` does."""
+        """Predict a table of raw rows, as `PackagedModel.predict` does."""
 
-    def answer(self, columns: Mapping[str, Values], n_rows: int, explain: bool) -> dict[str, np.ndarray]:
-        """Answer columns of raw rows, as `PackagedModel.answer` does."""
+    def predict_columns(self, columns: Mapping[str, Values], n_rows: int, explain: bool) -> dict[str, np.ndarray]:
+        """Predict columns of raw rows, as `PackagedModel.predict_columns` does."""
 
 
 def load_model(folder: Path) -> LoadedModel:
-    """Load the model of a folder, with the code that is archived in it where the code at hand differs."""
+    """Load the model of a folder, with its archived code if that differs from the current code."""
     if not is_current(folder / "code"):
-        logger.info("the model answers with the code that is archived with it")
-        return _Worker(folder)
-    # Not through MLflow's loader, which looks through all installed packages first.
-    from ..modelling import PackagedModel  # only where a model is loaded: it brings scikit-learn
+        logger.info("the model runs with the code that is archived with it")
+        return ModelProcess(folder)
+    # Not with MLflow's loader, which inspects all installed packages first.
+    from ..modelling import PackagedModel  # imports scikit-learn, which only loading a model needs
 
-    stored = Model.load(str(folder)).flavors["python_function"]["artifacts"]
+    artifacts = Model.load(str(folder)).flavors["python_function"]["artifacts"]
     model = PackagedModel()
-    model.load_context(PythonModelContext({name: str(folder / file["path"]) for name, file in stored.items()}, {}))
+    model.load_context(PythonModelContext({name: str(folder / file["path"]) for name, file in artifacts.items()}, {}))
     return model
 
 
-class _Worker:
-    """The other side of worker.py."""
+class ModelProcess:
+    """A model in a separate process, which runs worker.py. A process that was killed is started again."""
 
-    def __init__(self, model: Path) -> None:
-        self._model, self._lock = model, Lock()
+    def __init__(self, folder: Path) -> None:
+        self._folder, self._lock = folder, Lock()
         self._start()
 
     def _start(self) -> None:
-        self._complaints = TemporaryFile()  # noqa: SIM115  # not a pipe, which blocks when it is full
+        self._log = TemporaryFile()  # noqa: SIM115  # not a pipe, which blocks when it is full
         self._process = subprocess.Popen(
-            [sys.executable, "-P", str(Path(__file__).with_name("worker.py")), str(self._model)],
+            [sys.executable, "-P", str(Path(__file__).with_name("worker.py")), str(self._folder)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            stderr=self._complaints,
+            stderr=self._log,
         )
 
     def predict(self, model_input: pd.DataFrame, params: dict[str, Any] | None = None) -> pd.DataFrame:
-        """Answer rows. Raises ContractError with what the model said of them."""
-        # pickled, not as an Arrow table: raw rows may hold values of several types in one column
-        question = pickle.dumps((model_input, params))
+        """Predict rows. Raises ContractError with the message of an error that the model raised."""
         with self._lock:
-            if self._process.poll() is not None:  # killed, as for want of memory
+            if self._process.poll() is not None:  # killed, for example because memory ran out
                 self._start()
             assert self._process.stdin is not None and self._process.stdout is not None
-            with suppress(BrokenPipeError):  # then there is no answer either
-                self._process.stdin.write(len(question).to_bytes(8) + question)
+            header, predictions = b"", None
+            with suppress(OSError, pa.ArrowInvalid):  # the process has ended
+                # pickled, not an Arrow table: a column of raw rows may hold values of several types
+                pickle.dump((model_input, params), self._process.stdin)
                 self._process.stdin.flush()
-            header = self._process.stdout.read(8)
-            answer = self._process.stdout.read(int.from_bytes(header)) if len(header) == 8 else b""
-        if not answer:
-            self._complaints.seek(0)
-            said = self._complaints.read().decode(errors="replace").strip()
-            raise RuntimeError(f"the model's process ended: {said.rpartition(chr(10))[2]}")
-        if answer[:1] != b"\x00":
-            raise ContractError(answer[1:].decode())
-        answers = pa.ipc.open_stream(answer[1:]).read_pandas()
-        answers["reasons"] = pd.Series(map(tuple, answers["reasons"]), index=answers.index, dtype=object)
-        if "explanation" in answers:
-            told = [json.loads(text) for text in answers["explanation"]]
-            answers["explanation"] = pd.Series(told, index=answers.index, dtype=object)
-        return answers
+                header = self._process.stdout.readline()
+                if header == b"null\n":
+                    predictions = pa.ipc.open_stream(self._process.stdout).read_pandas()
+            if not header or (header == b"null\n" and predictions is None):
+                self._log.seek(0)
+                lines = self._log.read().decode(errors="replace").strip().splitlines()
+                raise RuntimeError(f"the model's process ended: {lines[-1] if lines else ''}")
+        if predictions is None:
+            raise ContractError(json.loads(header))
+        for name, convert in (("reasons", tuple), ("explanation", json.loads)):
+            if name in predictions:
+                predictions[name] = pd.Series(map(convert, predictions[name]), index=predictions.index, dtype=object)
+        return predictions
 
-    def answer(self, columns: Mapping[str, Values], n_rows: int, explain: bool) -> dict[str, np.ndarray]:
-        """Answer columns of rows, as `PackagedModel.answer` does."""
-        frame = pd.DataFrame(dict(columns), index=range(n_rows))
-        answers = self.predict(frame, {"explain": True} if explain else None)
-        return {str(name): answers[name].to_numpy() for name in answers}
+    def predict_columns(self, columns: Mapping[str, Values], n_rows: int, explain: bool) -> dict[str, np.ndarray]:
+        """Predict columns of rows, as `PackagedModel.predict_columns` does."""
+        rows = pd.DataFrame(dict(columns), index=range(n_rows))
+        predictions = self.predict(rows, {"explain": True} if explain else None)
+        return {str(name): predictions[name].to_numpy() for name in predictions}
 
     def __del__(self) -> None:
         """End the process with the object."""

@@ -1,6 +1,5 @@
 """The model registry: versions of the packaged model in MLflow, each with the gate's verdict."""
 
-import hashlib
 import json
 import logging
 from dataclasses import dataclass
@@ -15,8 +14,8 @@ from mlflow.exceptions import MlflowException
 from mlflow.models import ModelSignature
 from mlflow.tracking import MlflowClient
 
-from .. import lineage
 from ..files import write_atomically
+from ..lineage import DATA, ENVIRONMENT, GIT, bytes_md5, content_md5
 from ..modelling import PackagedModel
 from .aliases import (
     CHALLENGER,
@@ -26,19 +25,19 @@ from .aliases import (
     GATE_FAILED,
     REFUSED,
     ROLLED_BACK,
-    challenge,
     get_alias_version,
     promote,
+    set_challenger,
 )
 from .archived_code import copy_code, model_code
 
 logger = logging.getLogger(__name__)
 
 FINGERPRINT = "fingerprint"
-_TOLD = 3  # failed rules that the registry names; gate.json and the report have all
+_MAX_RULES = 3  # failed rules in the tag of a version; gate.json and the report have all
 
-# What MLflow runs to build the model when it loads a version. Written out, because a file inside the package
-# would be run on its own, where relative imports don't work and the package's name is not known.
+# The script that MLflow runs to build the model when it loads a version. Generated, because MLflow runs a file of the
+# package on its own, where relative imports don't work and the package's name is not known.
 _ENTRY_POINT = f"""\
 from mlflow.models import set_model
 
@@ -50,9 +49,9 @@ set_model({PackagedModel.__name__}())
 
 @dataclass(frozen=True)
 class ModelPackage:
-    """What a registered version is made of, beside the stored objects.
+    """What a registered version is made of, in addition to the stored objects.
 
-    `gate` is the verdict of the gate, as `judge` gives it.
+    `gate` is the verdict of the gate, as returned by `apply_rules`.
     """
 
     name: str
@@ -64,12 +63,12 @@ class ModelPackage:
 
 
 class RegisteredModelDataset(AbstractDataset[ModelPackage, Any]):
-    """Saving registers a new version of a model, with its verdict, and deploys it if that allows.
+    """Saving registers a new version of a model with its verdict, and deploys it if the verdict allows that.
 
     Args:
-        filepath: where to write, as JSON and when all else is done, what the version was made of. Nothing in
-            it varies from run to run, so that it can stand for the registration as an output of `dvc repro`.
-        artifacts: files of the stored objects by name, copied into the version as they are.
+        filepath: a JSON file, written last, with what the version was made of. It is the same for every run of the
+            same model, so that it can represent the registration as an output of `dvc repro`.
+        artifacts: files of the stored objects by name, copied into the version unchanged.
         environment: the lock file of the environment, archived with the run.
         metadata: anything; Kedro ignores it.
     """
@@ -87,43 +86,45 @@ class RegisteredModelDataset(AbstractDataset[ModelPackage, Any]):
         mlflow.log_artifact(self._environment)
         version = find_version(data, self._artifacts) or register(data, self._artifacts)
         deploy(data.name, version, data.gate)
-        made_of = {"artifacts": md5_by_name(self._artifacts), "contract": data.contract}
-        write_atomically(self._filepath, json.dumps(made_of, indent=2))
+        content = {"artifacts": artifact_md5s(self._artifacts), "contract": data.contract}
+        write_atomically(self._filepath, json.dumps(content, indent=2))
 
     def load(self) -> Any:
-        """Refuse: the dataset `champion` loads the version that is deployed."""
-        raise DatasetError("a version can only be registered here; the dataset `champion` loads it")
+        """Raise DatasetError: the dataset `champion` loads the deployed version."""
+        raise DatasetError("this dataset only registers versions; the dataset `champion` loads the deployed one")
 
     def _describe(self) -> dict[str, Any]:
         return {"filepath": self._filepath}
 
 
 def deploy(name: str, version: str, gate: dict[str, Any]) -> None:
-    """Tag a version with the gate's verdict, and let it take the place that the verdict gives it."""
-    client, shown = MlflowClient(), f"{name} version {version}"
+    """Tag a version with the gate's verdict, and move the aliases accordingly."""
+    client, title = MlflowClient(), f"{name} version {version}"
     champion = get_alias_version(name, CHAMPION)
     if version == champion:
-        logger.info("%s is champion already", shown)
+        logger.info("%s is champion already", title)
         return
     failed = [rule["rule"] for rule in gate["rules"] if not rule["passed"]]
-    told = ", ".join(failed[:_TOLD]) + (f" and {len(failed) - _TOLD} more" if len(failed) > _TOLD else "")
-    tags = {GATE: gate["verdict"], GATE_FAILED: told, GATE_CHAMPION: gate["champion"] or "none"}
+    summary = ", ".join(failed[:_MAX_RULES])
+    if len(failed) > _MAX_RULES:
+        summary += f" and {len(failed) - _MAX_RULES} more"
+    tags = {GATE: gate["verdict"], GATE_FAILED: summary, GATE_CHAMPION: gate["champion"] or "none"}
     for tag, value in tags.items():
         client.set_model_version_tag(name, version, tag, value)
-    withdrawn = ROLLED_BACK + "at" in client.get_model_version(name, version).tags
+    rolled_back = ROLLED_BACK + "at" in client.get_model_version(name, version).tags
     if gate["verdict"] == REFUSED:
-        logger.warning("%s is refused by the gate: %s", shown, told)
+        logger.warning("%s is refused by the gate: %s", title, summary)
         if get_alias_version(name, CHALLENGER) == version:
             client.delete_registered_model_alias(name, CHALLENGER)
-    elif gate["promote"] == "manual" or withdrawn or champion != gate["champion"]:
-        challenge(name, version)
-        reason = "it was rolled back" if withdrawn else "promote is manual"
+    elif gate["promote"] == "manual" or rolled_back or champion != gate["champion"]:
+        set_challenger(name, version)
+        reason = "it was rolled back" if rolled_back else "promote is manual"
         if champion != gate["champion"]:
-            reason = f"the champion became version {champion} while this one was judged"
-        logger.info("%s passed the gate and is challenger (%s): kedro promote %s", shown, reason, version)
+            reason = f"version {champion} became champion during the comparison"
+        logger.info("%s passed the gate and is challenger (%s): kedro promote %s", title, reason, version)
     else:
-        promote(name, version, f"passed the gate against version {champion or 'none'}")
-        logger.info("%s passed the gate and is champion", shown)
+        promote(name, version, f"passed the gate against version {champion}" if champion else "first version")
+        logger.info("%s passed the gate and is champion", title)
 
 
 def register(package: ModelPackage, artifacts: dict[str, str]) -> str:
@@ -131,9 +132,9 @@ def register(package: ModelPackage, artifacts: dict[str, str]) -> str:
     with TemporaryDirectory() as folder:
         code = copy_code(Path(folder) / "code", artifacts)
         entry_point = Path(folder) / "packaged_model.py"
-        entry_point.write_text(_ENTRY_POINT)
+        entry_point.write_text(_ENTRY_POINT, encoding="utf-8")
         contract = Path(folder) / "contract.json"
-        contract.write_text(json.dumps(package.contract))
+        contract.write_text(json.dumps(package.contract), encoding="utf-8")
         logged = mlflow.pyfunc.log_model(
             name="model",
             python_model=str(entry_point),
@@ -149,37 +150,34 @@ def register(package: ModelPackage, artifacts: dict[str, str]) -> str:
     except MlflowException as error:
         if error.error_code != "RESOURCE_ALREADY_EXISTS":
             raise
-    origin = (lineage.DATA, lineage.GIT, lineage.ENVIRONMENT)
-    tags = client.get_run(logged.run_id).data.tags
+    run_tags = client.get_run(logged.run_id).data.tags
+    tags = {name: value for name, value in run_tags.items() if name.startswith((DATA, GIT, ENVIRONMENT))}
     version = client.create_model_version(
         package.name,
         source=logged.model_uri,
         run_id=logged.run_id,
         model_id=logged.model_id,
-        tags={name: value for name, value in tags.items() if name.startswith(origin)}
-        | {FINGERPRINT: fingerprint(package, artifacts), GATE: package.gate["verdict"]},
+        tags=tags | {FINGERPRINT: fingerprint(package, artifacts), GATE: package.gate["verdict"]},
     )
     return str(version.version)
 
 
 def find_version(package: ModelPackage, artifacts: dict[str, str]) -> str | None:
-    """The version that the active run has already registered of this very model, if it was interrupted."""
+    """The version of the same model that the active run has registered before it was interrupted, if any."""
     run = mlflow.active_run()
-    made_by = f"name = '{package.name}' and run_id = '{run.info.run_id if run else None}'"
-    known = fingerprint(package, artifacts)
-    for version in MlflowClient().search_model_versions(made_by):
-        if version.tags.get(FINGERPRINT) == known:
-            return str(version.version)
-    return None
+    same_run = f"name = '{package.name}' and run_id = '{run.info.run_id if run else None}'"
+    expected = fingerprint(package, artifacts)
+    versions = MlflowClient().search_model_versions(same_run)
+    return next((str(version.version) for version in versions if version.tags.get(FINGERPRINT) == expected), None)
 
 
 def fingerprint(package: ModelPackage, artifacts: dict[str, str]) -> str:
-    """An md5 over all that makes a version: stored objects, contract, requirements and the model's code."""
-    code = {path.as_posix(): lineage.content_md5(file) for path, file in model_code(artifacts).items()}
-    parts = [md5_by_name(artifacts), package.contract, package.requirements, code]
-    return hashlib.md5(json.dumps(parts, sort_keys=True).encode(), usedforsecurity=False).hexdigest()
+    """An md5 of all that makes up a version: stored objects, contract, requirements and the model's code."""
+    code = {path.as_posix(): content_md5(file) for path, file in model_code(artifacts).items()}
+    parts = [artifact_md5s(artifacts), package.contract, package.requirements, code]
+    return bytes_md5(json.dumps(parts, sort_keys=True).encode())
 
 
-def md5_by_name(files: dict[str, str]) -> dict[str, str]:
-    """The md5 of each file by its name."""
-    return {name: lineage.content_md5(Path(path)) for name, path in files.items()}
+def artifact_md5s(artifacts: dict[str, str]) -> dict[str, str]:
+    """The md5 of each artifact by its name."""
+    return {name: content_md5(Path(path)) for name, path in artifacts.items()}

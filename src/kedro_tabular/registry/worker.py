@@ -1,9 +1,9 @@
-"""Answers tables with a packaged model, in a process of its own and with the model's own code.
+"""Predicts tables with a packaged model, in a separate process and with the model's archived code.
 
-Usage: python -P worker.py MODEL_FOLDER. Run as a script, never imported: it must not bring in the package
-around it, whose place the code archived with the model takes. In come pickled pairs of a table and the
-parameters, from nobody but the process that started this one; out go Arrow streams. Each is behind its length
-in eight bytes; an answer starts with a byte that says whether it is a table or the text of an error.
+Usage: python -P worker.py MODEL_FOLDER. Run as a script and never imported, because the archived code takes the place
+of the library. Reads pickled pairs of a table and the parameters from stdin, from the process that started this one.
+For each it writes to stdout a line of JSON with the message of an error, or null and then the predictions as an Arrow
+stream: what archived code returns is data, and is not unpickled.
 """
 
 import json
@@ -16,28 +16,27 @@ import pyarrow as pa
 
 
 def main(folder: str) -> None:
-    """Load the model, and answer until the input ends."""
-    out = os.fdopen(os.dup(1), "wb")
-    os.dup2(2, 1)  # what the model prints must not get among the answers
+    """Load the model, and predict until the input ends."""
+    output = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)  # what the model prints must not mix with the responses
     model = mlflow.pyfunc.load_model(folder).unwrap_python_model()
-    while header := sys.stdin.buffer.read(8):
-        rows, params = pickle.loads(sys.stdin.buffer.read(int.from_bytes(header)))
+    while True:
         try:
-            answers = model.predict(rows, params=params)
-            if "explanation" in answers:  # in one column of a table, all would have the same features
-                answers["explanation"] = answers["explanation"].map(json.dumps)
-            answer = b"\x00" + _stream(pa.Table.from_pandas(answers))
-        except Exception as error:  # whatever it is, the other side has to know
-            answer = b"\x01" + str(error).encode()
-        out.write(len(answer).to_bytes(8) + answer)
-        out.flush()
-
-
-def _stream(table: pa.Table) -> bytes:
-    sink = pa.BufferOutputStream()
-    with pa.ipc.new_stream(sink, table.schema) as writer:
-        writer.write_table(table)
-    return bytes(sink.getvalue())
+            rows, params = pickle.load(sys.stdin.buffer)
+        except EOFError:
+            return
+        try:
+            predictions = model.predict(rows, params=params)
+            if "explanation" in predictions:  # as a column of structs, all would have the same features
+                predictions["explanation"] = predictions["explanation"].map(json.dumps)
+            table = pa.Table.from_pandas(predictions)
+        except Exception as error:  # the other side reports it, whatever it is
+            output.write(json.dumps(str(error)).encode() + b"\n")
+        else:
+            output.write(b"null\n")
+            with pa.ipc.new_stream(output, table.schema) as writer:
+                writer.write_table(table)
+        output.flush()
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
-"""The HTTP service: endpoints, batches, the version that is deployed; and `log`, the prediction log.
+"""The HTTP service: endpoints, batches and the served version; `serving.log` is the prediction log.
 
-In: requests and `params:serving`. Out: predictions of the champion, each in the log before it is sent.
+In: requests and `params:serving`. Out: predictions of the champion, each in the log before it is returned.
 """
 
 import lazy_loader

@@ -1,7 +1,15 @@
-from .client import Client, RefusedError
 from .local_cache import DeploymentError
-from .replay import Replay, Span, cut
+from .replay import Client, Replay, ReplayPeriod, ResponseError, select_period
 from .server import serve
-from .settings import Serving
+from .settings import ServingSettings
 
-__all__ = ["Client", "DeploymentError", "RefusedError", "Replay", "Serving", "Span", "cut", "serve"]
+__all__ = [
+    "Client",
+    "DeploymentError",
+    "Replay",
+    "ReplayPeriod",
+    "ResponseError",
+    "ServingSettings",
+    "select_period",
+    "serve",
+]

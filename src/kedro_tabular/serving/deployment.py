@@ -1,4 +1,4 @@
-"""Which version answers: found in the registry, kept as a local copy, loaded, tried out, and followed."""
+"""The served version: found in the registry, cached, loaded, tested on its input example, and kept up to date."""
 
 import json
 import logging
@@ -23,143 +23,122 @@ from .local_cache import DeploymentError, LocalCache, VersionIdentity, identify,
 logger = logging.getLogger(__name__)
 
 _SQLITE = "sqlite:///"
-_LOOKS_BETWEEN_TRIES = 12  # at a version that failed, for what may have been a passing fault
+_REFRESHES_BEFORE_RETRY = 12  # of a version that failed: the cause may have been temporary
 
 
 @dataclass(frozen=True)
-class Deployed:
-    """A version that is loaded and has answered its own example."""
+class LoadedVersion:
+    """A version that is loaded and has predicted its input example."""
 
     identity: VersionIdentity
     model: LoadedModel
     contract: Contract
     example: pd.DataFrame
-    classes: list[str]
-    """Names of the classes that it gives a probability for; none for a regression."""
+    classes: list[str]  # that it predicts probabilities of; none for a regression
 
 
 class Deployment:
-    """The version that an alias or a number names, followed as the alias moves.
+    """The version of a registered model that `reference` names: an alias, followed as it moves, or a number."""
 
-    Args:
-        name: the registered model.
-        reference: an alias, or a version number, which stays.
-        copies: folder for local copies of versions.
-    """
+    current: LoadedVersion
 
-    def __init__(self, name: str, reference: str, copies: Path) -> None:
+    def __init__(self, name: str, reference: str, cache: Path) -> None:
         self._name, self._reference = name, reference
-        self._copies = LocalCache(copies / name / reference)
-        self._stop = threading.Event()
-        self._waits: dict[str, int] = {}
-        self.registry_problem: str | None = None
+        self._cache = LocalCache(cache / name / reference)
+        self._stopped = threading.Event()
+        self._refreshes_before_retry: dict[str, int] = {}  # by refused version
+        self.registry_error: str | None = None
 
     @property
-    def refused(self) -> list[str]:
-        """Numbers of versions that could not be served; they are tried again from time to time."""
-        return list(self._waits)
+    def refused_versions(self) -> list[str]:
+        """The numbers of versions that can't be served; they are retried from time to time."""
+        return list(self._refreshes_before_retry)
 
     def start(self) -> None:
-        """Load the version, or the last good one where the registry or the version fails.
-
-        Raises:
-            DeploymentError: there is neither.
-        """
+        """Load the version, or else the last good one. Raises DeploymentError if neither can be served."""
         try:
-            wanted = self._find()
-        except Exception as error:  # whatever a registry that can't be reached raises
-            self._note_registry(error)
-            self.current = self._load(self._copies.last_good())
+            version = self._find_version()
+        except Exception as error:  # whatever an unreachable registry raises
+            self._record_registry_error(error)
+            cause = DeploymentError("the registry is not reachable, and no version is in the local cache")
+            self.current = self._load_last_good(cause)
             return
-        if wanted is None:
-            raise DeploymentError(
-                f"{self._name} has no version or alias {self._reference!r}: train one with "
-                "`kedro run --pipeline=train`, or see `kedro models`"
-            )
+        if version is None:
+            hint = "train one with `kedro run --pipeline=train`, or see `kedro models`"
+            raise DeploymentError(f"{self._name} has no version or alias {self._reference!r}: {hint}")
         try:
-            self._serve(wanted)
+            self._deploy(version)
         except DeploymentError as error:
-            if not self._copies.any_good():
-                raise
-            self.current = self._load(self._copies.last_good())
-            self._refuse(str(wanted.version), error)
+            self.current = self._load_last_good(error)
+            self._refuse(str(version.version), error)
 
-    def follow(self, seconds: float, after: Callable[[], None]) -> None:
-        """Look for another version again and again, in a thread that `close` ends.
+    def start_polling(self, interval: float, after_refresh: Callable[[], None]) -> None:
+        """Refresh in a thread, with a pause of `interval` seconds, until `close`."""
 
-        Args:
-            seconds: between two looks.
-            after: called after each.
-        """
-
-        def look() -> None:
-            while not self._stop.wait(seconds):
+        def poll() -> None:
+            while not self._stopped.wait(interval):
                 self.refresh()
-                after()
+                after_refresh()
 
-        self._stop.clear()
-        threading.Thread(target=look, name="deployment", daemon=True).start()
+        self._stopped.clear()
+        threading.Thread(target=poll, name="deployment", daemon=True).start()
 
     def close(self) -> None:
-        """Follow no more."""
-        self._stop.set()
+        """Stop polling."""
+        self._stopped.set()
 
     def refresh(self) -> None:
-        """Serve the version that is wanted now, if it is another one and can answer; never raises."""
+        """Replace the served version if the alias has moved and the new one can be served; never raises."""
         try:
-            wanted = self._find()
+            version = self._find_version()
         except Exception as error:
-            self._note_registry(error)
+            self._record_registry_error(error)
             return
-        if self.registry_problem is not None:
-            logger.info("the registry can be reached again")
-            self.registry_problem = None
-        if wanted is None or identify(wanted) == self.current.identity:
-            self._waits.clear()
+        if self.registry_error is not None:
+            logger.info("the registry is reachable again")
+            self.registry_error = None
+        if version is None or identify(version) == self.current.identity:
+            self._refreshes_before_retry.clear()
             return
-        number = str(wanted.version)
-        if self._waits.get(number, 0) > 0:
-            self._waits[number] -= 1
+        number = str(version.version)
+        if self._refreshes_before_retry.get(number, 0) > 0:
+            self._refreshes_before_retry[number] -= 1
             return
         started = time.perf_counter()
         try:
-            self._serve(wanted)
+            self._deploy(version)
         except DeploymentError as error:
             self._refuse(number, error)
             return
-        self._waits.clear()
-        logger.info("version %s answers now, loaded in %.1f s", number, time.perf_counter() - started)
+        self._refreshes_before_retry.clear()
+        logger.info("version %s is served now, loaded in %.1f s", number, time.perf_counter() - started)
 
-    def _serve(self, wanted: ModelVersion) -> None:
-        """Let a version answer. Raises DeploymentError if it can't; then nothing has changed."""
+    def _deploy(self, version: ModelVersion) -> None:
+        """Serve a version. Raises DeploymentError if that is not possible; then nothing has changed."""
         try:
-            loaded = self._load(self._copies.fetch(wanted))
-            self._copies.keep(loaded.identity)
+            loaded = self._load(self._cache.fetch(version))
+            self._cache.set_last_good_version(loaded.identity)
         except DeploymentError:
-            self._copies.drop(str(wanted.version))  # it may be the copy that is at fault
+            self._cache.evict(str(version.version))  # the cached files may be damaged
             raise
         except (MlflowException, OSError) as error:
-            raise DeploymentError(f"the files of version {wanted.version} can't be had: {error}") from error
+            raise DeploymentError(f"the files of version {version.version} are not available: {error}") from error
         self.current = loaded
 
     def _refuse(self, number: str, error: DeploymentError) -> None:
-        self._waits[number] = _LOOKS_BETWEEN_TRIES
-        logger.error("version %s can't be served, version %s goes on: %s", number, self.shown, error)
+        self._refreshes_before_retry[number] = _REFRESHES_BEFORE_RETRY
+        served = self.current.identity.version
+        logger.error("version %s can't be served, version %s stays: %s", number, served, error)
 
-    @property
-    def shown(self) -> str:
-        """The number of the version that answers."""
-        return self.current.identity.version
+    def _record_registry_error(self, error: Exception) -> None:
+        if self.registry_error is None:
+            logger.warning("the registry is not reachable: %s", error)
+            self.registry_error = time.strftime("unreachable since %Y-%m-%dT%H:%M:%SZ", time.gmtime())
 
-    def _note_registry(self, error: Exception) -> None:
-        if self.registry_problem is None:
-            logger.warning("the registry can't be reached: %s", error)
-            self.registry_problem = time.strftime("unreachable since %Y-%m-%dT%H:%M:%SZ", time.gmtime())
-
-    def _find(self) -> ModelVersion | None:
-        address = mlflow.get_registry_uri()
-        if address.startswith(_SQLITE) and not Path(address.removeprefix(_SQLITE)).is_file():
-            raise FileNotFoundError("its database is not there")  # MLflow would make an empty one
+    def _find_version(self) -> ModelVersion | None:
+        uri = mlflow.get_registry_uri()
+        if uri.startswith(_SQLITE) and not Path(uri.removeprefix(_SQLITE)).is_file():
+            raise FileNotFoundError("its database does not exist")  # MLflow would create an empty one
         number = self._reference if self._reference.isdecimal() else get_alias_version(self._name, self._reference)
         try:
             return None if number is None else MlflowClient().get_model_version(self._name, number)
@@ -168,19 +147,26 @@ class Deployment:
                 raise
             return None
 
-    def _load(self, folder: Path) -> Deployed:
-        """Load the model of a copy, and let it answer its own example. Raises DeploymentError if it can't."""
+    def _load_last_good(self, cause: DeploymentError) -> LoadedVersion:
+        """Load the version that was served last. Raises the cause if there is none."""
+        folder = self._cache.last_good_version()
+        if folder is None:
+            raise cause
+        return self._load(folder)
+
+    def _load(self, folder: Path) -> LoadedVersion:
+        """Load a cached version and predict its input example. Raises DeploymentError if that fails."""
         identity = read_identity(folder)
         if identity is None:
-            raise DeploymentError(f"the local copy of {self._name} is not complete")
+            raise DeploymentError(f"the local cache of {self._name} is not complete")
         try:
             model = load_model(folder)
             example: Any = Model.load(str(folder)).load_input_example(str(folder))
-            answers = model.predict(example)
-            config = json.loads((folder / "artifacts" / "contract.json").read_text())
+            predictions = model.predict(example)
+            config = json.loads((folder / "artifacts" / "contract.json").read_text(encoding="utf-8"))
             contract = Contract.from_parameters(config["table"])
         except Exception as error:
-            raise DeploymentError(f"version {identity.version} can't answer its own example: {error}") from error
-        if not answers["source"].eq("model").all():
-            raise DeploymentError(f"version {identity.version} does not answer its own example by the model")
-        return Deployed(identity, model, contract, example, classes_of(answers.columns))
+            raise DeploymentError(f"version {identity.version} can't predict its input example: {error}") from error
+        if not predictions["source"].eq("model").all():
+            raise DeploymentError(f"version {identity.version} predicts its input example by the fallback")
+        return LoadedVersion(identity, model, contract, example, classes_of(predictions.columns))

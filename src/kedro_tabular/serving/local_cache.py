@@ -1,4 +1,4 @@
-"""Local copies of the versions that are served, for a start without the registry."""
+"""Local cache of the served versions, so that the service starts without the registry."""
 
 import json
 import shutil
@@ -14,7 +14,7 @@ from mlflow.entities.model_registry import ModelVersion
 from .. import lineage
 from ..files import write_atomically
 
-_IDENTITY = "version.json"
+_IDENTITY_FILE = "version.json"  # in the folder of a version; and beside these folders, for the last good version
 
 
 class DeploymentError(RuntimeError):
@@ -23,7 +23,7 @@ class DeploymentError(RuntimeError):
 
 @dataclass(frozen=True)
 class VersionIdentity:
-    """What a version is, told by `/version`; `data` are the md5 of the files it was made from, by dataset."""
+    """What `/version` returns; `data` are the md5 of the files that the version was trained from, by dataset."""
 
     model: str
     version: str
@@ -33,7 +33,7 @@ class VersionIdentity:
 
 
 def identify(version: ModelVersion) -> VersionIdentity:
-    """What a version of the registry is."""
+    """The identity of a registered version."""
     tags: dict[str, Any] = version.tags
     return VersionIdentity(
         model=str(version.name),
@@ -45,24 +45,20 @@ def identify(version: ModelVersion) -> VersionIdentity:
 
 
 def read_identity(folder: Path) -> VersionIdentity | None:
-    """What a copy is of; None for one that is not complete."""
-    path = folder / _IDENTITY
-    return VersionIdentity(**json.loads(path.read_text())) if path.is_file() else None
+    """The identity of a cached version; None if the folder is not complete."""
+    path = folder / _IDENTITY_FILE
+    return VersionIdentity(**json.loads(path.read_text(encoding="utf-8"))) if path.is_file() else None
 
 
 class LocalCache:
-    """Copies of the versions that one alias had, each a folder named by the version's number.
-
-    Args:
-        folder: where they are.
-    """
+    """The versions of one alias, each in a folder named by its number."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._lock = FileLock(folder / ".lock")  # several processes of the service share the folder
 
     def fetch(self, version: ModelVersion) -> Path:
-        """The copy of a version, made if there is none."""
+        """The folder of a version, which is downloaded if it is not cached."""
         identity, folder = identify(version), self._folder / str(version.version)
         self._folder.mkdir(parents=True, exist_ok=True)
         with self._lock:
@@ -74,34 +70,26 @@ class LocalCache:
         partial = Path(mkdtemp(dir=self._folder, prefix=".partial-"))
         try:
             download_artifacts(f"models:/{version.name}/{version.version}", dst_path=str(partial))
-            (partial / _IDENTITY).write_text(json.dumps(asdict(identity)))
-            shutil.rmtree(folder, ignore_errors=True)  # the copy of a version of another store
+            (partial / _IDENTITY_FILE).write_text(json.dumps(asdict(identity)), encoding="utf-8")
+            shutil.rmtree(folder, ignore_errors=True)  # a version of another store
             partial.replace(folder)
         finally:
             shutil.rmtree(partial, ignore_errors=True)
 
-    def drop(self, version: str) -> None:
-        """Remove the copy of a version."""
+    def evict(self, version: str) -> None:
+        """Remove a version."""
         with self._lock:
             shutil.rmtree(self._folder / version, ignore_errors=True)
 
-    def any_good(self) -> bool:
-        """Whether a copy was ever kept."""
-        return (self._folder / _IDENTITY).is_file()
+    def last_good_version(self) -> Path | None:
+        """The folder of the version that was served last; None if none was."""
+        identity = read_identity(self._folder)
+        return None if identity is None else self._folder / identity.version
 
-    def last_good(self) -> Path:
-        """The copy that was kept last. Raises DeploymentError if there is none."""
-        if not self.any_good():
-            raise DeploymentError(
-                "the registry can't be reached, and there is no local copy of a version served before"
-            )
-        return self._folder / str(json.loads((self._folder / _IDENTITY).read_text())["version"])
-
-    def keep(self, identity: VersionIdentity) -> None:
-        """Note which copy is the last good one, and drop all but it and the newest other."""
+    def set_last_good_version(self, identity: VersionIdentity) -> None:
+        """Record the version that is served now, and evict all but it and the newest other."""
         with self._lock:
-            write_atomically(self._folder / _IDENTITY, json.dumps(asdict(identity)))
-            copies = [path for path in self._folder.iterdir() if path.is_dir()]
-            others = [path for path in copies if path.name != identity.version]
+            write_atomically(self._folder / _IDENTITY_FILE, json.dumps(asdict(identity)))
+            others = [path for path in self._folder.iterdir() if path.is_dir() and path.name != identity.version]
             for path in sorted(others, key=lambda path: path.stat().st_mtime)[:-1]:
                 shutil.rmtree(path, ignore_errors=True)

@@ -1,97 +1,81 @@
-"""Around every request: its time, its key, its size, and JSON for what goes wrong.
+"""ASGI middleware around every request: duration, API key, size limit; and JSON responses.
 
-Plain ASGI, since FastAPI's middleware of functions costs more than the rest of a request.
+It is plain ASGI because FastAPI's function middleware costs more than the rest of a request.
 """
 
 import hmac
 import time
-from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
 import orjson
 from fastapi import Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from .errors import RequestError
 from .metrics import ServiceMetrics
 
-Message = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[Message]]
-Send = Callable[[Message], Awaitable[None]]
-App = Callable[[Message, Receive, Send], Awaitable[None]]
-
-OPEN = ("/health", "/ready")  # paths that need no key: those that probes ask,
-_PAGES = ("/docs", "/openapi.json", "/static-offline-docs")  # and the page where the key can be entered
+PUBLIC_PATHS = ("/health", "/ready")  # without an API key, for probes
+_DOCS_PATHS = ("/docs", "/openapi.json", "/static-offline-docs")  # without one, too: there the key is entered
 
 
 class RequestMiddleware:
-    """Counts requests, and lets only those pass that carry the key and are not too large.
+    """Counts requests, those to `paths` by path, and refuses those without the API key or with too large a body."""
 
-    Args:
-        app: what answers.
-        measures: what counts.
-        api_key: the key; None lets all pass.
-        most: bytes that a body may have.
-        paths: those that are counted by name.
-    """
+    def __init__(
+        self, app: ASGIApp, metrics: ServiceMetrics, api_key: str | None, max_bytes: int, paths: set[str]
+    ) -> None:
+        self._app, self._metrics, self._max_bytes, self._paths = app, metrics, max_bytes, paths
+        self._authorization = None if api_key is None else f"Bearer {api_key}".encode()
 
-    def __init__(self, app: App, measures: ServiceMetrics, api_key: str | None, most: int, paths: set[str]) -> None:
-        self._app, self._measures, self._most = app, measures, most
-        self._key = None if api_key is None else f"Bearer {api_key}".encode()
-        self._paths = paths
-
-    async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one request."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        started, status = time.perf_counter(), 500
-        path = scope["path"] if scope["path"] in self._paths else "other"  # or clients could make millions
+        started, status, received = time.perf_counter(), 500, 0
+        path = scope["path"] if scope["path"] in self._paths else "other"  # clients must not create label values
 
-        async def noting(message: Message) -> None:
+        async def send_and_keep_status(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
             await send(message)
 
-        read = 0
-
-        async def counting() -> Message:  # the length that a request tells, if any, is not to be trusted
-            nonlocal read
+        async def receive_within_limit() -> Message:  # the content-length, if there is one, is not trusted
+            nonlocal received
             message = await receive()
-            read += len(message.get("body", b""))
-            if read > self._most:
+            received += len(message.get("body", b""))
+            if received > self._max_bytes:
                 raise self._too_large()
             return message
 
-        refused = self._refuse(scope["path"], dict(scope["headers"]))
-        app = self._app if refused is None else error_response(refused, self._measures)
+        error = self._check(scope["path"], dict(scope["headers"]))
+        app = self._app if error is None else error_response(error, self._metrics)
         try:
-            await app(scope, counting, noting)
+            await app(scope, receive_within_limit, send_and_keep_status)
         finally:
-            self._measures.count_request(path, status, time.perf_counter() - started)
+            self._metrics.count_request(path, status, time.perf_counter() - started)
 
-    def _refuse(self, path: str, headers: dict[bytes, bytes]) -> RequestError | None:
-        given = headers.get(b"authorization", b"")
-        needed = self._key is not None and path not in OPEN and not path.startswith(_PAGES)
-        if needed and not hmac.compare_digest(given, self._key or b""):
+    def _check(self, path: str, headers: dict[bytes, bytes]) -> RequestError | None:
+        is_public = self._authorization is None or path in PUBLIC_PATHS or path.startswith(_DOCS_PATHS)
+        if not is_public and not hmac.compare_digest(headers.get(b"authorization", b""), self._authorization or b""):
             return RequestError(401, "unauthorized", "an API key is needed", "authorization", "Bearer KEY")
-        if int(headers.get(b"content-length", b"0")) > self._most:  # the HTTP parser lets only digits pass
+        if int(headers.get(b"content-length", b"0")) > self._max_bytes:  # the HTTP parser accepts digits only
             return self._too_large()
         return None
 
     def _too_large(self) -> RequestError:
-        expected = f"{self._most / 1e6:g} MB or less"
-        return RequestError(413, "too_large", "the body is too large", "body", expected)
+        return RequestError(413, "too_large", "the body is too large", "body", f"{self._max_bytes / 1e6:g} MB or less")
 
 
-def error_response(error: RequestError, measures: ServiceMetrics) -> Response:
-    """An error as JSON, counted."""
-    measures.count_error(error.code)
+def error_response(error: RequestError, metrics: ServiceMetrics) -> Response:
+    """Count an error and make its response."""
+    metrics.count_error(error.code)
     headers = {"www-authenticate": "Bearer"} if error.status == 401 else None
-    return json_response(error.body(), error.status, headers)
+    return json_response(error.to_json(), error.status, headers)
 
 
 def json_response(body: Any, status: int = 200, headers: dict[str, str] | None = None) -> Response:
-    """JSON with the shortest text that gives each float back bit for bit; not a number becomes null."""
+    """JSON with the shortest text of each float that reads back bit for bit; NaN becomes null."""
     content = orjson.dumps(body, option=orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_NON_STR_KEYS)
     return Response(content, status, headers, "application/json")

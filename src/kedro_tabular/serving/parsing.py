@@ -1,23 +1,26 @@
-"""Bodies of requests as raw rows: plain records, and MLflow's formats of `/invocations`.
+"""Request bodies as raw rows: records, and MLflow's formats of `/invocations`.
 
-MLflow's own parser is not used: it casts by the signature before the contract has seen a value, so that one
-value that can't be cast fails all rows, and its errors hold stack traces. Values are left as they came.
+MLflow's own parser is not used: it casts by the signature before the contract is checked, so that one bad value fails
+all rows, and its errors contain stack traces. Here values are left as they are.
 """
 
+import csv
 import io
-from collections.abc import Callable
-from typing import Any, NamedTuple
+import math
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from itertools import islice
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
 from pydantic_core import from_json
 
-from ..contract import Contract, Values, to_columns
-from .errors import RequestError, too_many_rows
+from ..contract import Contract, ContractError, ReadOptions, Values, read_table, to_columns
+from .errors import RequestError, invalid_body, too_many_rows
 
-_FORMATS = ("dataframe_split", "dataframe_records", "instances", "inputs")
-_INVALID = "invalid_body"
+_JSON_FORMATS = ["dataframe_split", "dataframe_records", "instances", "inputs"]
 
 
 class Rows(NamedTuple):
@@ -26,151 +29,174 @@ class Rows(NamedTuple):
     columns: dict[str, Values]
     n_rows: int
 
+    @classmethod
+    def from_table(cls, table: pd.DataFrame) -> Self:
+        """The rows of a table."""
+        return cls(to_columns(table), len(table))
+
+    @classmethod
+    def from_records(cls, records: list[dict[str, Any]], columns: Iterable[str]) -> Self:
+        """These columns of records; a value that a record lacks is missing."""
+        return cls({name: _to_array([record.get(name) for record in records]) for name in columns}, len(records))
+
 
 def parse_json(body: bytes) -> dict[str, Any]:
-    """The JSON object of a body. Raises RequestError if it is none."""
+    """The JSON object of a body. Raises RequestError if there is none."""
     try:
-        parsed = from_json(body)  # takes NaN, which MLflow's clients send
+        parsed = from_json(body)  # accepts NaN, which MLflow's clients send
     except ValueError as error:
         raise RequestError(400, "invalid_json", f"the body is not JSON: {error}") from None
     if not isinstance(parsed, dict):
-        raise RequestError(422, _INVALID, "the body must be a JSON object", "body", "object")
+        raise invalid_body("the body must be a JSON object", "body", "object")
     return parsed
 
 
-def rows_from_records(records: Any, field: str, contract: Contract, keys: list[str]) -> Rows:
-    """Records as the contract's columns, its time and `keys`; what a record does not have is missing.
+def logged_columns(contract: Contract, keys: list[str]) -> list[str]:
+    """The columns of a request that are kept: features, keys, and the time, even if it is no feature."""
+    time = [contract.time] if contract.time else []
+    return list(dict.fromkeys([*contract.columns, *time, *keys]))
 
-    Raises:
-        RequestError: it is not a list of objects.
-    """
+
+def rows_from_records(records: Any, field: str, contract: Contract, keys: list[str]) -> Rows:
+    """The `logged_columns` of records, missing where a record lacks them. Raises RequestError for other structures."""
     if not isinstance(records, list):
-        raise RequestError(422, _INVALID, f"{field} must be a list of objects", field, "array of objects")
+        raise invalid_body(f"{field} must be a list of objects", field, "array of objects")
     for position, record in enumerate(records):
         if not isinstance(record, dict):
-            raise RequestError(
-                422, _INVALID, f"{field}[{position}] must be an object", f"{field}[{position}]", "object"
-            )
-    columns = _wanted(contract, keys)
-    return Rows({name: _objects([record.get(name) for record in records]) for name in columns}, len(records))
-
-
-def _wanted(contract: Contract, keys: list[str]) -> list[str]:
-    """What is kept of a request. The time of a row counts for monitoring, also where it is no feature."""
-    time = [contract.time] if contract.time else []
-    return list(dict.fromkeys([*contract.features, *time, *keys]))
+            raise invalid_body(f"{field}[{position}] must be an object", f"{field}[{position}]", "object")
+    return Rows.from_records(records, logged_columns(contract, keys))
 
 
 def rows_from_invocation(
     body: bytes, content_type: str, contract: Contract, keys: list[str], max_rows: int
 ) -> tuple[Rows, dict[str, Any]]:
-    """The rows of a request to `/invocations`, and its parameters.
+    """The rows and the params of a request to `/invocations`.
 
     Raises:
-        RequestError: the body is not of its content type, or of none that is known.
+        RequestError: the content type is unknown, or the body is not of that type.
     """
-    kind, _, parameters = content_type.partition(";")
-    charset = parameters.lower().replace(" ", "").replace('"', "")
-    if charset not in ("", "charset=utf-8"):
-        raise RequestError(415, "unsupported_charset", "only UTF-8 is understood", "content-type", "utf-8")
-    kind = kind.strip().lower()
-    if kind == "application/json":
+    media_type, _, parameters = content_type.partition(";")
+    if parameters.lower().replace(" ", "").replace('"', "") not in ("", "charset=utf-8"):
+        raise RequestError(415, "unsupported_charset", "the only supported charset is UTF-8", "content-type", "utf-8")
+    media_type = media_type.strip().lower()
+    if media_type == "application/json":
         return _from_mlflow_json(parse_json(body), contract)
-    if kind not in _TABLES:
-        known = ["application/json", *_TABLES]
-        raise RequestError(415, "unsupported_media_type", "the content type is not known", "content-type", known)
+    if media_type not in _TABLE_FORMATS:
+        known = ["application/json", *_TABLE_FORMATS]
+        raise RequestError(415, "unsupported_media_type", "unknown content type", "content-type", known)
     try:
-        return _TABLES[kind](body, contract, keys, max_rows), {}
+        return _TABLE_FORMATS[media_type](body, contract, keys, max_rows), {}
     except RequestError:
         raise
     except Exception as error:  # whatever the reader of that format raises
-        raise RequestError(400, _INVALID, f"the body can't be read as {kind}: {type(error).__name__}", "body") from None
+        reason = str(error) if isinstance(error, ContractError) else type(error).__name__
+        raise RequestError(400, "invalid_body", f"the body is not valid {media_type}: {reason}", "body") from None
 
 
 def _from_mlflow_json(body: dict[str, Any], contract: Contract) -> tuple[Rows, dict[str, Any]]:
-    given = [name for name in _FORMATS if name in body]
-    if len(given) != 1:
-        raise RequestError(422, _INVALID, f"the body must have one of {', '.join(_FORMATS)}", "body", list(_FORMATS))
+    present = [name for name in _JSON_FORMATS if name in body]
+    if len(present) != 1:
+        raise invalid_body(f"the body must have one of {', '.join(_JSON_FORMATS)}", "body", _JSON_FORMATS)
     params = body.get("params") or {}
     if not isinstance(params, dict):
-        raise RequestError(422, _INVALID, "params must be an object", "params", "object")
-    name, data = given[0], body[given[0]]
+        raise invalid_body("params must be an object", "params", "object")
+    name, data = present[0], body[present[0]]
     if name == "dataframe_split":
         return _from_split(data), params
-    if isinstance(data, dict) and name == "inputs":  # a list for each column
-        return _from_columns(data), params
+    if isinstance(data, dict) and name == "inputs":
+        return _from_column_lists(data), params
     if isinstance(data, list) and data and all(isinstance(row, list) for row in data):
-        return _from_lists(data, contract.features, name), params
+        return _from_row_lists(data, contract.features, name), params
     if isinstance(data, list) and all(isinstance(row, dict) for row in data):
-        columns = dict.fromkeys(column for row in data for column in row)
-        return Rows({c: _objects([row.get(c) for row in data]) for c in columns}, len(data)), params
-    raise RequestError(422, _INVALID, f"{name} must be a list of objects", name, "array of objects")
+        return Rows.from_records(data, dict.fromkeys(column for row in data for column in row)), params
+    raise invalid_body(f"{name} must be a list of objects", name, "array of objects")
 
 
 def _from_split(data: Any) -> Rows:
     field = "dataframe_split"
     if not (isinstance(data, dict) and {"columns", "data"} <= set(data) <= {"columns", "data", "index"}):
-        raise RequestError(422, _INVALID, f"{field} must have columns and data", field, ["columns", "data", "index"])
+        raise invalid_body(f"{field} must have columns and data", field, ["columns", "data", "index"])
     columns, rows = data["columns"], data["data"]
     if not (isinstance(columns, list) and all(isinstance(name, str) for name in columns)):
-        raise RequestError(422, _INVALID, "columns must be a list of names", f"{field}.columns", "strings")
+        raise invalid_body("columns must be a list of names", f"{field}.columns", "strings")
     if not isinstance(rows, list):
-        raise RequestError(422, _INVALID, "data must be a list of lists", f"{field}.data", "array of arrays")
-    return _from_lists(rows, columns, f"{field}.data")
+        raise invalid_body("data must be a list of lists", f"{field}.data", "array of arrays")
+    return _from_row_lists(rows, columns, f"{field}.data")
 
 
-def _from_columns(data: dict[str, Any]) -> Rows:
+def _from_column_lists(data: dict[str, Any]) -> Rows:
     lengths = {len(values) if isinstance(values, list) else -1 for values in data.values()}
     if len(lengths) > 1 or -1 in lengths:
-        raise RequestError(422, _INVALID, "inputs must hold lists of one length", "inputs", "arrays of one length")
-    return Rows({name: _objects(values) for name, values in data.items()}, max(lengths, default=0))
+        raise invalid_body("inputs must be lists of one length", "inputs", "arrays of one length")
+    return Rows({name: _to_array(values) for name, values in data.items()}, max(lengths, default=0))
 
 
-def _from_lists(rows: list[Any], columns: list[str], field: str) -> Rows:
+def _from_row_lists(rows: list[Any], columns: list[str], field: str) -> Rows:
     if len(set(columns)) != len(columns):
-        raise RequestError(422, _INVALID, "a column is named twice", "columns", "names that differ")
+        raise invalid_body("duplicate column names", "columns", "unique names")
     for position, row in enumerate(rows):
         if not (isinstance(row, list) and len(row) == len(columns)):
-            where = f"{field}[{position}]"
-            expected = f"array of {len(columns)} values"
-            raise RequestError(422, _INVALID, f"{where} must have a value for each column", where, expected)
-    columned: dict[str, Values] = {name: _objects([row[place] for row in rows]) for place, name in enumerate(columns)}
-    return Rows(columned, len(rows))
+            row_field, expected = f"{field}[{position}]", f"array of {len(columns)} values"
+            raise invalid_body(f"{row_field} must have one value for each column", row_field, expected)
+    return Rows({name: _to_array([row[i] for row in rows]) for i, name in enumerate(columns)}, len(rows))
 
 
-def _objects(values: list[Any]) -> np.ndarray:
-    made = np.empty(len(values), dtype=object)
-    for position, value in enumerate(values):  # numpy would take a list among the values apart
-        made[position] = value
-    return made
+def _to_array(values: list[Any]) -> np.ndarray:
+    array = np.empty(len(values), dtype=object)
+    for position, value in enumerate(values):  # np.array would make nested lists a second dimension
+        array[position] = value
+    return array
 
 
 def _from_csv(body: bytes, contract: Contract, keys: list[str], max_rows: int) -> Rows:
-    frame = pd.read_csv(io.BytesIO(body), dtype=str, encoding="utf-8", nrows=max_rows + 1)
-    for name in contract.of_type("number"):
-        if name in frame:  # value by value: text among the numbers must not turn its neighbours into text
-            frame[name] = np.array([_number(value) for value in frame[name]], dtype=object)
-    return Rows(to_columns(frame), len(frame))
+    """Cells as text; numbers are parsed one by one, so that a text among them does not make its neighbours text."""
+    if max(body.count(b"\n"), body.count(b"\r")) > max_rows and _has_more_rows(body, max_rows):
+        raise too_many_rows(max_rows)
+    rows = Rows.from_table(read_table(io.BytesIO(body), ".csv", ReadOptions()))
+    untyped = set(keys) - set(logged_columns(contract, []))
+    for parse, names in ((_to_float, contract.of_type("number")), (to_number, untyped)):
+        for name in rows.columns.keys() & names:
+            rows.columns[name] = _to_array([parse(cell) for cell in rows.columns[name]])
+    return rows
 
 
-def _number(text: Any) -> Any:
+def _has_more_rows(body: bytes, max_rows: int) -> bool:
+    """Whether a CSV has more rows, which may be fewer than its lines: quoted cells may contain line breaks."""
+    lines = csv.reader(io.TextIOWrapper(io.BytesIO(body), "utf-8", newline=""), skipinitialspace=True)
+    return sum(1 for line in islice(filter(None, lines), max_rows + 2)) > max_rows + 1  # one is the header
+
+
+def _to_float(cell: Any) -> Any:
     try:
-        return float(text)
+        return float(cell)
     except ValueError:
-        return text
+        return cell
+
+
+def to_number(value: Any) -> Any:
+    """The number that a text stands for if numbers are written like this: 7, 7.0, -1.5, but not 007, 1.50 or nan.
+
+    Whole numbers are returned as integers, everything else unchanged.
+    """
+    if isinstance(value, str):
+        with suppress(ValueError):
+            if str(int(value)) == value:
+                return int(value)
+        with suppress(ValueError):
+            number = float(value)
+            if str(number) == value and math.isfinite(number):
+                return int(number) if number.is_integer() else number
+    return value
 
 
 def _from_parquet(body: bytes, contract: Contract, keys: list[str], max_rows: int) -> Rows:
-    file = pq.ParquetFile(io.BytesIO(body))
-    rows = file.metadata.num_rows
-    if rows > max_rows:  # before it is unpacked: it may be far larger than the body
-        raise too_many_rows(rows, max_rows)
-    wanted = set(_wanted(contract, keys))
-    frame = file.read(columns=[name for name in file.schema_arrow.names if name in wanted]).to_pandas()
-    return Rows(to_columns(frame), len(frame))
+    if pq.read_metadata(io.BytesIO(body)).num_rows > max_rows:  # the decoded rows may be far larger than the body
+        raise too_many_rows(max_rows)
+    columns = logged_columns(contract, keys)
+    return Rows.from_table(read_table(io.BytesIO(body), ".parquet", ReadOptions(), columns))
 
 
-_TABLES: dict[str, Callable[[bytes, Contract, list[str], int], Rows]] = {
+_TABLE_FORMATS: dict[str, Callable[[bytes, Contract, list[str], int], Rows]] = {
     "text/csv": _from_csv,
     "application/vnd.apache.parquet": _from_parquet,
 }

@@ -8,7 +8,7 @@ from ..parameters import Section
 
 
 class Limits(Section):
-    """What one request may ask for."""
+    """The limits of one request."""
 
     body_mb: float = Field(gt=0)
     rows: int = Field(ge=1)
@@ -17,14 +17,14 @@ class Limits(Section):
 
 
 class LogSettings(Section):
-    """Where predictions are stored, and the columns that tell one case from another."""
+    """The database of the prediction log, and the columns that identify a row there."""
 
     url: str
     keys: list[str]
 
 
-class Serving(Section):
-    """How the service runs."""
+class ServingSettings(Section):
+    """The settings of the service."""
 
     host: str
     port: int = Field(ge=1, le=65535)
@@ -35,3 +35,8 @@ class Serving(Section):
     api_key_variable: str
     limits: Limits
     log: LogSettings | Literal[False]
+
+    @property
+    def key_columns(self) -> list[str]:
+        """The columns that identify a row in the prediction log; none without a log."""
+        return self.log.keys if self.log else []

@@ -1,1 +1,1 @@
-"""One folder a pipeline: `nodes.py` holds pure functions, `pipeline.py` only wires them."""
+"""One folder per pipeline: `pipeline.py` wires the nodes, `nodes.py` has the pure functions that you may edit."""

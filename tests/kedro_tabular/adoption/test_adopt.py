@@ -9,11 +9,11 @@ from kedro.config import OmegaConfigLoader
 from kedro.io import DataCatalog
 
 from kedro_tabular.adoption import sample
-from kedro_tabular.adoption.project import find_leftovers
+from kedro_tabular.adoption.planning import find_unused_files
 from kedro_tabular.hooks import register_params_resolver
 
 from ...conftest import ROOT, copy_code, fail, make_table, run_kedro, succeed
-from ..lineage.test_lineage import commit, git
+from ...repositories import commit, git
 
 SAMPLE = "data/01_raw/of_the_sample.parquet"
 POINTER = """\
@@ -76,14 +76,14 @@ def restored(project):
 
 def test_a_table_takes_the_place_of_the_sample(restored, table):
     before = contents(restored)
-    shown = succeed(restored, "adopt", str(table), "--target", "answer", "--time", "when", "--dry-run")
+    diff = succeed(restored, "adopt", str(table), "--target", "answer", "--time", "when", "--dry-run")
     assert contents(restored) == before
-    assert "delete tests/sample/" in shown
-    assert "+  target: answer" in shown
+    assert "delete tests/sample/" in diff
+    assert "+  target: answer" in diff
 
-    said = succeed(restored, "adopt", str(table), "--target", "answer", "--time", "when")
+    output = succeed(restored, "adopt", str(table), "--target", "answer", "--time", "when")
 
-    assert "small_orders: classification of answer" in said
+    assert "small_orders: classification of answer" in output
     for gone in (SAMPLE, SAMPLE + ".dvc", "tests/sample", "data/sample.md", ".dvc/sample", "dvc.lock"):
         assert not (restored / gone).exists()
     assert "sample" not in (restored / ".dvc/config").read_text()
@@ -119,51 +119,51 @@ def test_a_file_among_the_raw_data_stays_where_it_is(restored, table):
     assert place.read_bytes() == table.read_bytes()
 
 
-def test_files_that_nothing_reads_any_more_are_named(project, table):
+def test_unused_files_are_named(project, table):
     shutil.copy(table, project / "mine.csv")
     (project / "data/01_raw/old.csv.dvc").write_text("outs: []\n")
-    told = find_leftovers(project, project / "mine.csv")
+    unused = find_unused_files(project, project / "mine.csv")
     (project / "data/01_raw/old.csv.dvc").unlink()
     (project / "mine.csv").unlink()
-    assert len(told) == 2
-    assert "mine.csv has a copy in data/01_raw now" in told[0]
-    assert "dvc remove data/01_raw/old.csv.dvc" in told[1]
+    assert len(unused) == 2
+    assert "mine.csv is copied to data/01_raw" in unused[0]
+    assert "dvc remove data/01_raw/old.csv.dvc" in unused[1]
 
 
 @pytest.mark.parametrize(
     ("options", "expected"),
     [
         (["--target", "anser"], "no column 'anser' (--target); did you mean 'answer'"),
-        (["--target", "answer", "--time", "colour"], "(--time) can't put the rows in order"),
+        (["--target", "answer", "--time", "colour"], "(--time) can't order the rows"),
         (["--target", "answer", "--drop", "size", "--drop", "nope"], "no column 'nope' (--drop)"),
         (["--target", "town"], "fewer than 10 rows"),
     ],
 )
-def test_wrong_use_is_told_and_changes_nothing(project, table, options, expected):
+def test_wrong_options_are_reported_and_change_nothing(project, table, options, expected):
     before = contents(project)
     assert expected in fail(project, "adopt", str(table), *options)
     assert contents(project) == before
 
 
-def test_all_that_is_wrong_with_the_values_is_told_and_nothing_is_changed(project, tmp_path):
+def test_wrong_values_are_reported_and_change_nothing(project, tmp_path):
     before = contents(project)
     table = make_table(400)
     table.loc[3, "weight"] = float("inf")
     table.to_parquet(tmp_path / "a.parquet")
     assert "infinite" in fail(project, "adopt", str(tmp_path / "a.parquet"), "--target", "answer")
     make_table(400).assign(answer=None).to_parquet(tmp_path / "a.parquet")
-    assert "no row has a value of the target" in fail(
+    assert "the target 'answer' is missing in all rows" in fail(
         project, "adopt", str(tmp_path / "a.parquet"), "--target", "answer"
     )
     assert contents(project) == before
 
 
-def test_what_is_not_committed_is_asked_to_be(restored, table):
+def test_uncommitted_changes_are_refused(restored, table):
     readme = restored / "README.md"
     readme.write_text("mine")
-    said = fail(restored, "adopt", str(table), "--target", "answer")
-    assert "commit your changes first" in said
-    assert "README.md" in said
+    output = fail(restored, "adopt", str(table), "--target", "answer")
+    assert "commit your changes first" in output
+    assert "README.md" in output
     assert (restored / SAMPLE).exists()
     readme.unlink()
 
@@ -175,8 +175,8 @@ def test_a_folder_without_git_is_refused(project, table, tmp_path):
     assert (folder / SAMPLE).exists()
 
 
-def test_the_file_of_the_project_is_read_as_it_was_looked_at(restored, tmp_path, monkeypatch):
-    """What `adopt` has found out about forms, names and missing values goes into the catalog's entry."""
+def test_the_catalog_reads_the_file_as_adopt_did(restored, tmp_path, monkeypatch):
+    """The inferred formats, names and missing-value markers are in the catalog's entry."""
     table = make_table(400)
     odd = pd.DataFrame(
         {

@@ -1,13 +1,13 @@
-"""Settings for a table, and their place in YAML files that keep their comments."""
+"""The inferred contract, settings for a table, and YAML files that keep their comments."""
 
 import numpy as np
 import pandas as pd
 import pytest
 import yaml
 
-from kedro_tabular.adoption.inference import decide
+from kedro_tabular.adoption.inference import infer_contract
 from kedro_tabular.adoption.options import Options
-from kedro_tabular.adoption.sections import choose_settings, metric_of
+from kedro_tabular.adoption.settings import choose_metric, choose_settings
 from kedro_tabular.adoption.source import Source
 from kedro_tabular.adoption.split import choose_split
 from kedro_tabular.adoption.yaml_edit import set_values
@@ -33,8 +33,8 @@ seed: 1  # at the end
 """
 
 
-def decided(table, tmp_path, **options):
-    return decide(Source(tmp_path / "orders 2024.csv", table, ReadOptions(), []), Options("answer", **options))
+def infer(table, tmp_path, **options):
+    return infer_contract(Source(tmp_path / "orders 2024.csv", table, ReadOptions(), []), Options("answer", **options))
 
 
 @pytest.mark.parametrize(
@@ -49,7 +49,7 @@ def decided(table, tmp_path, **options):
         (("seed",), 0.25),
     ],
 )
-def test_one_value_changes_and_all_else_stays(path, value):
+def test_one_value_changes_and_the_rest_stays(path, value):
     changed = set_values(TEXT, {path: value})
     expected = yaml.safe_load(TEXT)
     inner = expected
@@ -62,21 +62,27 @@ def test_one_value_changes_and_all_else_stays(path, value):
     assert set_values(changed, {path: value}) == changed
 
 
-def test_values_that_are_there_stay_as_they_are_written():
+def test_present_values_keep_their_notation():
     assert set_values(TEXT, {("gate", "metrics", "roc_auc"): {"min": 0.6}, ("seed",): 1}) == TEXT
     with pytest.raises(KeyError):
         set_values(TEXT, {("gate", "nowhere", "key"): 1})
 
 
-def test_what_was_nothing_is_filled():
+def test_null_is_replaced_by_a_block():
     text = set_values("# above\ntable: null  # none yet\nlast: 1\n", {("table", "a"): 1, ("table", "b"): {"c": []}})
     assert text == "# above\ntable:\n  a: 1\n  b:\n    c: []\nlast: 1\n"
 
 
+def test_mappings_in_one_line_keep_their_other_keys_and_comments():
+    text = "a: {x: 1, y: {z: 2}} # one\nb: 'c # d' # two\ne: &f {g: 1}\nh:\n  i: *f\n"
+    text = set_values(text, {("a", "y", "z"): 3, ("b",): "new", ("h", "j"): 4})
+    assert text == "a: # one\n  x: 1\n  y: {z: 3}\nb: new # two\ne: &f {g: 1}\nh:\n  i: *f\n  j: 4\n"
+
+
 def test_every_setting_has_its_place_in_conf(tmp_path):
     for time in ("when", None):
-        decision = decided(make_table(600), tmp_path, time=time)
-        for file, values in choose_settings(decision, choose_split(decision), "x.csv").items():
+        inferred = infer(make_table(600), tmp_path, time=time)
+        for file, values in choose_settings(inferred, choose_split(inferred), "x.csv").items():
             text = (ROOT / "conf" / "base" / file).read_text()
             changed = yaml.safe_load(set_values(text, values))
             for path, value in values.items():
@@ -98,19 +104,19 @@ def test_every_setting_has_its_place_in_conf(tmp_path):
 
 def test_metrics_follow_the_task_and_the_balance(tmp_path):
     table = make_table(600)
-    assert metric_of(decided(table, tmp_path)) == "roc_auc"
+    assert choose_metric(infer(table, tmp_path)) == "roc_auc"
     table["answer"] = (np.arange(600) % 20 == 0).astype(int)
-    assert metric_of(decided(table, tmp_path)) == "average_precision"
+    assert choose_metric(infer(table, tmp_path)) == "average_precision"
     table["answer"] = 1 - table["answer"]  # the rare class is not the positive one
-    assert metric_of(decided(table, tmp_path)) == "roc_auc"
-    assert metric_of(decided(make_table(600, "number"), tmp_path)) == "r2"
+    assert choose_metric(infer(table, tmp_path)) == "roc_auc"
+    assert choose_metric(infer(make_table(600, "number"), tmp_path)) == "r2"
 
 
 @pytest.mark.parametrize("time", ["when", None])
-def test_the_split_is_what_was_said(tmp_path, time):
-    decision = decided(make_table(600), tmp_path, time=time)
-    split = choose_split(decision)
-    parts = split_table(decision.table, decision.contract.model_dump(), split.values, seed=1)
+def test_the_split_has_the_printed_sizes(tmp_path, time):
+    inferred = infer(make_table(600), tmp_path, time=time)
+    split = choose_split(inferred)
+    parts = split_table(inferred.table, inferred.contract.model_dump(), split.parameters, seed=1)
     rows = {name: len(part) for name, part in parts._asdict().items()}
     assert sum(split.rows.values()) == 600
     assert all(abs(rows[name] - split.rows[name]) <= (0 if time else 2) for name in rows)
@@ -121,27 +127,27 @@ def test_days_of_very_different_length_still_make_four_parts(tmp_path):
     table = make_table(400).sort_values("answer").assign(when=pd.Timestamp("2024-01-01"))
     table["answer"] = np.arange(400) % 2
     table.loc[table.index[-30:], "when"] = pd.to_datetime(["2024-01-02", "2024-01-03", "2024-01-04"] * 10)
-    split = choose_split(decided(table, tmp_path, time="when"))
+    split = choose_split(infer(table, tmp_path, time="when"))
     assert list(split.rows.values()) == [370, 10, 10, 10]
 
 
 def test_a_split_by_time_that_can_not_be_is_refused(tmp_path):
     table = make_table(400)
     with pytest.raises(ContractError, match="all rows have the same value"):
-        choose_split(decided(table.assign(when=pd.Timestamp("2024-01-01")), tmp_path, time="when"))
+        choose_split(infer(table.assign(when=pd.Timestamp("2024-01-01")), tmp_path, time="when"))
     morning = pd.Timestamp("2024-01-01") + pd.to_timedelta(np.arange(400), unit="min")
-    with pytest.raises(ContractError, match="has 1 different days"):
-        choose_split(decided(table.assign(when=morning), tmp_path, time="when"))
+    with pytest.raises(ContractError, match="has 1 distinct days"):
+        choose_split(infer(table.assign(when=morning), tmp_path, time="when"))
     table["answer"] = (np.arange(400) < 200).astype(int)
-    with pytest.raises(ContractError, match="none of class 1"):
-        choose_split(decided(table, tmp_path, time="when"))
+    with pytest.raises(ContractError, match="no rows of class 1"):
+        choose_split(infer(table, tmp_path, time="when"))
 
 
 @pytest.mark.parametrize(
     ("options", "expected"),
     [
         ({"time": "whem"}, r"no column 'whem' \(--time\); did you mean 'when'"),
-        ({"time": "colour"}, "holds no points in time"),
+        ({"time": "colour"}, "holds no dates or times"),
         ({"time": "when", "drop": ("when",)}, "can't be left out"),
         ({"time": "answer"}, "both the target and the time"),
         ({"drop": ("colour", "town", "size", "weight", "when")}, "no column is left"),
@@ -149,40 +155,40 @@ def test_a_split_by_time_that_can_not_be_is_refused(tmp_path):
 )
 def test_wrong_options_are_refused(tmp_path, options, expected):
     with pytest.raises(ContractError, match=expected):
-        decided(make_table(300), tmp_path, **options)
+        infer(make_table(300), tmp_path, **options)
 
 
 def test_times_may_be_years_or_seconds_but_not_missing(tmp_path):
     table = make_table(300)
-    years = decided(table.assign(when=2000 + np.arange(300) % 9), tmp_path, time="when")
-    assert years.reading.datetimes == {"when": "%Y"}
+    years = infer(table.assign(when=2000 + np.arange(300) % 9), tmp_path, time="when")
+    assert years.read_options.datetimes == {"when": "%Y"}
     assert years.table["when"].dt.year.between(2000, 2008).all()
     seconds = table["when"].astype("datetime64[s]").astype("int64")
-    assert (decided(table.assign(when=seconds), tmp_path, time="when").table["when"] == table["when"]).all()
+    assert (infer(table.assign(when=seconds), tmp_path, time="when").table["when"] == table["when"]).all()
     table.loc[:4, "when"] = pd.NaT
-    with pytest.raises(ContractError, match="5 of 300 rows have no 'when'"):
-        decided(table, tmp_path, time="when")
-    assert decided(table, tmp_path).contract.columns["when"].nullable
+    with pytest.raises(ContractError, match=r"'when' \(--time\) is missing in 5 of 300 rows"):
+        infer(table, tmp_path, time="when")
+    assert infer(table, tmp_path).contract.columns["when"].nullable
 
 
-def test_rows_that_are_the_same_are_told_where_the_split_is_random(tmp_path):
+def test_duplicate_rows_are_warned_of_if_the_split_is_random(tmp_path):
     table = make_table(300)
     twice = pd.concat([table, table.head(40)], ignore_index=True)
-    assert any("40 rows are the same as others" in told for told in decided(twice, tmp_path).warnings)
-    assert decided(twice, tmp_path, time="when").warnings == decided(table, tmp_path).warnings == []
+    assert any("40 duplicate rows" in warning for warning in infer(twice, tmp_path).warnings)
+    assert infer(twice, tmp_path, time="when").warnings == infer(table, tmp_path).warnings == []
 
 
-def test_where_many_rows_have_some_extreme_number_the_model_answers_them_with_a_flag(tmp_path):
+def test_many_rows_out_of_range_are_flagged_instead_of_left_to_the_fallback(tmp_path):
     rng = np.random.default_rng(0)
     many = make_table(300).assign(**{f"gene {n}": rng.normal(size=300) for n in range(80)})
     for table, expected in ((make_table(300), "fallback"), (many, "flag")):
-        decision = decided(table, tmp_path)
-        settings = choose_settings(decision, choose_split(decision), "x")["parameters_training.yml"]
+        inferred = infer(table, tmp_path)
+        settings = choose_settings(inferred, choose_split(inferred), "x")["parameters_training.yml"]
         assert settings["guard", "actions", "outside_training"] == expected
-        told = [note for note in decision.notes if "outside the range of others" in note]
-        assert bool(told) == (expected == "flag")
+        noted = [note for note in inferred.notes if "outside the range of the other rows" in note]
+        assert bool(noted) == (expected == "flag")
 
 
 def test_too_few_rows_are_refused(tmp_path):
     with pytest.raises(ContractError, match="60 rows with a target are too few"):
-        decided(make_table(60), tmp_path)
+        infer(make_table(60), tmp_path)

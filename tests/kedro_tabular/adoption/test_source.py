@@ -1,4 +1,4 @@
-"""Files of all formats and dialects become the same table, and what is no table is refused."""
+"""Files of all formats become the same table; files without a table are refused."""
 
 import gzip
 import zipfile
@@ -24,7 +24,7 @@ def write(folder, name, text, encoding="utf-8"):
     ("name", "separator", "encoding"),
     [("a.csv", ",", "utf-8"), ("a.csv", ";", "cp1252"), ("a.txt", "|", "utf-8-sig"), ("a.tsv", "\t", "utf-16")],
 )
-def test_dialects_of_text_are_told_apart(tmp_path, name, separator, encoding):
+def test_separator_and_encoding_are_inferred(tmp_path, name, separator, encoding):
     text = PLAIN.to_csv(sep=separator, index=False)
     source = open_source(write(tmp_path, name, text, encoding))
     assert source.raw.columns.tolist() == ["size", "town", "old"]
@@ -89,7 +89,7 @@ def test_the_first_sheet_of_a_workbook_is_read_and_the_others_are_named(tmp_path
     assert source.raw["when"].tolist() == [pd.Timestamp("2024-02-03"), pd.Timestamp("2024-02-04")]
     assert source.raw["size"].tolist() == [1.5, 2]
     assert source.raw["town"].isna().tolist() == [False, True]
-    assert "of the sheets Data, Notes the first one is read" in source.notes
+    assert "only the first of the sheets Data, Notes is read" in source.notes
 
 
 def test_no_column_is_lost(tmp_path):
@@ -102,21 +102,21 @@ def test_no_column_is_lost(tmp_path):
     assert named_rows.raw.iloc[1].tolist() == ["r2", "3", "4"]
 
 
-def test_names_that_the_answers_have_are_changed_and_the_file_can_be_read_so_again(tmp_path):
+def test_column_names_of_predictions_are_renamed_and_the_file_is_read_so_again(tmp_path):
     source = open_source(write(tmp_path, "a.csv", "id,source,probability_x, padded ,source_\n1,2,3,4,5\n"))
     names = ["id_", "source__2", "probability_x_", "padded", "source_"]
     assert source.raw.columns.tolist() == names
-    assert read_table_file(source.path, source.reading).columns.tolist() == names
-    assert any("'id' is called 'id_' here" in note for note in source.notes)
+    assert read_table_file(source.path, source.read_options).columns.tolist() == names
+    assert any("'id' is renamed to 'id_'" in note for note in source.notes)
 
 
-def test_texts_that_stand_for_no_value_are_counted(tmp_path):
+def test_missing_value_markers_are_counted(tmp_path):
     text = "a,b,c\n1,x,-\n-,NA,-\n?,-,y\n"
     source = open_source(write(tmp_path, "a.csv", text))
-    assert source.reading.missing == ["-", "?", "NA"]
+    assert source.read_options.missing == ["-", "?", "NA"]
     assert source.raw["a"].isna().tolist() == [False, True, True]
     assert any("'NA' (1 times)" in note for note in source.notes)
-    assert read_table_file(source.path, source.reading).isna().equals(source.raw.isna())
+    assert read_table_file(source.path, source.read_options).isna().equals(source.raw.isna())
 
 
 @pytest.mark.parametrize(
@@ -124,16 +124,16 @@ def test_texts_that_stand_for_no_value_are_counted(tmp_path):
     [
         ("a.csv", "", "is empty"),
         ("a.csv", "x,y\n", "has no rows"),
-        ("a.csv", "x\n1\n2\n", "one column only"),
+        ("a.csv", "x\n1\n2\n", "only one column"),
         ("a.csv", "x,y\n1,2\n1,2,3,4\n", "can't be read"),
         ("a.parquet", "no parquet", "can't be read as .parquet"),
         ("a.xlsx", "no workbook", "can't be read as a workbook"),
         ("a.jsonl", "{]", "can't be read as .jsonl"),
-        ("a.feather", "x", "known are files that end in .csv"),
+        ("a.feather", "x", "the file name must end in one of .csv"),
         ("missing.csv", None, "there is no file"),
     ],
 )
-def test_what_is_no_table_is_refused(tmp_path, name, content, expected):
+def test_files_without_a_table_are_refused(tmp_path, name, content, expected):
     if content is not None:
         write(tmp_path, name, content)
     with pytest.raises(ContractError, match=expected):

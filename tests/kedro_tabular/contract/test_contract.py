@@ -22,12 +22,12 @@ from ...conftest import fit_packaged, make_contract, make_table
         ({"columns": {"answer": {"type": "number"}}}, "answer"),
     ],
 )
-def test_a_wrong_contract_is_refused_by_the_name_of_its_key(change, key):
+def test_an_invalid_contract_is_refused_by_the_name_of_its_key(change, key):
     with pytest.raises(ParameterError, match=key.replace(".", r"\.")):
         Contract.from_parameters(make_contract() | change)
 
 
-def test_schema_preprocessing_signature_and_checks_see_the_same_columns():
+def test_schema_preprocessing_signature_and_checks_have_the_same_columns():
     model, table = fit_packaged("binary"), make_table(300)
     contract, signature = model.contract, model.signature()
 

@@ -10,20 +10,20 @@ from kedro_tabular.contract.rows import check_rows
 
 from ...conftest import make_table
 
-SOUND = {"colour": "red", "town": None, "size": 3.0, "weight": None, "when": pd.Timestamp("2020-01-01 12:00")}
+VALID = {"colour": "red", "town": None, "size": 3.0, "weight": None, "when": pd.Timestamp("2020-01-01 12:00")}
 
 
 def check(contract, frame):
-    """The clean rows as a table, and the reasons of each row."""
-    findings = RowReasons(len(frame), {})
-    return pd.DataFrame(check_rows(contract, frame, findings)), findings.reasons().tolist()
+    """The converted rows as a table, and the reasons of each row."""
+    reasons = RowReasons(len(frame), {})
+    return pd.DataFrame(check_rows(contract, frame, reasons)), reasons.to_array().tolist()
 
 
 def reasons_of(contract, **values):
-    return list(check(contract, pd.DataFrame([SOUND | values], dtype=object))[1][0])
+    return list(check(contract, pd.DataFrame([VALID | values], dtype=object))[1][0])
 
 
-def test_sound_rows_come_back_in_the_contracts_order_and_types(contract):
+def test_valid_rows_come_back_in_the_contracts_order_and_types(contract):
     table = make_table(50)
     rows, reasons = check(contract, table[table.columns[::-1]])
     assert set(reasons) == {()}
@@ -58,12 +58,12 @@ def test_sound_rows_come_back_in_the_contracts_order_and_types(contract):
         ({"size": -1, "colour": None}, ["missing:colour", "out_of_range:size=-1"]),
     ],
 )
-def test_each_fault_is_a_reason_with_its_value(contract, values, expected):
+def test_each_violation_is_a_reason_with_its_value(contract, values, expected):
     assert reasons_of(contract, **values) == expected
 
 
-def test_truth_values_are_the_categories_that_json_writes(contract):
-    frame = pd.DataFrame([SOUND | {"town": value} for value in (True, np.bool_(False))], dtype=object)
+def test_booleans_are_the_categories_that_json_writes(contract):
+    frame = pd.DataFrame([VALID | {"town": value} for value in (True, np.bool_(False))], dtype=object)
     assert check(contract, frame)[0]["town"].tolist() == ["true", "false"]
     typed = pd.concat([make_table(2).drop(columns="town"), pd.DataFrame({"town": [True, False]})], axis=1)
     assert check(contract, typed)[0]["town"].tolist() == ["true", "false"]
@@ -74,5 +74,5 @@ def test_a_reason_shortens_a_long_value(contract):
 
 
 def test_missing_columns_are_named(contract):
-    with pytest.raises(ContractError, match="missing columns: colour, when; expected are colour, town"):
+    with pytest.raises(ContractError, match="missing columns: colour, when; expected: colour, town"):
         check(contract, make_table(3).drop(columns=["colour", "when"]))

@@ -8,12 +8,12 @@ from kedro_tabular.contract.schema import ColumnsValidator, TableValidator
 from ...conftest import make_contract, make_table
 
 
-def test_a_sound_table_passes_unchanged():
+def test_a_valid_table_passes_unchanged():
     table = make_table(100).assign(note="ignored")
     pd.testing.assert_frame_equal(TableValidator(make_contract()).validate(table), table)
 
 
-def test_all_that_is_wrong_is_said_at_once_with_columns_counts_and_values():
+def test_all_failures_are_reported_at_once_with_columns_counts_and_values():
     table = make_table(100).drop(columns="colour")
     table.loc[[3, 4], "size"] = [-7.5, 101]
     table.loc[5, "when"] = pd.NaT
@@ -26,23 +26,23 @@ def test_all_that_is_wrong_is_said_at_once_with_columns_counts_and_values():
     assert "missing columns: colour" in message
     assert "size is below 0 in 1 of 100 rows, for example [-7.5]" in message
     assert "size is above 100 in 1 of 100 rows, for example [101.0]" in message
-    assert "when: 1 of 100 rows have no value" in message
-    assert "weight is not of type number: it holds str, for example ['heavy', 'heavy', 'heavy']" in message
+    assert "when: 1 of 100 values are missing" in message
+    assert "weight is not of type number: its dtype is str, for example ['heavy', 'heavy', 'heavy']" in message
 
 
 @pytest.mark.parametrize(
-    ("column", "values", "complaint"),
+    ("column", "values", "message"),
     [
         ("size", True, "size is not of type number"),
         ("size", np.inf, "size is infinite in 50 of 50 rows"),
         ("colour", 3, "colour is not of type category"),
         ("when", "2020-01-01", "when is not of type datetime"),
-        ("answer", 1, "answer has one value only"),
-        ("answer", None, "answer: 50 of 50 rows have no value"),
+        ("answer", 1, "answer has only one value"),
+        ("answer", None, "answer: 50 of 50 values are missing"),
     ],
 )
-def test_each_kind_of_fault_is_named(column, values, complaint):
-    with pytest.raises(ContractError, match=complaint):
+def test_each_kind_of_failure_is_named(column, values, message):
+    with pytest.raises(ContractError, match=message):
         TableValidator(make_contract()).validate(make_table(50).assign(**{column: values}))
 
 

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from kedro_tabular.evaluation.metrics import LabelledScores, measure
-from kedro_tabular.evaluation.resampling import bootstrap, prepare
+from kedro_tabular.evaluation.metrics import LabelledScores, compute_metrics
+from kedro_tabular.evaluation.resampling import bootstrap, make_statistic
 from project import metrics
 
 
@@ -10,53 +10,53 @@ def make_scored(kind: str, seed: int = 0, n_rows: int = 300) -> LabelledScores:
     """Rows with ties among the scores."""
     rng = np.random.default_rng(seed)
     if kind == "number":
-        truth = rng.normal(50, 1, n_rows)
-        return LabelledScores(truth, truth + rng.normal(0, 0.5, n_rows), None)
+        y_true = rng.normal(50, 1, n_rows)
+        return LabelledScores(y_true, y_true + rng.normal(0, 0.5, n_rows), None)
     classes = np.array(["a", "b", "c"][: 2 if kind == "binary" else 3], dtype=object)
-    truth = rng.integers(0, len(classes), n_rows)
-    margins = rng.normal(size=(n_rows, len(classes))) + 1.5 * np.eye(len(classes))[truth]
+    y_true = rng.integers(0, len(classes), n_rows)
+    margins = rng.normal(size=(n_rows, len(classes))) + 1.5 * np.eye(len(classes))[y_true]
     scores = (np.exp(margins) / np.exp(margins).sum(axis=1, keepdims=True)).round(2)
-    return LabelledScores(classes[truth], scores, classes)
+    return LabelledScores(classes[y_true], scores, classes)
 
 
 @pytest.fixture
-def own(monkeypatch):
-    """Metrics of the user's own."""
-    monkeypatch.setitem(metrics.CLASSIFICATION, "hit", lambda t, p, c: (c.take(p.argmax(1)) == t).mean())
-    monkeypatch.setitem(metrics.REGRESSION, "worst", lambda truth, predicted: abs(truth - predicted).max())
+def custom(monkeypatch):
+    """Metrics of the project."""
+    monkeypatch.setitem(metrics.CLASSIFICATION, "hit", lambda y_true, p, c: (c.take(p.argmax(1)) == y_true).mean())
+    monkeypatch.setitem(metrics.REGRESSION, "worst", lambda y_true, predicted: abs(y_true - predicted).max())
 
 
-@pytest.mark.usefixtures("own")
+@pytest.mark.usefixtures("custom")
 @pytest.mark.parametrize("kind", ["binary", "three classes", "two of three classes", "number"])
-def test_each_metric_of_a_resample_is_that_of_the_rows_drawn(kind):
+def test_each_metric_of_a_resample_is_that_of_the_drawn_rows(kind):
     scored = make_scored(kind)
     if kind == "two of three classes":
-        scored = scored.select(scored.truth != "b")
-    drawn = np.random.default_rng(1).integers(0, len(scored.truth), len(scored.truth))
-    counts = np.bincount(drawn, minlength=len(scored.truth)).astype(float)[:, None]
-    expected = measure(scored.select(drawn), 10)
+        scored = scored.select(scored.y_true != "b")
+    drawn = np.random.default_rng(1).integers(0, len(scored.y_true), len(scored.y_true))
+    counts = np.bincount(drawn, minlength=len(scored.y_true)).astype(float)[:, None]
+    expected = compute_metrics(scored.select(drawn), 10)
     assert ("worst" if kind == "number" else "hit") in expected
-    found = {name: prepare(name, scored, 10)(counts)[0] for name in expected}
-    assert found == pytest.approx(expected, rel=1e-9)
+    values = {name: make_statistic(name, scored, 10)(counts)[0] for name in expected}
+    assert values == pytest.approx(expected, rel=1e-9)
 
 
-def test_models_are_measured_on_the_same_drawn_rows():
+def test_models_are_evaluated_on_the_same_resamples():
     scored = make_scored("binary")
-    found = bootstrap([scored, scored], ["roc_auc", "brier"], 50, 10, seed=0)
-    assert (found["roc_auc"][0] == found["roc_auc"][1]).all()
-    assert found["brier"].shape == (2, 50)
-    assert found["brier"][0].std() > 0
+    values = bootstrap([scored, scored], ["roc_auc", "brier"], 50, 10, seed=0)
+    assert (values["roc_auc"][0] == values["roc_auc"][1]).all()
+    assert values["brier"].shape == (2, 50)
+    assert values["brier"][0].std() > 0
     again = bootstrap([scored], ["brier"], 50, 10, seed=0)
-    assert (again["brier"][0] == found["brier"][0]).all()
+    assert (again["brier"][0] == values["brier"][0]).all()
 
 
-def test_the_interval_covers_the_true_value_about_as_often_as_it_says():
-    # The accuracy of a coin that falls right 7 times in 10, from 200 throws, 100 times over.
+def test_the_empirical_coverage_of_the_interval_is_near_its_confidence():
+    # 100 samples of 200 predictions, each correct with probability 0.7.
     rng = np.random.default_rng(0)
     covered = 0
     for seed in range(100):
-        right = rng.random(200) < 0.7
-        probability = np.where(right, 0.9, 0.1)
+        correct = rng.random(200) < 0.7
+        probability = np.where(correct, 0.9, 0.1)
         scored = LabelledScores(
             np.full(200, "b", dtype=object),
             np.column_stack([1 - probability, probability]),
@@ -67,7 +67,7 @@ def test_the_interval_covers_the_true_value_about_as_often_as_it_says():
     assert 0.90 <= covered / 100 <= 0.99
 
 
-def test_a_resample_of_a_single_class_has_no_area_under_the_curve():
+def test_a_resample_of_a_single_class_has_no_roc_auc():
     scored = make_scored("binary", n_rows=10)
-    one_class = (scored.truth == "a").astype(float)[:, None]
-    assert np.isnan(prepare("roc_auc", scored, 10)(one_class)[0])
+    one_class = (scored.y_true == "a").astype(float)[:, None]
+    assert np.isnan(make_statistic("roc_auc", scored, 10)(one_class)[0])

@@ -4,16 +4,17 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from kedro_tabular.evaluation.metrics import LabelledScores, measure
+from kedro_tabular.evaluation.metrics import LabelledScores, compute_metrics
 from kedro_tabular.gate.comparison import compare_models
+from kedro_tabular.gate.packaging import Cost
 from kedro_tabular.gate.report import write_report
-from kedro_tabular.gate.rules import Cost, judge
+from kedro_tabular.gate.rules import apply_rules
 from kedro_tabular.parameters import ParameterError
 
 from ...conftest import make_contract, make_table
-from .test_packaging import GUARDED
+from .test_packaging import GUARD_ASSESSMENT
 
-CHEAP = Cost(latency_ms=10, size_mb=1)
+LOW_COST = Cost(latency_ms=10, size_mb=1)
 GATE = {
     "promote": "auto",
     "resamples": 60,
@@ -28,15 +29,15 @@ GATE = {
 }
 
 
-def changed(**sections):
+def with_changes(**sections):
     gate = dict(GATE)
     for name, value in sections.items():
         gate[name] = gate[name] | value if isinstance(value, dict) else value
     return gate
 
 
-def answers(table, noise, seed=0):
-    """What a model answers whose scores are the truth with that much noise, for each row."""
+def predict(table, noise, seed=0):
+    """The predictions of a model whose scores are the true values with that much noise."""
     rng = np.random.default_rng(seed)
     margin = (table["answer"] * 2 - 1) + noise * rng.normal(size=len(table))
     probability = 1 / (1 + np.exp(-margin))
@@ -50,8 +51,8 @@ def answers(table, noise, seed=0):
     )
 
 
-def champion_with(answered, version="1"):
-    return SimpleNamespace(version=version, changes=[("data", "table", "old", "new")], predict=lambda rows: answered)
+def champion_with(predictions, version="1"):
+    return SimpleNamespace(version=version, changes=[("data", "table", "old", "new")], predict=lambda rows: predictions)
 
 
 @pytest.fixture(scope="module")
@@ -59,13 +60,13 @@ def table():
     return make_table(1500)
 
 
-def compared(table, challenger, champion, gate=GATE, contract=None):
+def compare(table, challenger, champion, gate=GATE, contract=None):
     contract = contract or make_contract()
     predictions = pd.concat([table[["answer"]], challenger.drop(columns="reasons")], axis=1)
     comparison = compare_models(champion, table, predictions, contract, gate, 10, seed=0)
     scored = LabelledScores.from_predictions(predictions, SimpleNamespace(**contract))
-    metrics = measure(scored, 10) | {"dummy_roc_auc": 0.5}
-    return judge(metrics, comparison, CHEAP, gate), comparison, metrics
+    metrics = compute_metrics(scored, 10) | {"dummy_roc_auc": 0.5}
+    return apply_rules(metrics, comparison, LOW_COST, gate), comparison, metrics
 
 
 def failed(verdict):
@@ -73,17 +74,17 @@ def failed(verdict):
 
 
 def test_without_a_champion_the_other_rules_decide(table):
-    verdict, _, _ = compared(table, answers(table, 1), None)
+    verdict, _, _ = compare(table, predict(table, 1), None)
     assert verdict["verdict"] == "passed"
     assert {"challenger", "low", "high"} == set(verdict["metrics"]["roc_auc"])
-    worthless, _, _ = compared(table, answers(table, 1e6), None)
+    worthless, _, _ = compare(table, predict(table, 1e6), None)
     assert failed(worthless) == ["metric roc_auc", "trivial model"]
 
 
 @pytest.mark.parametrize(
     ("noise", "mode", "passes"),
     [
-        (1.0, "not_worse", True),  # the same answers
+        (1.0, "not_worse", True),  # the same predictions
         (1.0, "significantly_better", False),
         (0.7, "not_worse", True),  # better ones
         (0.7, "significantly_better", True),
@@ -92,19 +93,19 @@ def test_without_a_champion_the_other_rules_decide(table):
     ],
 )
 def test_the_champion_is_compared_as_the_mode_says(table, noise, mode, passes):
-    champion = champion_with(answers(table, 1.0))
-    gate = changed(champion={"mode": mode}, slices={"max_drop": 1.0})
-    verdict, _, _ = compared(table, answers(table, noise), champion, gate)
+    champion = champion_with(predict(table, 1.0))
+    gate = with_changes(champion={"mode": mode}, slices={"max_drop": 1.0})
+    verdict, _, _ = compare(table, predict(table, noise), champion, gate)
     assert failed(verdict) == ([] if passes else ["champion"])
     assert verdict["champion"] == "1"
 
 
 def test_a_slice_that_loses_is_named_though_the_whole_gains(table):
-    challenger = answers(table, 0.2)
+    challenger = predict(table, 0.2)
     red = table["colour"] == "red"
-    challenger.loc[red] = answers(table, 2.5, seed=1).loc[red]
-    champion = champion_with(answers(table, 1.6))
-    verdict, comparison, metrics = compared(table, challenger, champion)
+    challenger.loc[red] = predict(table, 2.5, seed=1).loc[red]
+    champion = champion_with(predict(table, 1.6))
+    verdict, comparison, metrics = compare(table, challenger, champion)
     assert verdict["metrics"]["roc_auc"]["gain_low"] > 0
     assert failed(verdict) == ["slice colour = red"]
     report = write_report(
@@ -113,56 +114,56 @@ def test_a_slice_that_loses_is_named_though_the_whole_gains(table):
         metrics | dict.fromkeys([f"dummy_{name}" for name in metrics], 0.5),
         {},
         "<svg/>",
-        GUARDED,
+        GUARD_ASSESSMENT,
         "<svg/>",
         {},
         make_contract(),
     )
     assert "Refused by the gate" in report
     assert "Colour = red" in report
-    assert "Calibration of both" in report
+    assert "Calibration of challenger and champion" in report
 
 
 def test_small_slices_are_not_judged(table):
-    _, comparison, _ = compared(table, answers(table, 1), None, changed(slices={"min_rows": 1501}))
+    _, comparison, _ = compare(table, predict(table, 1), None, with_changes(slices={"min_rows": 1501}))
     assert comparison.slices == []
 
 
-@pytest.mark.parametrize("says", ["pass", "refuse"])
-def test_a_champion_that_cannot_score_counts_as_conf_says(table, says):
-    def predict(rows):
+@pytest.mark.parametrize("unscoreable", ["pass", "refuse"])
+def test_a_champion_that_cannot_score_counts_as_conf_says(table, unscoreable):
+    def fail(rows):
         raise ValueError("missing columns: colour")
 
-    champion = SimpleNamespace(version="3", changes=[], predict=predict)
-    gate = changed(champion={"unscoreable": says})
-    verdict, comparison, _ = compared(table, answers(table, 1), champion, gate)
-    assert failed(verdict) == ([] if says == "pass" else ["champion"])
+    champion = SimpleNamespace(version="3", changes=[], predict=fail)
+    gate = with_changes(champion={"unscoreable": unscoreable})
+    verdict, comparison, _ = compare(table, predict(table, 1), champion, gate)
+    assert failed(verdict) == ([] if unscoreable == "pass" else ["champion"])
     assert comparison.problem == "missing columns: colour"
     (rule,) = (rule for rule in verdict["rules"] if rule["rule"] == "champion")
     assert "missing columns: colour" in rule["why"]
 
 
-def test_a_champion_for_another_kind_of_question_cannot_score(table):
+def test_a_champion_for_another_task_cannot_score(table):
     numbers = pd.DataFrame({"prediction": np.ones(len(table)), "reasons": [()] * len(table)})
-    _, comparison, _ = compared(table, answers(table, 1), champion_with(numbers))
+    _, comparison, _ = compare(table, predict(table, 1), champion_with(numbers))
     assert comparison.problem == "it is not a classification"
 
 
-def test_rows_that_the_champion_refuses_are_left_out_of_the_comparison(table):
-    theirs = answers(table, 1)
+def test_rows_that_the_champion_rejects_are_excluded_from_the_comparison(table):
+    theirs = predict(table, 1)
     theirs.loc[:99, ["prediction", "probability_0", "probability_1"]] = None
-    _, comparison, _ = compared(table, answers(table, 1), champion_with(theirs))
-    assert comparison.unanswered == 100
+    _, comparison, _ = compare(table, predict(table, 1), champion_with(theirs))
+    assert comparison.rejected == 100
     assert comparison.metrics["roc_auc"]["gain"] == 0
 
 
 def test_a_class_that_the_champion_does_not_know_has_the_probability_0(table):
-    theirs = answers(table, 1)
+    theirs = predict(table, 1)
     ours = theirs.assign(probability_2=0.0)
-    _, comparison, _ = compared(table, ours, champion_with(theirs), changed(slices={"columns": []}))
+    _, comparison, _ = compare(table, ours, champion_with(theirs), with_changes(slices={"columns": []}))
     assert comparison.problem is None
     assert comparison.metrics["log_loss"]["gain"] == 0
-    assert comparison.metrics["roc_auc"]["gain_low"] == 0  # nor is there a row of it
+    assert comparison.metrics["roc_auc"]["gain_low"] == 0  # and no row is of it
 
 
 @pytest.mark.parametrize(
@@ -170,23 +171,23 @@ def test_a_class_that_the_champion_does_not_know_has_the_probability_0(table):
     [(Cost(101, 1), "latency in ms"), (Cost(1, 11), "size in MB"), (Cost(float("nan"), 1), "latency in ms")],
 )
 def test_what_costs_too_much_is_refused(table, cost, rule):
-    _, comparison, metrics = compared(table, answers(table, 1), None)
-    assert failed(judge(metrics, comparison, cost, GATE)) == [rule]
+    _, comparison, metrics = compare(table, predict(table, 1), None)
+    assert failed(apply_rules(metrics, comparison, cost, GATE)) == [rule]
 
 
 def test_a_rule_that_is_left_out_is_not_applied(table):
     gate = {name: GATE[name] for name in ("promote", "resamples", "confidence")}
-    verdict, _, _ = compared(table, answers(table, 3), champion_with(answers(table, 1)), gate)
+    verdict, _, _ = compare(table, predict(table, 3), champion_with(predict(table, 1)), gate)
     assert (verdict["verdict"], verdict["rules"], verdict["slices"]) == ("passed", [], [])
 
 
 def test_the_calibration_error_has_a_limit(table):
-    gate = changed(max_calibration_error=0.01)
-    assert failed(compared(table, answers(table, 1), None, gate)[0]) == ["calibration error"]
+    gate = with_changes(max_calibration_error=0.01)
+    assert failed(compare(table, predict(table, 1), None, gate)[0]) == ["calibration error"]
 
 
 @pytest.mark.parametrize(
-    ("sections", "named"),
+    ("sections", "key"),
     [
         ({"metrics": {"nope": {"min": 1}}}, "gate.metrics.nope"),
         ({"trivial": {"metric": "nope"}}, "gate.trivial.metric"),
@@ -195,9 +196,9 @@ def test_the_calibration_error_has_a_limit(table):
         ({"promote": "never"}, "gate.promote"),
     ],
 )
-def test_a_rule_that_cannot_be_applied_is_named(table, sections, named):
-    with pytest.raises(ParameterError, match=named):
-        compared(table, answers(table, 1), None, changed(**sections))
+def test_a_rule_that_cannot_be_applied_is_named(table, sections, key):
+    with pytest.raises(ParameterError, match=key):
+        compare(table, predict(table, 1), None, with_changes(**sections))
 
 
 def test_a_regression_is_compared_by_its_own_metrics():
@@ -210,12 +211,12 @@ def test_a_regression_is_compared_by_its_own_metrics():
         )
         for scale in (0.1, 0.5)
     )
-    gate = changed(champion={"metric": "rmse", "mode": "significantly_better"}, slices={"metric": "mae"}) | {
+    gate = with_changes(champion={"metric": "rmse", "mode": "significantly_better"}, slices={"metric": "mae"}) | {
         "metrics": {"r2": {"min": 0}},
         "trivial": None,
         "max_calibration_error": None,
     }
-    verdict, comparison, _ = compared(table, near, champion_with(far), gate, contract)
+    verdict, comparison, _ = compare(table, near, champion_with(far), gate, contract)
     assert failed(verdict) == []
     assert comparison.calibration == ""
-    assert failed(compared(table, far, champion_with(near), gate, contract)[0])[0] == "champion"
+    assert failed(compare(table, far, champion_with(near), gate, contract)[0])[0] == "champion"

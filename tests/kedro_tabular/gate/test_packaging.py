@@ -1,38 +1,38 @@
 import pytest
 import sklearn
 
-from kedro_tabular.gate.packaging import pin
+from kedro_tabular.gate.comparison import Comparison
+from kedro_tabular.gate.packaging import pin_versions
 from kedro_tabular.gate.report import write_report
-from kedro_tabular.gate.rules import Comparison
 from kedro_tabular.parameters import ParameterError
 
 from ...conftest import make_contract
 
 
 def test_requirements_are_pinned_to_what_is_installed():
-    assert pin(["scikit-learn", "scikit-learn"]) == [f"scikit-learn=={sklearn.__version__}"]
+    assert pin_versions(["scikit-learn", "scikit-learn"]) == [f"scikit-learn=={sklearn.__version__}"]
 
 
 def test_a_requirement_that_is_not_installed_is_named():
     with pytest.raises(ParameterError, match=r"packaging\.requirements in conf/: .*no-such-package"):
-        pin(["no-such-package"])
+        pin_versions(["no-such-package"])
 
 
-GUARDED = {
-    "measure": "accuracy",
+GUARD_ASSESSMENT = {
+    "metric": "accuracy",
     "rows": 1234,
     "alpha": 0.1,
     "coverage": 0.876,
-    "answered": 0.98,
+    "model_share": 0.98,
     "model": 0.8,
     "fallback": 0.7,
-    "both": 0.79,
+    "combined": 0.79,
     "reasons": [{"reason": "uncertain", "action": "flag", "rows": 7, "model": 0.5, "fallback": None}],
-    "levels": [{"alpha": 0.3, "coverage": 0.7, "answered": 0.6, "model": 0.9, "fallback": 0.6, "both": 0.75}],
+    "levels": [{"alpha": 0.3, "coverage": 0.7, "model_share": 0.6, "model": 0.9, "fallback": 0.6, "combined": 0.75}],
 }
 
 
-def test_the_report_shows_all_it_was_given_and_needs_no_other_file():
+def test_the_report_shows_all_inputs_and_needs_no_other_file():
     rule = {"rule": "metric roc_auc", "passed": True, "value": 0.75, "limit": "0.6 or more", "why": "it is"}
     measured = {"roc_auc": {"challenger": 0.75, "low": 0.7, "high": None}}
     html = write_report(
@@ -41,7 +41,7 @@ def test_the_report_shows_all_it_was_given_and_needs_no_other_file():
         metrics={"roc_auc": 0.75, "dummy_roc_auc": 0.5},
         plots={"roc_curve": lambda: "<svg/>"},
         importance_plot="<svg/>",
-        guard_assessment=GUARDED,
+        guard_assessment=GUARD_ASSESSMENT,
         guard_plot="<svg/>",
         data_versions={"a.parquet": "123abc"},
         contract=make_contract(),
@@ -49,8 +49,9 @@ def test_the_report_shows_all_it_was_given_and_needs_no_other_file():
     )
     for shown in (
         "Passed by the gate",
-        "It becomes champion",
+        "This version becomes the champion",
         "0.7500",
+        "Empirical coverage of the prediction set: 87.6% (target 90.0%)",
         "0.5000",
         "ROC curve",
         "Permutation importance",

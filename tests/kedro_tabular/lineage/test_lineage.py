@@ -7,6 +7,8 @@ import yaml
 
 from kedro_tabular.lineage import provenance as lineage
 
+from ...repositories import commit, git
+
 
 @pytest.fixture
 def repository(tmp_path):
@@ -14,17 +16,7 @@ def repository(tmp_path):
     return tmp_path
 
 
-def git(folder, *arguments):
-    identity = ["-c", "user.name=Test", "-c", "user.email=test@example.com"]
-    subprocess.run(["git", "-C", folder, *identity, *arguments], check=True, capture_output=True)
-
-
-def commit(folder):
-    git(folder, "add", "--all")
-    git(folder, "commit", "--quiet", "--message", "Change")
-
-
-def test_a_file_and_a_folder_have_the_md5_that_dvc_has_for_them(repository):
+def test_a_file_and_a_folder_have_the_md5_of_dvc(repository):
     folder = repository / "folder" / "inner"
     folder.mkdir(parents=True)
     for path in (repository / "file", folder / "one.txt", folder.parent / "zwei ä.bin"):
@@ -33,9 +25,9 @@ def test_a_file_and_a_folder_have_the_md5_that_dvc_has_for_them(repository):
     subprocess.run([dvc, "init", "--quiet"], cwd=repository, check=True)
     subprocess.run([dvc, "add", "--quiet", "file", "folder"], cwd=repository, check=True)
     for name in ("file", "folder"):
-        told = yaml.safe_load((repository / f"{name}.dvc").read_text())["outs"][0]["md5"]
-        assert lineage.content_md5(repository / name) == told
-    assert told.endswith(".dir")
+        md5 = lineage.read_dvc_file(name, repository)["md5"]
+        assert lineage.content_md5(repository / name) == md5
+    assert md5.endswith(".dir")
 
 
 def test_a_changed_file_is_read_again(tmp_path):
@@ -46,7 +38,7 @@ def test_a_changed_file_is_read_again(tmp_path):
     assert lineage.content_md5(path) != before
 
 
-def test_code_outside_git_or_before_the_first_commit_says_so(tmp_path):
+def test_code_outside_git_or_before_the_first_commit_has_no_commit(tmp_path):
     assert lineage.describe_code(tmp_path).tags == {"git.commit": "none: not a git repository"}
     git(tmp_path, "init", "--quiet")
     assert lineage.describe_code(tmp_path).tags == {"git.commit": "none: no commit yet"}
@@ -87,7 +79,7 @@ def test_the_diff_takes_a_clone_to_the_same_state_new_and_deleted_files_included
     assert after == before
 
 
-def test_ancestors_are_those_of_just_these_bytes(tmp_path):
+def test_upstream_files_and_parameters_are_those_of_the_same_md5(tmp_path):
     stages = {
         "one": {
             "deps": [{"path": "raw", "md5": "r"}],
@@ -97,13 +89,12 @@ def test_ancestors_are_those_of_just_these_bytes(tmp_path):
         "two": {"deps": [{"path": "table", "md5": "t"}], "outs": [{"path": "features", "md5": "f"}]},
     }
     (tmp_path / "dvc.lock").write_text(yaml.safe_dump({"stages": stages}))
-    found = lineage.ancestors({"features": "f"}, tmp_path)
-    assert found == ({"table": "t", "raw": "r"}, {"limit": 15})
-    assert lineage.ancestors({"features": "other"}, tmp_path) == ({}, {})
-    assert lineage.ancestors({"features": "f"}, tmp_path / "nowhere") == ({}, {})
+    assert lineage.read_upstream({"features": "f"}, tmp_path) == ({"table": "t", "raw": "r"}, {"limit": 15})
+    assert lineage.read_upstream({"features": "other"}, tmp_path) == ({}, {})
+    assert lineage.read_upstream({"features": "f"}, tmp_path / "nowhere") == ({}, {})
 
 
-def test_a_file_is_kept_in_its_own_remote_or_in_the_default_one(tmp_path):
+def test_a_file_is_stored_in_its_own_remote_or_in_the_default_one(tmp_path):
     (tmp_path / ".dvc").mkdir()
     config = "[core]\n    remote = storage\n"
     for name in ("storage", "other"):
@@ -112,5 +103,7 @@ def test_a_file_is_kept_in_its_own_remote_or_in_the_default_one(tmp_path):
     (tmp_path / "raw.csv.dvc").write_text("outs:\n- {path: raw.csv, remote: other}\n")
     for path, remote in (("raw.csv", "other"), ("table.csv", "storage")):
         assert lineage.remote_name(path, tmp_path) == remote
-        address = lineage.remote_address(path, "abcdef", tmp_path)
-        assert address == (tmp_path / ".dvc" / "in" / remote / "files/md5/ab/cdef").as_uri()
+        assert (
+            lineage.remote_uri(path, "abcdef", tmp_path)
+            == (tmp_path / ".dvc" / "in" / remote / "files/md5/ab/cdef").as_uri()
+        )

@@ -4,7 +4,7 @@ import mlflow
 import pytest
 from mlflow.tracking import MlflowClient
 
-from kedro_tabular.lineage.relocation import follow_artifacts
+from kedro_tabular.lineage.relocation import relocate_artifacts
 
 STORE = "sqlite:///mlflow.db"
 ECHO = """
@@ -20,7 +20,7 @@ set_model(Echo())
 
 
 @pytest.fixture(scope="module")
-def kept(tmp_path_factory):
+def original(tmp_path_factory):
     """A project with a registered model, moved to another folder after it was made."""
     folder = tmp_path_factory.mktemp("project")
     before = folder / "before"
@@ -39,15 +39,15 @@ def kept(tmp_path_factory):
 
 
 @pytest.fixture
-def moved(kept, tmp_path):
-    """A copy of it, whose store leads to where it was made."""
-    after = shutil.copytree(kept, tmp_path / "after")
+def moved(original, tmp_path):
+    """A copy of it, whose store has the URIs of the folder where it was made."""
+    after = shutil.copytree(original, tmp_path / "after")
     mlflow.set_tracking_uri(f"sqlite:///{after}/mlflow.db")
     return after
 
 
-def test_models_and_artifacts_are_found_where_the_project_is_now(moved):
-    follow_artifacts(moved, STORE, "mlartifacts")
+def test_models_and_artifacts_are_found_in_the_new_folder(moved):
+    relocate_artifacts(moved, STORE, "mlartifacts")
     client = MlflowClient()
     (experiment,) = client.search_experiments(filter_string="name = 'test'")
     assert experiment.artifact_location == (moved / "mlartifacts").as_uri()
@@ -59,13 +59,13 @@ def test_models_and_artifacts_are_found_where_the_project_is_now(moved):
 @pytest.mark.parametrize(
     ("store", "location"),
     [
-        ("http://127.0.0.1:5000", "mlartifacts"),  # a server's addresses are its own
+        ("http://127.0.0.1:5000", "mlartifacts"),  # a server has its own locations
         (STORE, "s3://bucket/mlflow"),
         (STORE, None),
-        (STORE, "no_such_folder"),  # the artifacts did not come along: the old address is the better guess
+        (STORE, "no_such_folder"),  # the artifacts were not moved
     ],
 )
-def test_other_addresses_stay_as_they_are(moved, store, location):
+def test_other_locations_do_not_change(moved, store, location):
     before = MlflowClient().search_experiments(filter_string="name = 'test'")[0].artifact_location
-    follow_artifacts(moved, store, location)
+    relocate_artifacts(moved, store, location)
     assert MlflowClient().search_experiments(filter_string="name = 'test'")[0].artifact_location == before

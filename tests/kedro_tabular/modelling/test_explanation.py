@@ -17,27 +17,34 @@ CASES = [  # answer, estimator, method, unit
     ("number", {"class": "sklearn.linear_model.Ridge"}, "coefficients", "prediction"),
     ("binary", {"class": "sklearn.neighbors.KNeighborsClassifier"}, "replacement", "probability"),
     ("number", {"class": "sklearn.neighbors.KNeighborsRegressor"}, "replacement", "prediction"),
+    # shap supports it for two classes only
+    (
+        "text",
+        {"class": TREES + "GradientBoostingClassifier", "kwargs": {"n_estimators": 5}},
+        "replacement",
+        "probability",
+    ),
 ]
 
 
 @pytest.mark.parametrize(("answer", "estimator", "method", "unit"), CASES)
 def test_contributions_add_up_to_the_output(answer, estimator, method, unit):
     model = fit_packaged(answer, estimator)
-    answers = model.predict(make_table(12, answer, seed=1), {"explain": True})
-    assert set(answers["source"]) == {"model"}
-    for row in answers.to_dict("records"):
-        told = row["explanation"]
-        assert (told["method"], told["unit"]) == (method, unit)
-        assert told["base"] + sum(told["contributions"].values()) == pytest.approx(told["output"])
-        assert set(told["contributions"]) - {"(interactions)"} == set(model.preprocessor.get_feature_names_out())
+    predictions = model.predict(make_table(12, answer, seed=1), {"explain": True})
+    assert set(predictions["source"]) == {"model"}
+    for row in predictions.to_dict("records"):
+        explanation = row["explanation"]
+        assert (explanation["method"], explanation["unit"]) == (method, unit)
+        assert explanation["base"] + sum(explanation["contributions"].values()) == pytest.approx(explanation["output"])
+        assert set(explanation["contributions"]) - {"(interactions)"} == set(model.preprocessor.get_feature_names_out())
         if answer == "number":
-            assert told["output"] == pytest.approx(row["prediction"])
+            assert explanation["output"] == pytest.approx(row["prediction"])
         elif answer == "binary":
-            assert told["class"] == "1"
+            assert explanation["class"] == "1"
             expected = logit(row["probability_1"]) if unit == "margin" else row["probability_1"]
-            assert told["output"] == pytest.approx(expected)
+            assert explanation["output"] == pytest.approx(expected)
         else:
-            assert told["class"] == row["prediction"]
+            assert explanation["class"] == row["prediction"]
 
 
 def test_an_explanation_is_the_same_alone_and_in_a_batch():
@@ -47,7 +54,7 @@ def test_an_explanation_is_the_same_alone_and_in_a_batch():
     assert list(together) == alone
 
 
-def test_an_answer_is_the_same_with_and_without_its_explanation():
+def test_a_prediction_is_the_same_with_and_without_its_explanation():
     model, live = fit_packaged("binary"), make_table(8, seed=1)
     explained = model.predict(live, {"explain": True})
     assert explained.drop(columns="explanation").equals(model.predict(live))
@@ -58,24 +65,24 @@ def test_the_fallback_is_explained_by_its_groups(answer):
     model = fit_packaged(answer)
     live = make_table(6, answer, seed=1).assign(size=-1.0)
     for row in model.predict(live, {"explain": True}).to_dict("records"):
-        told = row["explanation"]
-        assert told["method"] == "fallback"
-        assert list(told["contributions"]) == ["colour"]
-        assert told["base"] + told["contributions"]["colour"] == pytest.approx(told["output"])
-        assert told["output"] == row["prediction" if answer == "number" else "probability_1"]
+        explanation = row["explanation"]
+        assert explanation["method"] == "fallback"
+        assert list(explanation["contributions"]) == ["colour"]
+        assert explanation["base"] + explanation["contributions"]["colour"] == pytest.approx(explanation["output"])
+        assert explanation["output"] == row["prediction" if answer == "number" else "probability_1"]
 
 
-def test_groups_are_left_for_larger_ones_when_they_are_small_or_unknown():
+def test_small_and_unknown_groups_are_replaced_by_larger_ones():
     table = make_table(300).assign(town=lambda t: t["town"].where(t["colour"] == "red", "here"))
     rates = GroupRates(by=["colour", "town"], min_rows=20).fit(table, table["answer"])
-    asked = table.iloc[:3].assign(colour=["blue", "red", "mauve"], town=["here", "town 1", "here"])
+    rows = table.iloc[:3].assign(colour=["blue", "red", "mauve"], town=["here", "town 1", "here"])
     blue, red = (table["colour"] == colour for colour in ("blue", "red"))
     expected = [table["answer"][blue].mean(), table["answer"][red].mean(), table["answer"].mean()]
-    np.testing.assert_allclose(rates.predict_proba(asked)[:, 1], expected)
+    np.testing.assert_allclose(rates.predict_proba(rows)[:, 1], expected)
     means = GroupMeans(by=["colour"], min_rows=20).fit(table, table["size"])
-    assert means.predict(asked)[0] == pytest.approx(table["size"][blue].mean())
+    assert means.predict(rows)[0] == pytest.approx(table["size"][blue].mean())
 
 
-def test_a_group_of_a_column_that_is_not_there_is_refused():
+def test_an_unknown_column_of_a_group_is_refused():
     with pytest.raises(ValueError, match="there is no column nope"):
         GroupRates(by=["nope"]).fit(make_table(10), [0, 1] * 5)

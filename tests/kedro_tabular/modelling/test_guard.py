@@ -17,11 +17,11 @@ def model():
     return fit_packaged("binary", {"class": "sklearn.linear_model.LogisticRegression"})
 
 
-def answer(model, **values):
-    """The answer to a sound row with some values changed."""
+def predict(model, **values):
+    """The prediction for a valid row with some values changed."""
     row = make_table(20).astype({"size": object, "weight": object}).iloc[[3]]
-    (answered,) = model.predict(row.assign(**values)).to_dict("records")
-    return answered
+    (prediction,) = model.predict(row.assign(**values)).to_dict("records")
+    return prediction
 
 
 @pytest.mark.parametrize(
@@ -36,20 +36,20 @@ def answer(model, **values):
         ({"colour": None, "size": "big"}, "fallback", ["missing:colour", "wrong_type:size=big"]),
     ],
 )
-def test_what_is_found_decides_who_answers(values, source, reasons):
-    # a wide margin, so that the distance has something to find that the range has not
+def test_reasons_decide_between_model_and_fallback(values, source, reasons):
+    # with a wide margin, so that the distance flags a row that the range does not
     strict = fit_packaged("binary", margin=0.2, actions=GUARD["actions"] | {"uncertain": "off"})
-    answered = answer(strict, **values)
-    assert (answered["source"], list(answered["reasons"])) == (source, reasons)
+    prediction = predict(strict, **values)
+    assert (prediction["source"], list(prediction["reasons"])) == (source, reasons)
 
 
-def test_off_looks_for_nothing_and_flag_leaves_the_row_to_the_model():
+def test_off_adds_no_reason_and_flag_leaves_the_row_to_the_model():
     codes = ("missing", "wrong_type", "out_of_range", "unseen_category", "outside_training")
     actions = dict.fromkeys((*codes, "far_from_training", "uncertain"), "off")
-    spoilt = {"colour": "mauve", "size": "big", "weight": 1e300}
-    answered = answer(fit_packaged("binary", actions=actions), **spoilt)
-    assert (answered["source"], answered["reasons"]) == ("model", ())
-    flagged = answer(fit_packaged("binary", actions=dict.fromkeys(actions, "flag")), **spoilt)
+    invalid = {"colour": "mauve", "size": "big", "weight": 1e300}
+    prediction = predict(fit_packaged("binary", actions=actions), **invalid)
+    assert (prediction["source"], prediction["reasons"]) == ("model", ())
+    flagged = predict(fit_packaged("binary", actions=dict.fromkeys(actions, "flag")), **invalid)
     assert flagged["source"] == "model"
     assert {reason.partition(":")[0] for reason in flagged["reasons"]} >= {
         "wrong_type",
@@ -60,17 +60,17 @@ def test_off_looks_for_nothing_and_flag_leaves_the_row_to_the_model():
 
 
 class Fragile(LogisticRegression):
-    """Can't answer where the scaled third feature is large."""
+    """Fails where the scaled third feature is large."""
 
     def predict_proba(self, X):
         if (X[:, 2] > 1.5).any():
             raise ValueError("too large")
-        answers = super().predict_proba(X)
-        answers[X[:, 2] < -1.5] = np.nan
-        return answers
+        probabilities = super().predict_proba(X)
+        probabilities[X[:, 2] < -1.5] = np.nan
+        return probabilities
 
 
-def test_rows_that_the_estimator_fails_on_fall_back_and_leave_the_others(model):
+def test_rows_on_which_the_estimator_fails_fall_back_and_others_do_not(model):
     live = make_table(60, seed=3)
     live["size"] = 50.0
     live.loc[7, "size"], live.loc[9, "size"] = 99.0, 1.0
@@ -78,15 +78,15 @@ def test_rows_that_the_estimator_fails_on_fall_back_and_leave_the_others(model):
     step = model.estimator[-1]
     step.__class__ = Fragile
     try:
-        answers = model.predict(live)
+        predictions = model.predict(live)
     finally:
         step.__class__ = LogisticRegression
-    assert answers.loc[7, "reasons"] == answers.loc[9, "reasons"] == ("failed",)
-    assert list(answers.index[answers["source"] == "fallback"]) == [7, 9]
-    pd.testing.assert_frame_equal(answers.drop(index=[7, 9]), expected.drop(index=[7, 9]))
+    assert predictions.loc[7, "reasons"] == predictions.loc[9, "reasons"] == ("failed",)
+    assert list(predictions.index[predictions["source"] == "fallback"]) == [7, 9]
+    pd.testing.assert_frame_equal(predictions.drop(index=[7, 9]), expected.drop(index=[7, 9]))
 
 
-def test_sets_of_classes_are_mapies_and_hold_the_truth_as_often_as_asked():
+def test_prediction_sets_and_their_coverage_equal_those_of_mapie():
     X, y = make_classification(9000, n_classes=3, n_informative=6, flip_y=0.2, random_state=0)
     fitted = LogisticRegression().fit(X[:3000], y[:3000])
     mapie = SplitConformalClassifier(fitted, confidence_level=0.8, conformity_score="lac", prefit=True)
@@ -97,7 +97,7 @@ def test_sets_of_classes_are_mapies_and_hold_the_truth_as_often_as_asked():
     assert ours[np.arange(3000), y[6000:]].mean() == pytest.approx(0.8, abs=0.02)
 
 
-def test_intervals_are_mapies_and_hold_the_truth_as_often_as_asked():
+def test_intervals_and_their_coverage_equal_those_of_mapie():
     X, y = make_regression(6000, noise=20, random_state=0)
     fitted = LinearRegression().fit(X[:2000], y[:2000])
     mapie = SplitConformalRegressor(fitted, confidence_level=0.9, prefit=True)
@@ -108,28 +108,28 @@ def test_intervals_are_mapies_and_hold_the_truth_as_often_as_asked():
     assert (np.abs(y[4000:] - predicted) <= limit).mean() == pytest.approx(0.9, abs=0.02)
 
 
-def test_too_few_calibration_rows_leave_everything_possible():
+def test_too_few_calibration_rows_make_every_class_possible():
     limit = conformal_quantile(np.array([0, 1]), np.full((2, 2), 0.5), np.array([0, 1]), 0.1)
     assert limit == np.inf
 
 
 def test_an_interval_that_is_too_wide_falls_back():
-    sure, wide = fit_packaged("number"), None
-    width = 2 * sure.guard.limit
-    wide = fit_packaged("number", max_width=width * 0.9, actions={"uncertain": "fallback"})
+    unlimited = fit_packaged("number")
+    width = 2 * unlimited.guard.limit
+    limited = fit_packaged("number", max_width=width * 0.9, actions={"uncertain": "fallback"})
     live = make_table(5, "number", seed=2)
-    answers = sure.predict(live)
-    assert set(answers["source"]) == {"model"}
-    np.testing.assert_allclose(answers["upper"] - answers["lower"], width)
-    assert set(wide.predict(live)["source"]) == {"fallback"}
+    predictions = unlimited.predict(live)
+    assert set(predictions["source"]) == {"model"}
+    np.testing.assert_allclose(predictions["upper"] - predictions["lower"], width)
+    assert set(limited.predict(live)["source"]) == {"fallback"}
 
 
-def test_columns_that_say_the_same_or_nothing_do_not_break_the_distance(contract):
+def test_collinear_and_constant_columns_do_not_break_the_distance(contract):
     rows = make_table(200).assign(size=lambda t: t["weight"].fillna(0) * 2, weight=lambda t: t["size"] / 2)
     constant = rows.assign(size=5.0, weight=np.nan)
     for table in (rows, constant):
         guard = Guard(GUARD).fit(contract, table, table[["size"]])
-        assert np.isfinite(guard.farthest)
+        assert np.isfinite(guard.max_distance)
         assert np.isfinite(guard._distances(table[guard.numbers].to_numpy())).all()
 
 
@@ -141,6 +141,6 @@ def test_columns_that_say_the_same_or_nothing_do_not_break_the_distance(contract
         ({"actions": {"unsure": "flag"}}, r"guard\.actions\.unsure"),
     ],
 )
-def test_wrong_settings_are_refused_by_their_key(change, message):
+def test_invalid_settings_are_refused_by_their_key(change, message):
     with pytest.raises(ParameterError, match=message):
         Guard(GUARD | change)

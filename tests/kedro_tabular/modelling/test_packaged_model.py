@@ -21,50 +21,50 @@ def binary() -> PackagedModel:
         ("number", ["lower", "upper"], "f"),
     ],
 )
-def test_answers_have_the_columns_of_the_signature_for_each_task(answer, columns, kind):
+def test_predictions_have_the_columns_of_the_signature_for_each_task(answer, columns, kind):
     model = fit_packaged(answer)
-    answers = model.predict(make_table(30, answer, seed=1))
-    assert list(answers.columns) == ["prediction", *columns, "source", "reasons"]
-    assert list(answers.columns) == model.signature().outputs.input_names()[:-1]  # without `explanation`
-    assert answers["prediction"].dtype.kind == kind
-    assert set(answers["source"]) == {"model"}
+    predictions = model.predict(make_table(30, answer, seed=1))
+    assert list(predictions.columns) == ["prediction", *columns, "source", "reasons"]
+    assert list(predictions.columns) == model.signature().outputs.input_names()[:-1]  # without `explanation`
+    assert predictions["prediction"].dtype.kind == kind
+    assert set(predictions["source"]) == {"model"}
     if answer != "number":
-        np.testing.assert_allclose(answers[columns].sum(axis=1), 1)
-        best = answers[columns].idxmax(axis=1).str.removeprefix("probability_")
-        assert (best == answers["prediction"].astype(str)).all()
+        np.testing.assert_allclose(predictions[columns].sum(axis=1), 1)
+        best = predictions[columns].idxmax(axis=1).str.removeprefix("probability_")
+        assert (best == predictions["prediction"].astype(str)).all()
 
 
-def test_the_estimator_gets_what_training_gave_it(binary):
+def test_the_estimator_gets_the_features_of_the_preprocessing(binary):
     live = make_table(50, seed=1)
     features = binary.preprocessor.transform(binary.contract.select(live))
     expected = binary.estimator.predict_proba(features)
-    answers = binary.predict(live)
-    assert (answers[["probability_0", "probability_1"]].to_numpy() == expected).all()
+    predictions = binary.predict(live)
+    assert (predictions[["probability_0", "probability_1"]].to_numpy() == expected).all()
 
 
 def test_order_and_index_are_kept_even_when_the_index_repeats(binary):
     live = make_table(6, seed=1)
     live.index = [7, 7, 3, "x", 0, 7]
     live.loc["x", "size"] = -1.0
-    answers = binary.predict(live)
-    assert list(answers.index) == list(live.index)
-    assert list(answers["source"]) == ["model"] * 3 + ["fallback"] + ["model"] * 2
+    predictions = binary.predict(live)
+    assert list(predictions.index) == list(live.index)
+    assert list(predictions["source"]) == ["model"] * 3 + ["fallback"] + ["model"] * 2
 
 
-def test_a_bad_row_is_answered_by_the_fallback_and_leaves_its_neighbours_as_they_are(binary):
+def test_an_invalid_row_goes_to_the_fallback_and_does_not_affect_the_others(binary):
     live = make_table(20, seed=1)
     expected = binary.predict(live)
-    spoilt = live.astype({"size": object})
-    spoilt.loc[4, "size"] = "big"
-    answers = binary.predict(spoilt)
-    assert answers.loc[4, "reasons"] == ("wrong_type:size=big",)
+    invalid = live.astype({"size": object})
+    invalid.loc[4, "size"] = "big"
+    predictions = binary.predict(invalid)
+    assert predictions.loc[4, "reasons"] == ("wrong_type:size=big",)
     rates = binary.fallback.predict_proba(live.loc[[4]])[0]
-    assert answers.loc[4, ["probability_0", "probability_1"]].tolist() == rates.tolist()
-    assert answers.loc[4, "source"] == "fallback"
-    pd.testing.assert_frame_equal(answers.drop(index=4), expected.drop(index=4))
+    assert predictions.loc[4, ["probability_0", "probability_1"]].tolist() == rates.tolist()
+    assert predictions.loc[4, "source"] == "fallback"
+    pd.testing.assert_frame_equal(predictions.drop(index=4), expected.drop(index=4))
 
 
-def test_only_bad_rows_and_no_rows_are_answered_too(binary):
+def test_only_invalid_rows_and_no_rows_are_predicted_too(binary):
     live = make_table(3, seed=1).assign(size=-1.0)
     assert binary.predict(live)["source"].tolist() == ["fallback"] * 3
     assert binary.predict(live.head(0)).shape == (0, 5)

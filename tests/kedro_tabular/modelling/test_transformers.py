@@ -9,7 +9,7 @@ from sklearn.model_selection import StratifiedKFold
 from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder, TargetEncoder
 
 from kedro_tabular.contract.contract import Contract
-from kedro_tabular.modelling.preprocessing import Features, build_preprocessor
+from kedro_tabular.modelling.preprocessing import FeatureSettings, build_preprocessor
 from kedro_tabular.modelling.transformers import (
     CategoryCodes,
     DatetimeParts,
@@ -24,7 +24,7 @@ from ...conftest import make_contract, make_table
 
 CONTRACT = Contract.from_parameters(make_contract())
 TRAIN = make_table(600)
-FEATURES = Features(max_codes=20, datetime_parts=list(DatetimeParts.PARTS))
+FEATURES = FeatureSettings(max_codes=20, datetime_parts=list(DatetimeParts.PARTS))
 FITTED = build_preprocessor(CONTRACT, FEATURES, features, TRAIN, seed=0)
 FITTED.fit_transform(CONTRACT.select(TRAIN), TRAIN["answer"])
 
@@ -144,7 +144,10 @@ def test_a_derived_feature_is_that_of_its_function_in_training_and_on_rows(monke
     assert_same(fitted.transform(rows)[:, -1], expected)
 
 
-@pytest.mark.parametrize(("derived", "told"), [({"nothing": ["size"]}, "no function"), ({"x": ["y"]}, "y")])
-def test_a_derived_feature_that_can_not_be_is_refused(derived, told):
-    with pytest.raises(ParameterError, match=told):
+@pytest.mark.parametrize(
+    ("derived", "message"),
+    [({"nothing": ["size"]}, "no function"), ({"x": ["y"]}, r"got \['y'\]"), ({"x": []}, r"got \[\]")],
+)
+def test_a_derived_feature_without_function_or_columns_is_refused(derived, message):
+    with pytest.raises(ParameterError, match=message):
         build_preprocessor(CONTRACT, FEATURES.model_copy(update={"derived": derived}), features, TRAIN, seed=0)

@@ -1,4 +1,4 @@
-"""Measures of drift against those of SciPy, and limits against what chance does."""
+"""Measures of drift against those of SciPy, and thresholds against windows without drift."""
 
 import numpy as np
 import pyarrow as pa
@@ -27,55 +27,58 @@ def rng():
     return np.random.default_rng(0)
 
 
-def test_the_measures_are_those_of_scipy(rng):
+def test_the_measures_equal_those_of_scipy(rng):
     live, reference = rng.integers(100, 1000, 12), rng.integers(100, 1000, 12)
     p, q = (live + 0.5) / (live + 0.5).sum(), (reference + 0.5) / (reference + 0.5).sum()
     expected = np.sum((p - q) * np.log(p / q))
     assert drift.population_stability_index(live, reference) == pytest.approx(expected)
     assert drift.jensen_shannon(live, reference) == pytest.approx(distance.jensenshannon(p, q, base=2))
+    nearly_equal = live + 1e-9 * rng.normal(size=(100, 12))  # rounding makes some divergences negative
+    assert drift.jensen_shannon(live, nearly_equal) == pytest.approx(np.zeros(100), abs=1e-6)
 
 
-def test_the_wasserstein_distance_is_near_that_of_the_rows(rng):
+def test_the_wasserstein_distance_of_bins_is_near_that_of_rows(rng):
     reference, live = rng.normal(10, 4, 20_000), rng.normal(12, 4.5, 20_000)
-    watched = number(reference)
-    counts = [watched.count(rows(values)) for values in (live, reference)]
-    found = drift.measure(watched, *counts)["wasserstein"]
-    assert found == pytest.approx(wasserstein_distance(live, reference) / reference.std(), rel=0.2)
+    column = number(reference)
+    counts = [column.count(rows(values)) for values in (live, reference)]
+    measured = drift.measure_drift(column, *counts)["wasserstein"]
+    assert measured == pytest.approx(wasserstein_distance(live, reference) / reference.std(), rel=0.2)
 
 
-def test_what_is_missing_or_new_is_measured():
-    watched = MonitoredColumn(name="x", group="input", column="x", values=["a", "b"], others=["c"])
-    before = watched.count(rows(["a", "b", "c", "a", None]))
-    after = watched.count(rows(["a", "z", "z", None, None]))
+def test_changes_of_missing_values_and_new_categories_are_measured():
+    column = MonitoredColumn(name="x", group="input", column="x", values=["a", "b"], others=["c"])
+    before = column.count(rows(["a", "b", "c", "a", None]))
+    after = column.count(rows(["a", "z", "z", None, None]))
     assert before.tolist() == [1, 2, 1, 1, 0]
     assert after.tolist() == [2, 1, 0, 0, 2]
-    found = drift.measure(watched, after, before)
-    assert found["missing"] == pytest.approx(0.2)
-    assert found["new_category"] == pytest.approx(0.4)
+    measured = drift.measure_drift(column, after, before)
+    assert measured["missing"] == pytest.approx(0.2)
+    assert measured["new_category"] == pytest.approx(0.4)
 
 
 @pytest.mark.parametrize("unit", ["rows", "blocks"])
-def test_few_windows_without_drift_pass_any_limit_and_those_with_drift_do(rng, unit):
+def test_few_windows_without_drift_exceed_a_threshold_and_those_with_drift_do(rng, unit):
     columns = [number(rng.normal(size=3000)) for _ in range(8)]
-    blocks = [np.stack([one.count(rows(rng.normal(size=100))) for _ in range(30)]) for one in columns]
+    blocks = [np.stack([column.count(rows(rng.normal(size=100))) for _ in range(30)]) for column in columns]
 
     def raised(shift, seed):
         values = np.random.default_rng(seed)
-        live = [one.count(rows(values.normal(shift * (k == 3), size=700))) for k, one in enumerate(columns)]
-        named = [one.model_copy(update={"name": str(k)}) for k, one in enumerate(columns)]
-        limits = drift.find_limits(list(zip(named, live, blocks, strict=True)), FLOORS, unit, 400, 0.02, seed)
-        return {name for name, found in limits.items() if any(limit.severity > 1 for limit in found.values())}
+        live = [column.count(rows(values.normal(shift * (k == 3), size=700))) for k, column in enumerate(columns)]
+        named = [column.model_copy(update={"name": str(k)}) for k, column in enumerate(columns)]
+        counted = list(zip(named, live, blocks, strict=True))
+        measured = drift.find_thresholds(counted, FLOORS, unit, 400, 0.02, seed)
+        return {name for name, measures in measured.items() if any(m.severity > 1 for m in measures.values())}
 
     assert sum(bool(raised(0, seed)) for seed in range(50)) <= 4
     assert all("3" in raised(0.5, seed) for seed in range(20))
 
 
-def test_blocks_that_differ_from_each_other_raise_the_limit(rng):
-    watched = number(rng.normal(size=3000))
-    blocks = np.stack([watched.count(rows(rng.normal(day, 0.3, 100))) for day in rng.normal(size=30)])
-    live = watched.count(rows(np.concatenate([rng.normal(day, 0.3, 100) for day in rng.normal(size=7)])))
+def test_blocks_that_differ_from_each_other_raise_the_threshold(rng):
+    column = number(rng.normal(size=3000))
+    blocks = np.stack([column.count(rows(rng.normal(day, 0.3, 100))) for day in rng.normal(size=30)])
+    live = column.count(rows(np.concatenate([rng.normal(day, 0.3, 100) for day in rng.normal(size=7)])))
     by_unit = {
-        unit: drift.find_limits([(watched, live, blocks)], FLOORS, unit, 400, 0.02, 0)["x"]["psi"]
+        unit: drift.find_thresholds([(column, live, blocks)], FLOORS, unit, 400, 0.02, 0)["x"]["psi"]
         for unit in ("rows", "blocks")
     }
     assert by_unit["rows"].severity > 2
@@ -92,25 +95,25 @@ def test_blocks_that_differ_from_each_other_raise_the_limit(rng):
     ],
 )
 def test_edges_give_a_frequent_value_a_bin_of_its_own(values, edges):
-    found = find_edges(np.sort(values), 10)
-    assert found == sorted(found)
+    result = find_edges(np.sort(values), 10)
+    assert result == sorted(result)
     if edges is not None:
-        assert found == edges
-    watched = MonitoredColumn(name="x", group="input", column="x", edges=found)
-    counts = watched.count(rows(values))
+        assert result == edges
+    column = MonitoredColumn(name="x", group="input", column="x", edges=result)
+    counts = column.count(rows(values))
     assert counts.sum() == len(values)
     assert counts[:2].sum() + counts[-1] == 0  # nothing is missing or outside
     frequent = max(set(values), key=values.count)
     if values.count(frequent) > len(values) / 10:
-        code = watched.codes(rows([frequent]))[0]
+        code = column.codes(rows([frequent]))[0]
         assert counts[code] == values.count(frequent)
         larger = min((value for value in values if value > frequent), default=frequent + 1e-6)
-        assert watched.codes(rows([larger]))[0] != code
+        assert column.codes(rows([larger]))[0] != code
 
 
-def test_values_outside_or_of_another_type_have_bins_too():
-    watched = MonitoredColumn(name="x", group="input", column="x", edges=[0.0, 5.0, 10.0])
-    given = pa.table({"x": pa.array([-1.0, 0.0, 5.0, 10.0, 10.5, None, float("nan"), float("inf")])})
-    assert watched.codes(given).tolist() == [1, 2, 3, 3, 4, 0, 0, 4]
-    assert watched.codes(pa.table({"x": ["7", "x"]})).tolist() == [0, 0]
-    assert watched.codes(pa.table({"x": pa.nulls(2)})).tolist() == [0, 0]
+def test_values_outside_the_edges_or_of_another_type_have_bins_too():
+    column = MonitoredColumn(name="x", group="input", column="x", edges=[0.0, 5.0, 10.0])
+    table = pa.table({"x": pa.array([-1.0, 0.0, 5.0, 10.0, 10.5, None, float("nan"), float("inf")])})
+    assert column.codes(table).tolist() == [1, 2, 3, 3, 4, 0, 0, 4]
+    assert column.codes(pa.table({"x": ["7", "x"]})).tolist() == [0, 0]
+    assert column.codes(pa.table({"x": pa.nulls(2)})).tolist() == [0, 0]

@@ -1,4 +1,4 @@
-"""Windows of live rows: which are looked at, what is said of them, who is told."""
+"""Windows of scored rows: how they are selected, assessed and reported, and which alerts are sent."""
 
 import datetime as dt
 import json
@@ -8,7 +8,7 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
-from kedro_tabular.contract.arrow import parse_outcomes
+from kedro_tabular.contract.arrow_columns import parse_outcomes
 from kedro_tabular.contract.contract import Contract
 from kedro_tabular.evaluation.metrics import LabelledScores
 from kedro_tabular.monitoring.alerts import decide_alerts
@@ -17,8 +17,8 @@ from kedro_tabular.monitoring.estimation import measure_quality
 from kedro_tabular.monitoring.profile import Profile
 from kedro_tabular.monitoring.profiling import profile_reference
 from kedro_tabular.monitoring.report import write_report
-from kedro_tabular.monitoring.scored import ScoredFile, Window, WindowContents
-from kedro_tabular.monitoring.window import find_window
+from kedro_tabular.monitoring.scored_rows import ScoredFile, WindowSummary
+from kedro_tabular.monitoring.window import Window, resolve_window
 from kedro_tabular.parameters import ParameterError
 
 from ...conftest import fit_packaged, make_contract, make_table
@@ -57,10 +57,6 @@ def make_profile(model, answer="binary", n_rows=1500, **changes):
     )
 
 
-class Profiles(dict):
-    """By version."""
-
-
 @pytest.fixture(scope="module")
 def model():
     return fit_packaged("binary")
@@ -68,29 +64,31 @@ def model():
 
 @pytest.fixture(scope="module")
 def profiles(model):
-    return Profiles({"1": Profile.model_validate(make_profile(model))})
+    return {"1": Profile.model_validate(make_profile(model))}
 
 
 def score(model, table, path, version="1", **columns):
-    answers = model.predict(table)
-    answers["reasons"] = answers["reasons"].map(list)
-    scored = pd.concat([table, answers], axis=1).assign(model_version=version, **columns)
+    predictions = model.predict(table)
+    predictions["reasons"] = predictions["reasons"].map(list)
+    scored = pd.concat([table, predictions], axis=1).assign(model_version=version, **columns)
     scored.to_parquet(path)
     return scored
 
 
-def look(path, profiles, monitoring, span=SPAN, task="classification", **alerts):
+def monitor(path, profiles, monitoring, span=SPAN, task="classification", **alerts):
     file = ScoredFile(path, "when", "model_version", "answer")
     contract = make_contract(task)
-    observed = observe(file, profiles, contract, *span, monitoring)
-    told = assess(observed, monitoring, ALERTS | alerts, None, 0)[0]
-    json.dumps(told, allow_nan=False)
-    assert write_report(told, contract, monitoring).endswith("</html>")
-    return told
+    observed = observe(file, profiles.get, contract, *span, monitoring)
+    result = assess(observed, monitoring, ALERTS | alerts, None, 0)[0]
+    json.dumps(result, allow_nan=False)
+    report = write_report(result, contract, monitoring)
+    assert report.startswith("<!doctype html>")
+    assert report.endswith("</html>")
+    return result
 
 
 @pytest.mark.parametrize(
-    ("given", "expected"),
+    ("params", "expected"),
     [
         (("7d", None, None, "2013-11"), ("2013-11-01", "2013-12-01")),
         (("7d", "2013-11-05", "2013-11-07 12:00", None), ("2013-11-05", "2013-11-07 12:00")),
@@ -98,19 +96,19 @@ def look(path, profiles, monitoring, span=SPAN, task="classification", **alerts)
         (("7d", "2013-11-05T00:00+02:00", "2013-11-07", None), ("2013-11-04 22:00", "2013-11-07")),
     ],
 )
-def test_a_window_is_a_month_a_span_or_a_length(given, expected):
-    assert find_window(*given) == Window(*(pd.Timestamp(text).to_pydatetime() for text in expected))
+def test_a_window_is_a_month_a_span_or_a_duration(params, expected):
+    assert resolve_window(*params) == Window(*(pd.Timestamp(text).to_pydatetime() for text in expected))
 
 
-def test_a_window_ends_now_if_nothing_else_is_said():
-    window = find_window("2d", None, None, None)
+def test_a_window_ends_now_by_default():
+    window = resolve_window("2d", None, None, None)
     assert window.until - window.since == dt.timedelta(days=2)
     now = dt.datetime.now(dt.UTC).replace(tzinfo=None)
     assert abs(window.until - now) < dt.timedelta(minutes=1)
 
 
 @pytest.mark.parametrize(
-    ("given", "said"),
+    ("params", "message"),
     [
         (("7d", None, None, "november"), "month: 'november'"),
         (("7d", "2013-11-01", None, "2013-11"), "neither since nor until"),
@@ -120,21 +118,21 @@ def test_a_window_ends_now_if_nothing_else_is_said():
         (("7d", "2013-11-07", "2013-11-01", None), "is empty"),
     ],
 )
-def test_a_window_that_makes_no_sense_is_refused_by_name(given, said):
-    with pytest.raises(ParameterError, match=said):
-        find_window(*given)
+def test_a_wrong_window_is_refused_with_its_parameter(params, message):
+    with pytest.raises(ParameterError, match=message):
+        resolve_window(*params)
 
 
-def test_rows_like_the_reference_are_no_alert_and_rows_unlike_it_are(tmp_path, model, profiles, monitoring):
+def test_rows_like_the_reference_raise_no_alert_and_drifted_rows_do(tmp_path, model, profiles, monitoring):
     table = make_table(1000, seed=21)
     score(model, table, tmp_path / "a.parquet")
-    same = look(tmp_path / "a.parquet", profiles, monitoring)
+    same = monitor(tmp_path / "a.parquet", profiles, monitoring)
     assert (same["verdict"], same["findings"], same["problems"]) == ("ok", [], [])
     score(model, table.assign(weight=table["weight"] + 1), tmp_path / "b.parquet")
-    moved = look(tmp_path / "b.parquet", profiles, monitoring)
-    assert moved["verdict"] == "alert"
-    assert moved["findings"][0]["subject"] == "weight"
-    version = moved["versions"]["1"]
+    drifted = monitor(tmp_path / "b.parquet", profiles, monitoring)
+    assert drifted["verdict"] == "alert"
+    assert drifted["findings"][0]["subject"] == "weight"
+    version = drifted["versions"]["1"]
     assert version["rows"] == version["outcomes"] == 1000
     assert version["measured"]["metric"] == pytest.approx(version["metrics"]["roc_auc"])
     assert sum(period["rows"] for period in version["over_time"]) == 1000
@@ -142,23 +140,23 @@ def test_rows_like_the_reference_are_no_alert_and_rows_unlike_it_are(tmp_path, m
 
 def test_without_outcomes_the_quality_is_estimated(tmp_path, model, profiles, monitoring):
     table = make_table(1000, seed=21)
-    hard = table.assign(size=57.0, colour="blue").drop(columns="answer")  # near the border between the classes
-    score(model, hard, tmp_path / "a.parquet")
-    told = look(tmp_path / "a.parquet", profiles, monitoring, rules=[{"check": "estimated_quality", "windows": 1}])
-    assert told["verdict"] == "alert"
-    assert told["versions"]["1"]["measured"] is None
-    assert told["findings"][0]["check"] == "estimated_quality"
+    ambiguous = table.assign(size=57.0, colour="blue").drop(columns="answer")  # near the border between the classes
+    score(model, ambiguous, tmp_path / "a.parquet")
+    result = monitor(tmp_path / "a.parquet", profiles, monitoring, rules=[{"check": "estimated_quality", "windows": 1}])
+    assert result["verdict"] == "alert"
+    assert result["versions"]["1"]["measured"] is None
+    assert result["findings"][0]["check"] == "estimated_quality"
 
 
-def test_an_empty_window_has_no_verdict_and_says_where_there_are_rows(tmp_path, model, profiles, monitoring):
+def test_an_empty_window_has_no_verdict_and_reports_when_there_are_rows(tmp_path, model, profiles, monitoring):
     score(model, make_table(300), tmp_path / "a.parquet")
-    told = look(tmp_path / "a.parquet", profiles, monitoring, ("7d", None, None, "2031-05"))
-    assert told["verdict"] == "none"
-    assert "no predictions of small from 2031-05-01" in told["problems"][0]
-    assert "2020-01-01 to 2020-03" in told["problems"][0]
+    result = monitor(tmp_path / "a.parquet", profiles, monitoring, ("7d", None, None, "2031-05"))
+    assert result["verdict"] == "none"
+    assert "no predictions of small from 2031-05-01" in result["problems"][0]
+    assert "2020-01-01 to 2020-03" in result["problems"][0]
 
 
-def test_versions_are_judged_by_themselves(tmp_path, model, profiles, monitoring):
+def test_versions_are_assessed_separately(tmp_path, model, profiles, monitoring):
     table = make_table(1000, seed=21)
     first, second = table.iloc[:500], table.iloc[500:].assign(weight=lambda rows: rows["weight"] + 2)
     files = [tmp_path / f"{name}.parquet" for name in ("1", "2", "3", "both")]
@@ -168,189 +166,205 @@ def test_versions_are_judged_by_themselves(tmp_path, model, profiles, monitoring
         score(model, first.iloc[:10], files[2], "3"),
     ]
     pd.concat([*parts, score(model, second, files[1], "4")]).to_parquet(files[3])
-    both = Profiles(profiles | {"2": profiles["1"]})
-    told = look(files[3], both, monitoring)
-    assert list(told["versions"]) == ["2", "1"]
-    assert {finding["version"] for finding in told["findings"]} == {"2"}
-    assert "version 4 has no reference profile" in told["problems"][0]
-    assert "version 3 answered 10 rows only" in told["problems"][1]
+    result = monitor(files[3], profiles | {"2": profiles["1"]}, monitoring)
+    assert list(result["versions"]) == ["2", "1"]
+    assert {finding["version"] for finding in result["findings"]} == {"2"}
+    assert "version 4 has no reference profile" in result["problems"][0]
+    assert "version 3 scored 10 rows only" in result["problems"][1]
 
 
-def test_columns_that_the_profile_does_not_know_are_left_alone_and_those_it_lacks_are_told(
+def test_columns_that_the_profile_lacks_are_ignored_and_missing_columns_are_reported(
     tmp_path, model, profiles, monitoring
 ):
     table = make_table(500, seed=21)
     scored = score(model, table, tmp_path / "a.parquet", prediction_time="x", colour_of_sky="grey")
-    assert look(tmp_path / "a.parquet", profiles, monitoring)["verdict"] == "ok"
+    assert monitor(tmp_path / "a.parquet", profiles, monitoring)["verdict"] == "ok"
     scored.drop(columns=["weight", "size"]).to_parquet(tmp_path / "b.parquet")
-    told = look(tmp_path / "b.parquet", profiles, monitoring)
-    assert told["verdict"] == "none"
-    assert told["problems"] == ["version 1 can't be judged: b.parquet lacks its columns size, weight"]
+    result = monitor(tmp_path / "b.parquet", profiles, monitoring)
+    assert result["verdict"] == "none"
+    problem = "version 1 can't be assessed: b.parquet lacks columns that monitoring needs: size, weight"
+    assert result["problems"] == [problem]
 
 
 @pytest.mark.parametrize("answer", ["text", "number"])
 def test_other_tasks_are_monitored_too(tmp_path, monitoring, answer):
     model = fit_packaged(answer)
-    profiles = Profiles({"1": Profile.model_validate(make_profile(model, answer))})
+    profiles = {"1": Profile.model_validate(make_profile(model, answer))}
     task = "regression" if answer == "number" else "classification"
     table = make_table(1000, answer, seed=21)
     score(model, table, tmp_path / "a.parquet")
-    assert look(tmp_path / "a.parquet", profiles, monitoring, task=task)["verdict"] == "ok"
-    turned = table["answer"].sample(frac=1, random_state=0).to_numpy()
-    score(model, table.assign(answer=turned), tmp_path / "b.parquet")
-    told = look(tmp_path / "b.parquet", profiles, monitoring, task=task)
-    assert told["findings"][0]["check"] == "quality"
-    assert (told["versions"]["1"]["estimated"] is None) == (answer == "number")
+    assert monitor(tmp_path / "a.parquet", profiles, monitoring, task=task)["verdict"] == "ok"
+    shuffled = table["answer"].sample(frac=1, random_state=0).to_numpy()
+    score(model, table.assign(answer=shuffled), tmp_path / "b.parquet")
+    result = monitor(tmp_path / "b.parquet", profiles, monitoring, task=task)
+    assert result["findings"][0]["check"] == "quality"
+    assert (result["versions"]["1"]["estimated"] is None) == (answer == "number")
 
 
-def test_a_large_window_is_drawn(tmp_path, model, profiles, monitoring):
+def test_a_large_window_is_sampled(tmp_path, model, profiles, monitoring):
     score(model, make_table(3000, seed=21), tmp_path / "a.parquet")
-    told = look(tmp_path / "a.parquet", profiles, monitoring | {"most_rows": 1000})
-    assert told["versions"]["1"]["rows"] == 3000
-    assert 900 < told["versions"]["1"]["looked_at"] < 1100
+    result = monitor(tmp_path / "a.parquet", profiles, monitoring | {"most_rows": 1000})
+    assert result["versions"]["1"]["rows"] == 3000
+    assert 900 < result["versions"]["1"]["looked_at"] < 1100
 
 
 def test_a_profile_is_json_and_the_same_each_time(model):
-    first, again = make_profile(model), make_profile(model)
-    assert json.dumps(first) == json.dumps(again)
-    read = Profile.model_validate(json.loads(json.dumps(first)))
-    assert read.contract == Contract.from_parameters(make_contract())
-    for watched in read.watched:
-        counts = read.counts(watched.name)
-        assert counts.shape[1] == watched.n_bins == len(watched.labels)
+    first, second = make_profile(model), make_profile(model)
+    assert json.dumps(first) == json.dumps(second)
+    profile = Profile.model_validate(json.loads(json.dumps(first)))
+    assert profile.contract == Contract.from_parameters(make_contract())
+    for column in profile.watched:
+        counts = profile.counts(column.name)
+        assert counts.shape[1] == column.n_bins == len(column.labels)
         assert counts.sum() == 1500
         assert len(counts) <= 60
 
 
 @pytest.mark.parametrize(
-    ("changes", "said"),
+    ("changes", "message"),
     [
-        ({"metric": "mae"}, "profile.metric in conf/: a classification has no 'mae'"),
-        ({"slices": ["size"]}, "profile.slices in conf/: size is no category"),
+        ({"metric": "mae"}, "profile.metric in conf/: classification has no metric 'mae'"),
+        ({"slices": ["size"]}, "profile.slices in conf/: size is not a category"),
     ],
 )
-def test_a_profile_that_can_not_be_is_refused(model, changes, said):
-    with pytest.raises(ParameterError, match=said):
+def test_wrong_settings_of_the_profile_are_refused(model, changes, message):
+    with pytest.raises(ParameterError, match=message):
         make_profile(model, **changes)
 
 
-def found(*subjects, window=1, check="drift"):
-    findings = [{"check": check, "subject": name, "says": f"{name} moved"} for name in subjects]
-    judged = [{"check": check, "subject": name} for name in ("size", "weight")]
+def verdict(*subjects, window=1, check="drift"):
+    findings = [{"check": check, "subject": name, "says": f"{name} shifted"} for name in subjects]
+    assessed = [{"check": check, "subject": name} for name in ("size", "weight")]
     span = {"since": f"2020-01-0{window}", "until": f"2020-01-0{window + 1}"}
-    versions = {"1": {"findings": judged}}
+    versions = {"1": {"findings": assessed}}
     return {"verdict": "alert" if subjects else "ok", "findings": findings, "window": span, "versions": versions}
 
 
-def tell(state, told):
-    """What the channel does with a message that is delivered."""
-    for key in told["told"]:
-        if told["state"][key]["raised"]:
-            told["state"][key]["told"] = True
+def deliver(decision):
+    """The state after the message is delivered, as `AlertsDataset` stores it."""
+    state = decision["state"]
+    for key in decision["keys"]:
+        if state[key]["raised"]:
+            state[key]["told"] = True
         else:
-            del told["state"][key]
-    return told["state"]
+            del state[key]
+    return state
 
 
-def decide(monitoring, state, windows=1):
-    alerts = {"rules": [{"check": "drift", "windows": windows}], "urls_variable": "X", "dry_run": False}
+def decide(monitoring, state, windows=1, check="drift"):
+    alerts = {"rules": [{"check": check, "windows": windows}], "urls_variable": "X", "dry_run": False}
     return decide_alerts(monitoring, state, "", make_contract(), alerts)
 
 
-def test_an_alert_is_told_once_and_then_its_recovery():
-    first = decide(found("size", window=1), {})
-    assert "size moved" in first["message"]["body"]
+def test_an_alert_is_sent_once_and_then_its_recovery():
+    first = decide(verdict("size", window=1), {})
+    assert "size shifted" in first["message"]["body"]
     assert "kedro run --pipeline=monitoring" in first["message"]["body"]
-    state = tell({}, first)
-    again = decide(found("size", window=2), state)
+    state = deliver(first)
+    again = decide(verdict("size", window=2), state)
     assert again["message"] is None
-    more = decide(found("size", "weight", window=3), tell(state, again))
-    assert more["message"]["title"] == "small: 1 new, 1 as before"
-    assert "size moved" not in more["message"]["body"]
-    over = decide(found("weight", window=4), tell(state, more))
-    assert over["message"]["title"] == "small: 1 over, 1 as before"
-    assert "Recovered" in over["message"]["body"]
-    state = tell(state, over)
+    more = decide(verdict("size", "weight", window=3), deliver(again))
+    assert more["message"]["title"] == "small: 1 new, 1 ongoing"
+    assert "size shifted" not in more["message"]["body"]
+    recovered = decide(verdict("weight", window=4), deliver(more))
+    assert recovered["message"]["title"] == "small: 1 recovered, 1 ongoing"
+    assert "Recovered" in recovered["message"]["body"]
+    state = deliver(recovered)
     assert list(state) == ["drift weight"]
-    assert decide(found("size", "weight", window=5), state)["told"] == ["drift size"]
+    assert decide(verdict("size", "weight", window=5), state)["keys"] == ["drift size"]
+
+
+def test_the_stored_state_of_earlier_versions_is_understood():
+    stored = {"raised": True, "windows": 1, "counted": "2020-01-02", "until": "2020-01-02", "told": True}
+    state = {"drift size": stored | {"check": "drift", "says": "size: PSI 0.300"}}
+    decision = decide(verdict(window=2), state)
+    assert decision["keys"] == ["drift size"]
+    assert "- size: PSI 0.300" in decision["message"]["body"]
+    assert decide(verdict("size", window=2), state)["message"] is None
+
+
+def test_an_alert_whose_rule_was_removed_is_dropped():
+    unsent = decide(verdict("size", check="domain"), {}, check="domain", windows=2)["state"]
+    assert decide(verdict(window=2), unsent) == {"state": {}, "message": None, "keys": []}
 
 
 def test_an_alert_waits_for_as_many_windows_in_a_row_as_its_rule_says():
     state = {}
     for window, subjects, expected in (
         (1, ["size"], None),
-        (1, ["size"], None),  # the same window again is no second one
+        (1, ["size"], None),  # the same window counts once
         (2, [], None),
         (3, ["size"], None),
         (4, ["size"], "small: 1 new"),
     ):
-        told = decide(found(*subjects, window=window), state, windows=2)
-        assert (told["message"] and told["message"]["title"]) == expected
-        state = tell(state, told)
+        decision = decide(verdict(*subjects, window=window), state, windows=2)
+        assert (decision["message"] and decision["message"]["title"]) == expected
+        state = deliver(decision)
 
 
-def test_what_was_not_delivered_is_told_the_next_time():
-    first = decide(found("size"), {})
-    assert decide(found("size", window=2), first["state"])["message"]["title"] == "small: 1 new"
+def test_an_alert_that_was_not_delivered_is_sent_again():
+    first = decide(verdict("size"), {})
+    assert decide(verdict("size", window=2), first["state"])["message"]["title"] == "small: 1 new"
 
 
 def test_a_window_without_a_verdict_changes_nothing():
-    state = tell({}, decide(found("size"), {}))
-    unknown = found() | {"verdict": "none"}
-    assert decide(unknown, state) == {"state": state, "message": None, "told": []}
+    state = deliver(decide(verdict("size"), {}))
+    unknown = verdict() | {"verdict": "none"}
+    assert decide(unknown, state) == {"state": state, "message": None, "keys": []}
 
 
-def test_what_could_not_be_judged_is_not_over():
-    state = tell({}, decide(found("size"), {}))
-    unseen = found(window=2) | {"versions": {"1": {"findings": [{"check": "drift", "subject": "weight"}]}}}
-    told = decide(unseen, state)
-    assert told["message"] is None
-    assert list(told["state"]) == ["drift size"]
-    assert decide(found(window=3), told["state"])["told"] == ["drift size"]
+def test_an_alert_that_is_not_assessed_does_not_recover():
+    state = deliver(decide(verdict("size"), {}))
+    not_assessed = verdict(window=2) | {"versions": {"1": {"findings": [{"check": "drift", "subject": "weight"}]}}}
+    decision = decide(not_assessed, state)
+    assert decision["message"] is None
+    assert list(decision["state"]) == ["drift size"]
+    assert decide(verdict(window=3), decision["state"])["keys"] == ["drift size"]
 
 
-def test_a_look_at_an_earlier_window_tells_nobody():
-    state = tell({}, decide(found("size", window=5), {}))
-    assert decide(found(window=3), state) == {"state": state, "message": None, "told": []}
+def test_an_earlier_window_sends_nothing():
+    state = deliver(decide(verdict("size", window=5), {}))
+    assert decide(verdict(window=3), state) == {"state": state, "message": None, "keys": []}
 
 
 def test_windows_that_overlap_count_once():
-    first = decide(found("size", window=1), {}, windows=2)
-    overlapping = found("size") | {"window": {"since": "2020-01-01 12:00", "until": "2020-01-02 12:00"}}
+    first = decide(verdict("size", window=1), {}, windows=2)
+    overlapping = verdict("size") | {"window": {"since": "2020-01-01 12:00", "until": "2020-01-02 12:00"}}
     second = decide(overlapping, first["state"], windows=2)
     assert (second["message"], second["state"]["drift size"]["windows"]) == (None, 1)
-    assert decide(found("size", window=3), second["state"], windows=2)["told"] == ["drift size"]
+    assert decide(verdict("size", window=3), second["state"], windows=2)["keys"] == ["drift size"]
 
 
-def test_a_service_that_answers_nothing_but_errors_is_an_alert(monitoring):
+def test_a_service_that_only_returns_errors_raises_an_alert(monitoring):
     rules = [{"check": "error_share", "above": 0, "windows": 1}]
     window = Window(dt.datetime(2020, 1, 1), dt.datetime(2020, 1, 8))
-    contents = WindowContents({}, None, None, {"timeout": 7, "invalid_body": 3}, 0)
-    told = assess(WindowRows(window, contents, {}, []), monitoring, ALERTS | {"rules": rules}, "alert", 0)[0]
-    assert (told["verdict"], told["fails"]) == ("alert", True)
-    assert told["findings"][0]["says"] == "7 requests failed, 0 rows were answered"
-    json.dumps(told, allow_nan=False)
-    assert "7 requests failed" in write_report(told, make_contract(), monitoring)
-    fine = contents._replace(errors={"invalid_body": 3}, rows={"1": 5})
-    assert assess(WindowRows(window, fine, {}, []), monitoring, ALERTS | {"rules": rules}, None, 0)[0]["findings"] == []
+    summary = WindowSummary({}, None, None, {"timeout": 7, "invalid_body": 3}, 0)
+    result = assess(WindowRows(window, summary, {}, []), monitoring, ALERTS | {"rules": rules}, "alert", 0)[0]
+    assert (result["verdict"], result["fails"]) == ("alert", True)
+    assert result["findings"][0]["says"] == "7 requests failed, 0 rows were predicted"
+    json.dumps(result, allow_nan=False)
+    assert "7 requests failed" in write_report(result, make_contract(), monitoring)
+    refused = summary._replace(errors={"invalid_body": 3}, rows={"1": 5})
+    result = assess(WindowRows(window, refused, {}, []), monitoring, ALERTS | {"rules": rules}, None, 0)[0]
+    assert result["findings"] == []
 
 
 @pytest.mark.parametrize(
-    ("monitoring_changes", "rules", "said"),
+    ("changes", "rules", "message"),
     [
         ({"most_rows": 1000, "min_rows": 2000}, RULES, "most_rows 1000 is below min_rows 2000"),
         ({}, [*RULES, RULES[0]], "more than one for a check"),
-        ({}, [{"check": "error_share", "windows": 1}], "error_share needs a limit"),
+        ({}, [{"check": "error_share", "windows": 1}], "error_share needs a threshold"),
     ],
 )
-def test_settings_that_contradict_themselves_are_refused(monitoring, monitoring_changes, rules, said):
+def test_settings_that_contradict_themselves_are_refused(monitoring, changes, rules, message):
     window = Window(dt.datetime(2020, 1, 1), dt.datetime(2020, 1, 8))
-    observed = WindowRows(window, WindowContents({}, None, None, {}, 0), {}, [])
-    with pytest.raises(ParameterError, match=said):
-        assess(observed, monitoring | monitoring_changes, ALERTS | {"rules": rules}, None, 0)
+    observed = WindowRows(window, WindowSummary({}, None, None, {}, 0), {}, [])
+    with pytest.raises(ParameterError, match=message):
+        assess(observed, monitoring | changes, ALERTS | {"rules": rules}, None, 0)
 
 
-def test_odd_values_in_a_file_are_no_hindrance(tmp_path, model, profiles, monitoring):
+def test_missing_values_and_unusual_types_in_a_file_are_accepted(tmp_path, model, profiles, monitoring):
     table = make_table(600, seed=21)
     scored = score(model, table, tmp_path / "a.parquet", latency_ms=1.0)
     scored["latency_ms"] = scored["latency_ms"].where(scored.index > 3)
@@ -359,10 +373,10 @@ def test_odd_values_in_a_file_are_no_hindrance(tmp_path, model, profiles, monito
     scored.loc[7, "when"] = pd.NaT
     scored["answer"] = scored["answer"].astype(float)
     scored.to_parquet(tmp_path / "a.parquet")
-    told = look(tmp_path / "a.parquet", profiles, monitoring)
-    assert told["verdict"] == "ok"
-    assert told["versions"]["1"]["outcomes"] == told["versions"]["1"]["rows"] == 593
-    assert told["versions"]["1"]["service"]["latency_p99_ms"] == 1
+    result = monitor(tmp_path / "a.parquet", profiles, monitoring)
+    assert result["verdict"] == "ok"
+    assert result["versions"]["1"]["outcomes"] == result["versions"]["1"]["rows"] == 593
+    assert result["versions"]["1"]["service"]["latency_p99_ms"] == 1
 
 
 def test_outcomes_match_the_classes_however_numbers_and_booleans_are_written():
@@ -374,24 +388,24 @@ def test_outcomes_match_the_classes_however_numbers_and_booleans_are_written():
     assert parse_outcomes(huge, json.loads, None).to_pylist() == [None, 2.5, None]
 
 
-def test_a_rare_class_has_a_metric_and_an_error_to_believe():
+def test_the_standard_error_of_a_rare_class_is_right():
     rng = np.random.default_rng(0)
     scores = rng.random((50_000, 1))
-    truth = np.where(np.arange(50_000) < 30, "1", "0").astype(object)
-    scored = LabelledScores(truth, np.hstack([1 - scores, scores]), np.array(["0", "1"], dtype=object))
+    y_true = np.where(np.arange(50_000) < 30, "1", "0").astype(object)
+    scored = LabelledScores(y_true, np.hstack([1 - scores, scores]), np.array(["0", "1"], dtype=object))
     assert 0.03 < measure_quality(scored, "roc_auc", 10, 0).error < 0.09  # 0.29 / sqrt(30) is 0.053
 
 
-def test_a_class_that_only_the_calibration_rows_have_is_left_out(model):
+def test_a_class_that_is_only_in_the_calibration_rows_is_ignored(model):
     table = make_table(1500, seed=9).astype({"answer": object})
     table.loc[:2, "answer"] = 2
     parts = (model.preprocessor, model.estimator, model.guard, model.fallback)
-    made = profile_reference(table, *parts, make_contract(), ["hour"], 10, PROFILE | {"metric": "log_loss"}, 0)
-    assert made["quality"][0]["rows"] == 1497
+    profile = profile_reference(table, *parts, make_contract(), ["hour"], 10, PROFILE | {"metric": "log_loss"}, 0)
+    assert profile["quality"][0]["rows"] == 1497
 
 
-def test_a_calibration_part_without_a_metric_is_refused(model):
+def test_calibration_rows_without_a_defined_metric_are_refused(model):
     table = make_table(500, seed=9).assign(answer=1)
     parts = (model.preprocessor, model.estimator, model.guard, model.fallback)
-    with pytest.raises(ParameterError, match="500 calibration rows have no roc_auc"):
+    with pytest.raises(ParameterError, match="roc_auc is not defined for the 500 calibration rows"):
         profile_reference(table, *parts, make_contract(), ["hour"], 10, PROFILE, 0)

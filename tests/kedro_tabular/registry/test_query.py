@@ -1,3 +1,5 @@
+import re
+
 import pytest
 
 from kedro_tabular.registry.query import QueryError, select
@@ -42,19 +44,34 @@ RECORDS = [
         ("not metrics.roc_auc > 0.7", [1, 2]),
     ],
 )
-def test_a_query_holds_for_the_versions_it_means(query, expected):
+def test_a_query_selects_the_matching_versions(query, expected):
     assert select(query, RECORDS) == expected
 
 
 @pytest.mark.parametrize(
     "query", ["", "metrics.roc_auc", "metrics.roc_auc >", "a = 1 and", "(version = 1", "version = 1 2"]
 )
-def test_what_is_no_query_is_shown_where_it_ends(query):
+def test_an_invalid_query_is_refused_with_the_position(query):
     with pytest.raises(QueryError, match="can't be read at"):
         select(query, RECORDS)
 
 
-def test_an_unknown_field_is_named_with_those_near_it():
+@pytest.mark.parametrize(
+    ("query", "rest"),
+    [
+        ("version = 1 or or gate = passed", " or gate = passed"),
+        ("version = 1 (gate = passed)", "(gate = passed)"),
+        ("gate = passed and __import__('os')", " __import__('os')"),
+        ("@pd.eval(1) = 1", "@pd.eval(1) = 1"),
+        ("(version = 1", "its end"),
+    ],
+)
+def test_the_position_is_where_the_query_becomes_invalid(query, rest):
+    with pytest.raises(QueryError, match=re.escape(f"can't be read at {rest!r}")):
+        select(query, RECORDS)
+
+
+def test_an_unknown_field_is_named_with_similar_fields():
     with pytest.raises(QueryError, match=r"'metric.roc_auc'; there are metrics.roc_auc"):
         select("version = 2 and metric.roc_auc > 1", RECORDS)
     assert select("anything = 1", []) == []

@@ -41,7 +41,7 @@ def tags(version):
     return MlflowClient().get_model_version("small", version).tags
 
 
-def test_a_version_takes_the_place_that_the_verdict_gives_it(registry):
+def test_a_version_is_deployed_as_its_verdict_says(registry):
     register(registry, verdict(failed=["champion", "slice colour = red"]))
     assert deployed() == {"champion": None, "previous": None, "challenger": None}
     register(registry)
@@ -54,16 +54,17 @@ def test_a_version_takes_the_place_that_the_verdict_gives_it(registry):
     assert deployed() == {"champion": "3", "previous": "2", "challenger": "4"}
     assert [tags(version)["gate"] for version in "12345"] == ["refused", "passed", "passed", "passed", "refused"]
     assert tags("1")["gate.failed"] == "champion, slice colour = red"
+    assert tags("2")["promoted.reason"] == "first version"
     assert tags("3")["promoted.reason"] == "passed the gate against version 2"
 
 
-def test_a_version_judged_against_a_champion_that_has_changed_waits_as_challenger(registry):
+def test_a_version_compared_with_an_earlier_champion_becomes_challenger(registry):
     register(registry)
-    register(registry, verdict(champion=None))  # as a run that started before there was a champion
+    register(registry, verdict(champion=None))  # a run that started before there was a champion
     assert deployed() == {"champion": "1", "previous": None, "challenger": "2"}
 
 
-def test_a_rollback_goes_back_once_and_the_version_left_is_not_promoted_by_itself(registry):
+def test_a_rollback_goes_back_once_and_a_rolled_back_version_is_not_promoted_automatically(registry):
     with pytest.raises(PromotionError, match="nothing to go back to"):
         rollback("small", "none yet")
     register(registry)
@@ -86,7 +87,7 @@ def test_many_failed_rules_are_counted(registry):
     assert tags("1")["gate.failed"].endswith("slice town = 2 and 1997 more")
 
 
-def test_the_champion_dataset_gives_the_version_of_the_alias_and_what_changed_since(registry):
+def test_the_champion_dataset_loads_the_version_of_the_alias_and_its_differences(registry):
     dataset, model = registry
     champion = ChampionDataset("small")
     assert champion.load() is None
@@ -102,35 +103,35 @@ def test_the_champion_dataset_gives_the_version_of_the_alias_and_what_changed_si
     assert loaded.predict(live).equals(model.predict(live))
 
 
-def test_the_champion_answers_with_its_own_code_where_that_has_changed(registry):
+def test_the_champion_runs_its_archived_code_if_the_code_has_changed(registry):
     _, model = registry
     register(registry)
     (archived,) = Path.cwd().rglob("code/kedro_tabular/modelling/packaged_model.py")
-    archived.write_text(
-        archived.read_text().replace("np.where(fell_back, _FALLBACK, _MODEL)", 'np.full(n_rows, "of old")')
-    )
+    code, source = archived.read_text(), "np.where(use_fallback, _FALLBACK, _MODEL)"
+    assert source in code
+    archived.write_text(code.replace(source, 'np.full(n_rows, "of old")'))
     live = make_table(40, seed=1)
     live.loc[3, "size"] = -1.0
     loaded = ChampionDataset("small").load()
-    answers = loaded.predict(live[model.contract.features])
-    assert set(answers["source"]) == {"of old"}
+    predictions = loaded.predict(live[model.contract.features])
+    assert set(predictions["source"]) == {"of old"}
     expected = model.predict(live)
-    pd.testing.assert_frame_equal(answers.drop(columns="source"), expected.drop(columns="source"))
+    pd.testing.assert_frame_equal(predictions.drop(columns="source"), expected.drop(columns="source"))
     with pytest.raises(ContractError, match="missing columns: size"):
         loaded.predict(live.drop(columns="size"))
     mixed = to_columns(live.astype(object).assign(size=[[1], *live["size"].tolist()[1:]]))
-    served = load_model(next(Path.cwd().rglob("MLmodel")).parent).answer(mixed, len(live), explain=True)
-    ours = model.answer(mixed, len(live), explain=True)
-    assert served["source"].tolist() == ["of old"] * len(live)
-    assert served["reasons"].tolist() == ours["reasons"].tolist()
-    assert served["explanation"].tolist() == ours["explanation"].tolist()
+    separate = load_model(next(Path.cwd().rglob("MLmodel")).parent).predict_columns(mixed, len(live), explain=True)
+    current = model.predict_columns(mixed, len(live), explain=True)
+    assert separate["source"].tolist() == ["of old"] * len(live)
+    assert separate["reasons"].tolist() == current["reasons"].tolist()
+    assert separate["explanation"].tolist() == current["explanation"].tolist()
 
-    loaded.predict.__self__._process.kill()  # as the system does for want of memory
+    loaded.predict.__self__._process.kill()  # as the system does when memory runs out
     loaded.predict.__self__._process.wait()
     assert set(loaded.predict(live)["source"]) == {"of old"}
 
 
-def test_a_champion_whose_files_are_gone_says_so(registry):
+def test_a_champion_whose_files_are_missing_raises_an_error(registry):
     register(registry)
     (folder,) = (path.parent for path in Path.cwd().rglob("MLmodel"))
     shutil.rmtree(folder)
@@ -138,7 +139,7 @@ def test_a_champion_whose_files_are_gone_says_so(registry):
         ChampionDataset("small").load().predict(make_table(3))
 
 
-def test_what_is_written_of_a_registration_is_the_same_for_the_same_model(registry, tmp_path):
+def test_the_file_of_a_registration_is_the_same_for_the_same_model(registry, tmp_path):
     dataset, model = registry
     receipt = tmp_path / "registered.json"
     written = []
@@ -151,7 +152,7 @@ def test_what_is_written_of_a_registration_is_the_same_for_the_same_model(regist
     assert json.loads(written[0])["artifacts"]["model"] == content_md5(tmp_path / "model.skops")
 
 
-def test_the_run_keeps_the_environment(registry):
+def test_the_run_has_the_lock_file(registry):
     dataset, model = registry
     with mlflow.start_run() as run:
         dataset.save(package(model))

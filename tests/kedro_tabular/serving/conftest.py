@@ -1,4 +1,4 @@
-"""The service as a real HTTP server on loopback, in a thread, over a real registry of a small model."""
+"""The service as an HTTP server on loopback, in a thread, with a registry of a small model."""
 
 import threading
 import time
@@ -17,15 +17,15 @@ from kedro_tabular.registry.versions import RegisteredModelDataset
 from kedro_tabular.serving.app import create_app
 from kedro_tabular.serving.deployment import Deployment
 from kedro_tabular.serving.log.prediction_log import PredictionLog
-from kedro_tabular.serving.settings import Serving
+from kedro_tabular.serving.settings import ServingSettings
 
 from ...conftest import fit_packaged, make_table
 from ..registering import make_registry, register
 
-KEYS = ["colour", "when", "order"]  # `order` is no column of the contract
+KEYS = ["colour", "when", "order"]  # `order` is not a column of the contract
 
 
-def settings_of(folder: Path, **changes: Any) -> Serving:
+def settings_of(folder: Path, **changes: Any) -> ServingSettings:
     limits = {"body_mb": 1, "rows": 500, "explained_rows": 20, "seconds": 30}
     settings = {
         "host": "127.0.0.1",
@@ -38,13 +38,13 @@ def settings_of(folder: Path, **changes: Any) -> Serving:
         "limits": limits | changes.pop("limits", {}),
         "log": {"url": f"sqlite:///{folder}/log.db", "keys": KEYS},
     }
-    return Serving.read("serving", settings | changes)
+    return ServingSettings.read("serving", settings | changes)
 
 
 class Server:
     """The service in a thread."""
 
-    def __init__(self, settings: Serving, deployment: Deployment, api_key: str | None = None) -> None:
+    def __init__(self, settings: ServingSettings, deployment: Deployment, api_key: str | None = None) -> None:
         app = create_app(settings, deployment, api_key)
         configuration = uvicorn.Config(app, port=0, log_config=None, access_log=False)
         self._server = uvicorn.Server(configuration)
@@ -58,8 +58,8 @@ class Server:
     def get(self, path: str) -> requests.Response:
         return self.session.get(self.url + path, timeout=60)
 
-    def post(self, path: str, json: Any = None, **how: Any) -> requests.Response:
-        return self.session.post(self.url + path, json=json, timeout=60, **how)
+    def post(self, path: str, json: Any = None, **options: Any) -> requests.Response:
+        return self.session.post(self.url + path, json=json, timeout=60, **options)
 
     def stop(self) -> None:
         self._server.should_exit = True
@@ -68,11 +68,11 @@ class Server:
 
 @dataclass
 class Service:
-    """A server and all that is behind it."""
+    """A server with its deployment, registry and model."""
 
     server: Server
     deployment: Deployment
-    settings: Serving
+    settings: ServingSettings
     registry: RegisteredModelDataset
     model: PackagedModel
     folder: Path

@@ -1,4 +1,4 @@
-"""The champion moves, the registry goes away, versions can't be loaded: the service goes on."""
+"""The champion changes, the registry is unreachable, versions can't be loaded: the service goes on."""
 
 import json
 import shutil
@@ -27,36 +27,36 @@ def service(tmp_path):
     mlflow.end_run()
 
 
-def answered_by(service):
+def served_version(service):
     return service.server.post("/predict", {"records": records(1)}).json()["version"]
 
 
 def wait_for(condition, seconds=20):
     until = time.monotonic() + seconds
     while not condition():
-        assert time.monotonic() < until, "it did not happen"
+        assert time.monotonic() < until, "timeout"
         time.sleep(0.05)
 
 
 class Load:
-    """Clients that ask without a pause, and what they were answered."""
+    """Clients that send requests without a pause, and the responses."""
 
     def __init__(self, url, clients=4):
         self._url, self._stop = url, threading.Event()
-        self.statuses, self.versions, self.identifiers = [], [], []
-        self._threads = [threading.Thread(target=self._ask) for _ in range(clients)]
+        self.statuses, self.versions, self.ids = [], [], []
+        self._threads = [threading.Thread(target=self._send_requests) for _ in range(clients)]
         for thread in self._threads:
             thread.start()
 
-    def _ask(self):
+    def _send_requests(self):
         session, body = requests.Session(), {"records": records(2)}
         while not self._stop.is_set():
             response = session.post(f"{self._url}/predict", json=body, timeout=60)
             self.statuses.append(response.status_code)
             if response.status_code == 200:
-                told = response.json()
-                self.versions.append(told["version"])
-                self.identifiers += [row["id"] for row in told["predictions"]]
+                payload = response.json()
+                self.versions.append(payload["version"])
+                self.ids += [row["id"] for row in payload["predictions"]]
 
     def end(self):
         self._stop.set()
@@ -74,25 +74,25 @@ def test_a_new_champion_takes_over_under_load_without_a_failed_request(service):
     load.end()
     assert set(load.statuses) == {200}
     first = load.versions.index("2")
-    underway = 4
+    in_progress = 4
     assert set(load.versions[:first]) == {"1"}
-    assert set(load.versions[first + underway :]) == {"2"}
-    told = service.server.get("/version").json()
-    assert (told["model"], told["version"]) == ("small", "2")
+    assert set(load.versions[first + in_progress :]) == {"2"}
+    version = service.server.get("/version").json()
+    assert (version["model"], version["version"]) == ("small", "2")
     logged = service.logged().set_index("id")
-    assert set(load.identifiers) <= set(logged.index)
+    assert set(load.ids) <= set(logged.index)
     assert set(logged["version"]) == {"1", "2"}
     assert 'model_version{model="small",version="2"} 1.0' in service.server.get("/metrics").text
 
 
-@pytest.mark.parametrize("fault", ["files are gone", "does not answer its example"])
-def test_a_version_that_can_not_answer_is_refused_and_the_old_one_goes_on(service, fault):
+@pytest.mark.parametrize("fault", ["files are missing", "does not predict its example"])
+def test_a_version_that_can_not_predict_is_refused_and_the_old_one_is_served_on(service, fault):
     example = make_table(3)[service.model.contract.features]
-    if fault == "does not answer its example":
+    if fault == "does not predict its example":
         example = example.assign(size=-1.0)
     known = set(service.folder.rglob("MLmodel"))
     register(service.registry, service.model, verdict("1", promote="manual"), example)
-    if fault == "files are gone":
+    if fault == "files are missing":
         (new,) = (p for p in set(service.folder.rglob("MLmodel")) - known if "served" not in p.parts)
         shutil.rmtree(new.parent / "artifacts")
     MlflowClient().set_registered_model_alias("small", "champion", "2")
@@ -100,11 +100,11 @@ def test_a_version_that_can_not_answer_is_refused_and_the_old_one_goes_on(servic
     ready = service.server.get("/ready").json()
     assert (ready["status"], ready["version"], ready["refused"]) == ("ready", "1", ["2"])
     assert str(service.folder) not in service.server.get("/ready").text
-    assert answered_by(service) == "1"
+    assert served_version(service) == "1"
     assert "versions_refused 1.0" in service.server.get("/metrics").text
 
 
-def test_a_start_with_a_champion_that_can_not_answer_serves_the_last_good_one(service):
+def test_a_start_with_a_champion_that_can_not_predict_serves_the_last_good_version(service):
     known = set(service.folder.rglob("MLmodel"))
     register(service.registry, service.model, verdict("1", promote="manual"))
     (new,) = (path for path in set(service.folder.rglob("MLmodel")) - known if "served" not in path.parts)
@@ -114,17 +114,17 @@ def test_a_start_with_a_champion_that_can_not_answer_serves_the_last_good_one(se
     MlflowClient().set_registered_model_alias("small", "champion", "2")
     again = Deployment("small", "champion", Path(service.settings.local_copy))
     again.start()
-    assert (again.shown, again.refused) == ("1", ["2"])
+    assert (again.current.identity.version, again.refused_versions) == ("1", ["2"])
     (new.parent / "away" / "artifacts").rename(new.parent / "artifacts")
-    for _ in range(13):  # it is tried again
+    for _ in range(13):  # it is retried
         again.refresh()
-    assert (again.shown, again.refused) == ("2", [])
-    with pytest.raises(DeploymentError, match="can't answer its own example"):
+    assert (again.current.identity.version, again.refused_versions) == ("2", [])
+    with pytest.raises(DeploymentError, match="can't predict its input example"):
         (new.parent / "artifacts").rename(new.parent / "away" / "artifacts")
         Deployment("small", "champion", service.folder / "elsewhere").start()
 
 
-def test_without_its_registry_the_service_goes_on_says_so_and_can_start_again(service):
+def test_without_its_registry_the_service_goes_on_reports_it_and_can_be_restarted(service):
     database = service.folder / "mlflow.db"
     load = Load(service.server.url, clients=2)
     database.rename(service.folder / "away.db")
@@ -133,7 +133,7 @@ def test_without_its_registry_the_service_goes_on_says_so_and_can_start_again(se
     load.end()
     assert set(load.statuses) == {200}
     assert "registry_reachable 0.0" in service.server.get("/metrics").text
-    assert not database.exists()  # none was made in its place
+    assert not database.exists()  # MLflow has not created another one
 
     again = Deployment("small", "champion", Path(service.settings.local_copy))
     again.start()
@@ -146,32 +146,32 @@ def test_without_its_registry_the_service_goes_on_says_so_and_can_start_again(se
     wait_for(lambda: service.server.get("/ready").json()["registry"] == "reachable")
 
 
-def test_without_registry_and_copy_nothing_starts(tmp_path):
+def test_without_registry_and_cache_nothing_starts(tmp_path):
     mlflow.set_tracking_uri(f"sqlite:///{tmp_path}/none.db")
-    with pytest.raises(DeploymentError, match="no local copy"):
+    with pytest.raises(DeploymentError, match="no version is in the local cache"):
         Deployment("small", "champion", tmp_path / "served").start()
     assert not (tmp_path / "none.db").exists()
 
 
-def test_a_number_stays_what_an_alias_does_not_and_one_that_is_not_there_is_named(service):
+def test_a_version_number_is_fixed_an_alias_is_followed_and_an_unknown_reference_is_named(service):
     register(service.registry, service.model, verdict("1"))
     fixed = Deployment("small", "1", service.folder / "fixed")
     fixed.start()
     fixed.refresh()
-    assert fixed.shown == "1"
+    assert fixed.current.identity.version == "1"
     followed = Deployment("small", "champion", service.folder / "followed")
     followed.start()
-    assert followed.shown == "2"
+    assert followed.current.identity.version == "2"
     for reference in ("9", "nobody"):
         with pytest.raises(DeploymentError, match=f"no version or alias '{reference}'"):
             Deployment("small", reference, service.folder / "other").start()
 
 
-def test_the_copy_of_another_store_is_not_taken_for_this_one(service):
-    copies = Path(service.settings.local_copy) / "small" / "champion" / "1"
-    identity = json.loads((copies / "version.json").read_text())
-    (copies / "version.json").write_text(json.dumps(identity | {"run_id": "of another store"}))
-    serialization.dump({"nothing": 1}, copies / "artifacts" / "model.skops", TRUSTED)
+def test_a_cached_version_of_another_store_is_not_served(service):
+    cached = Path(service.settings.local_copy) / "small" / "champion" / "1"
+    identity = json.loads((cached / "version.json").read_text())
+    (cached / "version.json").write_text(json.dumps(identity | {"run_id": "of another store"}))
+    serialization.dump({"nothing": 1}, cached / "artifacts" / "model.skops", TRUSTED)
     again = Deployment("small", "champion", Path(service.settings.local_copy))
     again.start()
     assert again.current.identity.run_id == identity["run_id"]

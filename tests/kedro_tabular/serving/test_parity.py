@@ -1,4 +1,4 @@
-"""Whichever door the rows come through, the answers are the same."""
+"""The predictions of a row are the same in all formats and over all interfaces."""
 
 import json
 import threading
@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from mlflow.pyfunc import scoring_server
 
 from ...conftest import make_table
+from .conftest import records
 
 WORDS = st.one_of(st.none(), st.sampled_from(["red", "blue", "town 3"]), st.text(max_size=4))
 NUMBERS = st.one_of(
@@ -37,37 +38,37 @@ ROWS = st.lists(
 )
 
 
-def answers_of(service, rows, path="/predict"):
-    """What the service answers to JSON records, as the packaged model would have it."""
+def predict_over_http(service, rows, path="/predict"):
+    """The predictions of JSON records in the form of the packaged model."""
     body = {"records": rows} if path == "/predict" else {"dataframe_records": rows}
     response = service.server.post(path, body)
     assert response.status_code == 200, response.text
-    found = response.json()["predictions"]
+    predictions = response.json()["predictions"]
     if path == "/predict":
-        for row in found:
+        for row in predictions:
             row |= {f"probability_{label}": p for label, p in row.pop("probability").items()}
             del row["id"]
-    return [row | {"reasons": tuple(row["reasons"])} for row in found]
+    return [row | {"reasons": tuple(row["reasons"])} for row in predictions]
 
 
-def answers_in_process(service, rows):
+def predict_in_process(service, rows):
     frame = pd.DataFrame(rows, columns=service.model.contract.features, dtype=object)
     return service.model.predict(frame).to_dict(orient="records")
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(ROWS, st.permutations(["colour", "town", "size", "weight", "when", "more"]))
-def test_any_rows_are_answered_alike_over_http_in_process_and_one_by_one(service, rows, order):
-    expected = answers_in_process(service, rows)
-    assert answers_of(service, rows) == expected
+def test_any_rows_are_predicted_alike_over_http_in_process_and_one_by_one(service, rows, order):
+    expected = predict_in_process(service, rows)
+    assert predict_over_http(service, rows) == expected
     reordered = [{name: row[name] for name in order if name in row} for row in rows]
-    assert answers_of(service, reordered, "/invocations") == expected
-    assert [answers_of(service, [row])[0] for row in rows] == expected
+    assert predict_over_http(service, reordered, "/invocations") == expected
+    assert [predict_over_http(service, [row])[0] for row in rows] == expected
 
 
 @pytest.fixture(scope="module")
-def mlflows_server(service):
-    """MLflow's own scoring server with the same version, loaded as MLflow does it."""
+def mlflow_server(service):
+    """MLflow's own scoring server with the same version."""
     app = scoring_server.init(mlflow.pyfunc.load_model("models:/small@champion"))
     server = uvicorn.Server(uvicorn.Config(app, port=0, log_config=None))
     thread = threading.Thread(target=server.run, daemon=True)
@@ -79,33 +80,33 @@ def mlflows_server(service):
     thread.join()
 
 
-def test_mlflows_formats_get_what_mlflows_own_server_answers(service, mlflows_server):
+def test_responses_to_mlflows_formats_are_those_of_mlflows_own_server(service, mlflow_server):
     table = make_table(200, seed=1).drop(columns="answer")
     table.loc[:9, "town"] = "never seen"
     table["size"] = table["size"].round()  # whole numbers, which JSON and CSV may write without a point
-    spoken = table.astype({"when": str})
+    text = table.astype({"when": str})
     as_json = {"content-type": "application/json"}
-    split = json.loads(spoken.to_json(orient="split", index=False))
+    split = json.loads(text.to_json(orient="split", index=False))
     bodies = {
         "split": (json.dumps({"dataframe_split": split}), as_json),
-        "records": (json.dumps({"dataframe_records": spoken.to_dict(orient="records")}), as_json),  # with NaN
+        "records": (json.dumps({"dataframe_records": text.to_dict(orient="records")}), as_json),  # with NaN
         "csv": (table.to_csv(index=False), {"content-type": "text/csv"}),
         "parquet": (table.to_parquet(), {"content-type": "application/vnd.apache.parquet"}),
     }
     expected = service.model.predict(table)
     for name, (body, headers) in bodies.items():
         ours = service.server.post("/invocations", data=body, headers=headers)
-        theirs = requests.post(mlflows_server, data=body, headers=headers, timeout=60)
+        theirs = requests.post(mlflow_server, data=body, headers=headers, timeout=60)
         assert ours.status_code == 200, (name, ours.text)
-        if name != "csv":  # in which MLflow's server can't read a date-time
+        if name != "csv":  # where MLflow's server does not parse date-times
             assert ours.json() == theirs.json(), name
-        answered = pd.DataFrame(ours.json()["predictions"])
+        predictions = pd.DataFrame(ours.json()["predictions"])
         for column in ("prediction", "probability_0", "probability_1", "source"):
-            assert answered[column].tolist() == expected[column].tolist(), (name, column)
+            assert predictions[column].tolist() == expected[column].tolist(), (name, column)
 
 
-@pytest.mark.parametrize("form", ["instances", "inputs", "columns", "lists"])
-def test_all_forms_of_mlflows_json_are_understood(service, form):
+@pytest.mark.parametrize("json_format", ["instances", "inputs", "columns", "lists"])
+def test_all_formats_of_mlflows_json_are_supported(service, json_format):
     table = make_table(5, seed=1).drop(columns="answer").astype({"when": str})
     rows = json.loads(table.to_json(orient="records"))
     bodies = {
@@ -114,7 +115,7 @@ def test_all_forms_of_mlflows_json_are_understood(service, form):
         "columns": {"inputs": {name: [row[name] for row in rows] for name in rows[0]}},
         "lists": {"instances": [[row[name] for name in service.model.contract.features] for row in rows]},
     }
-    response = service.server.post("/invocations", bodies[form])
+    response = service.server.post("/invocations", bodies[json_format])
     assert response.status_code == 200, response.text
     expected = service.model.predict(table)["probability_1"]
     np.testing.assert_array_equal([row["probability_1"] for row in response.json()["predictions"]], expected)
@@ -126,6 +127,29 @@ def test_the_version_loaded_from_the_registry_explains_through_mlflow(service):
     explained = loaded.predict(table, params={"explain": True})["explanation"]
     assert explained.tolist() == service.model.predict(table, {"explain": True})["explanation"].tolist()
     body = {"dataframe_records": table.astype({"when": str}).to_dict(orient="records")}
-    asked = json.dumps(body | {"params": {"explain": True}})
-    response = service.server.post("/invocations", data=asked, headers={"content-type": "application/json"})
+    body |= {"params": {"explain": True}}
+    response = service.server.post("/invocations", data=json.dumps(body), headers={"content-type": "application/json"})
     assert [row["explanation"] for row in response.json()["predictions"]] == explained.tolist()
+
+
+@pytest.mark.parametrize("word", ["NA", "None", "null", "nan", "", "01067", 'a "b",\nc'])
+@pytest.mark.parametrize("suffix", ["csv", "parquet"])
+def test_a_category_of_a_table_is_the_same_as_in_json(service, word, suffix):
+    rows = [row | {"colour": word or None, "town": word or None} for row in records(3)]
+    table = pd.DataFrame(rows)
+    body = table.to_csv(index=False) if suffix == "csv" else table.to_parquet()
+    media_type = "text/csv" if suffix == "csv" else "application/vnd.apache.parquet"
+    from_table = service.server.post("/invocations", data=body, headers={"content-type": media_type})
+    from_json = service.server.post("/invocations", {"dataframe_records": rows})
+    assert from_table.status_code == 200, from_table.text
+    assert from_table.json() == from_json.json()
+
+
+def test_a_cell_of_a_csv_that_is_no_number_does_not_change_its_neighbours(service):
+    rows = [row | {"size": size} for row, size in zip(records(4), ["big", 7, 7.5, None], strict=True)]
+    response = service.server.post(
+        "/invocations", data=pd.DataFrame(rows).to_csv(index=False), headers={"content-type": "text/csv"}
+    )
+    assert response.json() == service.server.post("/invocations", {"dataframe_records": rows}).json()
+    reasons = [row["reasons"] for row in response.json()["predictions"]]
+    assert reasons == [["wrong_type:size=big"], [], [], ["missing:size"]]

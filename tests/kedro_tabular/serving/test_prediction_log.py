@@ -11,11 +11,11 @@ import sqlalchemy as sa
 from kedro.io import DatasetError
 
 from kedro_tabular.contract.contract import Contract
-from kedro_tabular.contract.rows import to_columns
-from kedro_tabular.monitoring.scored import Part, Window
-from kedro_tabular.serving.log import reading as logged
+from kedro_tabular.monitoring.scored_rows import RowSelection
+from kedro_tabular.monitoring.window import Window
+from kedro_tabular.serving.log import logged_rows
+from kedro_tabular.serving.log.logged_rows import LoggedRows, LoggedRowsDataset
 from kedro_tabular.serving.log.prediction_log import PredictionLog, PredictionLogDataset
-from kedro_tabular.serving.log.reading import LoggedRows, LoggedRowsDataset
 from kedro_tabular.serving.log.records import LogContext, make_keys, make_log_rows
 from kedro_tabular.serving.log.tables import DRAWS, ERRORS, OUTCOMES, PREDICTIONS
 from kedro_tabular.serving.parsing import Rows, rows_from_records
@@ -58,20 +58,19 @@ def row(number, **values):
     } | values
 
 
-def test_what_is_written_is_read_with_its_outcome(url):
+def test_predictions_are_read_with_their_outcomes(url):
     log = PredictionLog(url)
     log.append([row(number) for number in range(1200)])
     outcomes = [{"reference": f"id:request-{n}", "time": NOW, "outcome": "1"} for n in range(600)]
     outcomes += [{"reference": f'key:["red",{n}]', "time": NOW, "outcome": "0"} for n in range(500, 1201)]
     assert log.add_outcomes(outcomes) == 1  # the last has no prediction
-    found = log.read()
-    assert len(found) == 1200
-    found = found.set_index("id")
-    assert found.loc["request-7", "outcome"] == 1
-    assert found.loc["request-550", "outcome"] == 1  # the id goes before the key
-    assert found.loc["request-1100", "outcome"] == 0
-    assert found.loc["request-3", ["prediction", "probability_1", "input.colour"]].tolist() == [0, 0.9, "red"]
-    assert found.loc["request-3", "input.odd"] == "\x00"
+    logged = log.read().set_index("id")
+    assert len(logged) == 1200
+    assert logged.loc["request-7", "outcome"] == 1
+    assert logged.loc["request-550", "outcome"] == 1  # the id takes precedence over the key
+    assert logged.loc["request-1100", "outcome"] == 0
+    assert logged.loc["request-3", ["prediction", "probability_1", "input.colour"]].tolist() == [0, 0.9, "red"]
+    assert logged.loc["request-3", "input.odd"] == "\x00"
     window = log.read(NOW + dt.timedelta(hours=2), NOW + dt.timedelta(hours=4))
     assert window["id"].tolist() == ["request-2", "request-3"]
     log.close()
@@ -88,16 +87,16 @@ def test_rows_are_stored_all_or_none(url):
 
 def test_the_service_logs_into_postgresql(tmp_path, postgresql):
     running = start(tmp_path, fit_packaged("number"), log={"url": postgresql, "keys": ["colour"]})
-    told = running.server.post("/predict", {"records": records(3)}).json()["predictions"]
-    running.server.post("/outcomes", {"outcomes": [{"id": told[0]["id"], "outcome": 2.5}]})
+    predictions = running.server.post("/predict", {"records": records(3)}).json()["predictions"]
+    running.server.post("/outcomes", {"outcomes": [{"id": predictions[0]["id"], "outcome": 2.5}]})
     running.server.stop()
-    found = running.logged().set_index("id").loc[[answer["id"] for answer in told]]
-    assert found["prediction"].tolist() == [answer["prediction"] for answer in told]
-    assert found["lower"].tolist() == [answer["lower"] for answer in told]
-    assert found["outcome"].iloc[0] == 2.5
+    logged = running.logged().set_index("id").loc[[row["id"] for row in predictions]]
+    assert logged["prediction"].tolist() == [row["prediction"] for row in predictions]
+    assert logged["lower"].tolist() == [row["lower"] for row in predictions]
+    assert logged["outcome"].iloc[0] == 2.5
 
 
-def test_without_its_log_nothing_is_answered_and_with_log_off_nothing_is_stored(tmp_path):
+def test_without_its_log_nothing_is_predicted_and_with_log_off_nothing_is_stored(tmp_path):
     running = start(tmp_path, fit_packaged("binary"))
     with sqlite3.connect(tmp_path / "log.db") as connection:
         connection.execute("ALTER TABLE predictions RENAME TO gone")
@@ -111,51 +110,51 @@ def test_without_its_log_nothing_is_answered_and_with_log_off_nothing_is_stored(
     unlogged.stop()
 
 
-def test_the_catalogs_entry_reads_it_and_says_what_is_wrong(tmp_path):
+def test_the_dataset_reads_the_log_and_reports_what_is_wrong(tmp_path):
     log = PredictionLog(f"sqlite:///{tmp_path}/log.db")
     log.append([row(1)])
     log.close()
     assert PredictionLogDataset(f"sqlite:///{tmp_path}/log.db").load()["id"].tolist() == ["request-1"]
     with pytest.raises(DatasetError, match=r"serving\.log in conf/ is off"):
         PredictionLogDataset(None).load()
-    with pytest.raises(DatasetError, match="can't be in mysql: sqlite, postgresql"):
+    with pytest.raises(DatasetError, match="does not support mysql, only sqlite, postgresql"):
         PredictionLogDataset("mysql://host/database").load()
-    (tmp_path / "no.db").write_text("this is no database, " * 100)
-    with pytest.raises(DatasetError, match="can't be opened"):
+    (tmp_path / "no.db").write_text("this is no database, " * 100, encoding="utf-8")
+    with pytest.raises(DatasetError, match="is not available"):
         PredictionLogDataset(f"sqlite:///{tmp_path}/no.db").load()
 
 
-def test_a_case_has_one_key_whatever_way_its_values_came():
+def test_the_key_of_a_row_is_the_same_in_all_formats():
     contract = Contract.from_parameters(make_contract())
     table = make_table(30).assign(order=range(30))
-    spoken = table.astype({"when": str, "order": float}).astype(object)
+    text = table.astype({"when": str, "order": float}).astype(object)
     keys = ["colour", "when", "order"]
-    made = make_keys(Rows(to_columns(table), 30), keys, contract)
-    assert make_keys(Rows(to_columns(spoken), 30), keys, contract) == made
-    assert made[1] == f'["{table["colour"][1]}","2020-01-01T06:00:00",1]'
-    assert make_keys(Rows(to_columns(table), 30), ["town"], contract)[9:12] == [
+    row_keys = make_keys(Rows.from_table(table), keys, contract)
+    assert make_keys(Rows.from_table(text), keys, contract) == row_keys
+    assert row_keys[1] == f'["{table["colour"][1]}","2020-01-01T06:00:00",1]'
+    assert make_keys(Rows.from_table(table), ["town"], contract)[9:12] == [
         None if pd.isna(town) else f'["{town}"]' for town in table["town"][9:12]
     ]
-    assert make_keys(Rows(to_columns(table), 30), ["nowhere"], contract) == [None] * 30
+    assert make_keys(Rows.from_table(table), ["nowhere"], contract) == [None] * 30
 
 
-ASKED = '{"colour":"red","town":null,"size":7,"weight":1.5,"when":"2030-01-02T03:04:05","order":7}'
+INPUT = '{"colour":"red","town":null,"size":7,"weight":1.5,"when":"2030-01-02T03:04:05","order":7}'
 WINDOW = Window(NOW, NOW + dt.timedelta(days=10))
 
 
-def read(log, classes=("0", "1"), share=1.0, version="1", window=WINDOW):
-    part = Part("logged", version, window, share)
+def read(log, classes=("0", "1"), fraction=1.0, version="1", window=WINDOW):
+    selection = RowSelection("logged", version, window, fraction)
     contract = Contract.from_parameters(make_contract())
-    return LoggedRows(log).read(part, contract, classes and list(classes))
+    return LoggedRows(log).read(selection, contract, classes and list(classes))
 
 
 @pytest.fixture
 def log(url):
     opened = PredictionLog(url)
-    with opened.engine.begin() as connection:  # of tests before, where it is the same database
+    with opened.engine.begin() as connection:  # rows of other tests in the same database
         for table in (PREDICTIONS, OUTCOMES, ERRORS):
             connection.execute(table.delete())
-    opened.append([row(number, model="logged", input=ASKED) for number in range(12)])
+    opened.append([row(number, model="logged", input=INPUT) for number in range(12)])
     yield opened
     opened.close()
 
@@ -169,16 +168,16 @@ def test_monitoring_reads_a_window_with_its_outcomes_in_columns(log):
     assert rows["input.when"].eq(pd.Timestamp("2030-01-02T03:04:05")).all()
     assert rows["input.town"].isna().all()
     assert rows["probability_1"].eq(0.9).all()
-    told = rows.set_index("event_time")["outcome"].dropna()
-    assert told.tolist() == ["1", "1", 'a "b"']
-    assert told.index[0] == NOW + dt.timedelta(days=3)
+    outcomes = rows.set_index("event_time")["outcome"].dropna()
+    assert outcomes.tolist() == ["1", "1", 'a "b"']
+    assert outcomes.index[0] == NOW + dt.timedelta(days=3)
     assert len(read(log, version="2")) == 0
 
 
-def test_monitoring_reads_what_clients_sent_in_wrong_types_as_missing(log):
+def test_monitoring_reads_values_of_wrong_types_as_missing(log):
     odd = '{"colour":5,"size":"much","when":"soon","weight":true}'
     log.append([row(100, model="logged", input=odd, event_time=NOW, version="2")])
-    log.append([row(101, model="logged", input=ASKED, event_time=NOW, version="2")])
+    log.append([row(101, model="logged", input=INPUT, event_time=NOW, version="2")])
     rows = read(log, version="2").to_pandas().sort_values("input.size")
     assert rows.filter(like="input.").notna().sum().to_dict() == {
         "input.colour": 1,
@@ -190,16 +189,16 @@ def test_monitoring_reads_what_clients_sent_in_wrong_types_as_missing(log):
     assert rows["event_time"].eq(NOW).all()
 
 
-def test_a_wrong_type_in_one_piece_of_many_is_no_hindrance(log, monkeypatch):
-    monkeypatch.setattr(logged, "_ROWS", 4)
+def test_a_wrong_type_in_one_chunk_of_many_is_missing(log, monkeypatch):
+    monkeypatch.setattr(logged_rows, "_CHUNK_ROWS", 4)
     log.append([row(100, model="logged", input='{"size":"much"}', event_time=NOW)])
     rows = read(log)
     assert len(rows) == 11
     assert rows["input.size"].null_count + rows.to_pandas()["input.size"].isna().sum() >= 1
 
 
-def test_a_time_with_a_zone_counts_as_missing_whatever_is_beside_it(log):
-    zoned = ASKED.replace("03:04:05", "03:04:05Z")
+def test_a_time_with_a_zone_is_missing_whatever_the_other_rows_are(log):
+    zoned = INPUT.replace("03:04:05", "03:04:05Z")
     log.append([row(100, model="logged", input=zoned, event_time=NOW, version="2")])
     assert read(log, version="2")["input.when"].null_count == 1
     log.append([row(101, model="logged", input='{"size":"much"}', event_time=NOW, version="2")])
@@ -213,40 +212,41 @@ def test_monitoring_reads_a_regression_and_outcomes_that_are_no_number_as_unknow
     assert rows["outcome"].dropna().tolist() == [2.5]
 
 
-def test_monitoring_draws_the_same_part_of_the_rows_each_time(log):
-    assert read(log, share=0.005).equals(read(log, share=0.005))
-    assert len(read(log, share=0.005)) == 5
+def test_monitoring_draws_the_same_sample_each_time(log):
+    assert read(log, fraction=0.005).equals(read(log, fraction=0.005))
+    assert len(read(log, fraction=0.005)) == 5
 
 
-def test_monitoring_sees_what_there_is(log):
+def test_monitoring_counts_rows_errors_and_outcomes_of_a_window(log):
     log.append([row(number, model="logged", version="2") for number in range(50, 53)])
     log.append([row(number) for number in range(60, 63)])  # of another model
     log.add_errors({"timeout": 2, "invalid_body": 1}, NOW + dt.timedelta(hours=1))
     log.add_errors({"timeout": 3}, NOW + dt.timedelta(hours=2))
     log.add_errors({"timeout": 50}, NOW + dt.timedelta(days=30))
-    seen = LoggedRows(log).look("logged", WINDOW)
-    assert seen.rows == {"1": 10}
-    assert seen.errors == {"timeout": 5, "invalid_body": 1}
+    summary = LoggedRows(log).summarize("logged", WINDOW)
+    assert summary.rows == {"1": 10}
+    assert summary.errors == {"timeout": 5, "invalid_body": 1}
     later = Window(NOW + dt.timedelta(days=200), NOW + dt.timedelta(days=201))
     log.add_errors({"internal_error": 4}, later.since)
-    empty = LoggedRows(log).look("logged", later)
-    assert (empty.rows, empty.errors, empty.lost_outcomes) == ({}, {"internal_error": 4}, 0)
+    empty = LoggedRows(log).summarize("logged", later)
+    assert (empty.rows, empty.errors, empty.unmatched_outcomes) == ({}, {"internal_error": 4}, 0)
     assert (empty.first, empty.last) == (NOW, NOW + dt.timedelta(days=52))
-    log.add_outcomes([{"reference": f"id:{n}", "time": NOW, "outcome": "1"} for n in range(3)])
-    assert LoggedRows(log).look("never asked", later).lost_outcomes == 3
+    references = ["id:0", "id:1", 'key:["red",900]']  # the last is stored with the number and with its text
+    log.add_outcomes([{"reference": reference, "time": NOW, "outcome": "1"} for reference in references])
+    assert LoggedRows(log).summarize("another model", later).unmatched_outcomes == 3
 
 
-def test_a_log_that_is_not_there_or_of_earlier_code_is_told(tmp_path):
+def test_a_log_that_does_not_exist_or_is_of_an_earlier_release_is_reported(tmp_path):
     with pytest.raises(DatasetError, match="there is no prediction log at"):
         LoggedRowsDataset(f"sqlite:///{tmp_path}/none.db").load()
     assert not (tmp_path / "none.db").exists()
     with sqlite3.connect(tmp_path / "old.db") as connection:
         connection.execute("CREATE TABLE predictions (id TEXT, time TEXT, model TEXT, version TEXT, key TEXT)")
-    with pytest.raises(DatasetError, match=r"lacks the columns .*event_time.*earlier code"):
+    with pytest.raises(DatasetError, match=r"has no columns .*event_time.*earlier release"):
         LoggedRowsDataset(f"sqlite:///{tmp_path}/old.db").load()
 
 
-def test_errors_are_logged_and_rows_stand_at_the_time_they_are_about(tmp_path):
+def test_errors_are_logged_and_rows_have_the_time_that_they_are_about(tmp_path):
     running = start(tmp_path, fit_packaged("binary"))
     try:
         running.server.post("/predict", {"records": [{"colour": "red", "when": "2019-05-06T07:08:09"}]})
@@ -266,20 +266,18 @@ def test_errors_are_logged_and_rows_stand_at_the_time_they_are_about(tmp_path):
     assert rows["draw"].between(0, DRAWS - 1).all()
 
 
-def test_rows_stand_at_their_time_also_where_it_is_no_feature():
+def test_rows_have_their_time_even_if_it_is_no_feature():
     model, contract = fit_packaged("binary"), Contract.from_parameters(make_contract(time="moment"))
-    asked = [{"moment": "2019-05-06T07:08:09"}, {"moment": "soon"}]
-    rows = rows_from_records(asked, "records", contract, [])
-    answers = model.answer(rows.columns, 2, False)
-    entries = make_log_rows(rows, answers, LogContext(["a", "b"], [None, None], 1.0), contract, "small", "1")
-    first, second = entries
+    rows = rows_from_records([{"moment": "2019-05-06T07:08:09"}, {"moment": "soon"}], "records", contract, [])
+    predictions = model.predict_columns(rows.columns, 2, False)
+    context = LogContext(["a", "b"], [None, None], 1.0)
+    first, second = make_log_rows(rows, predictions, context, contract, "small", "1")
     assert first["event_time"] == dt.datetime(2019, 5, 6, 7, 8, 9)
     assert second["event_time"] == second["time"]
 
 
-def test_a_key_of_the_time_is_alike_whatever_way_it_came():
+def test_the_time_in_a_key_is_the_same_in_all_formats():
     contract = Contract.from_parameters(make_contract(time="moment"))
     moments = ("2019-05-06", "2019-05-06T00:00:00", pd.Timestamp("2019-05-06"))
-    came = [{"moment": moment} for moment in moments]
-    made = make_keys(rows_from_records(came, "records", contract, ["moment"]), ["moment"], contract)
-    assert made == ['["2019-05-06T00:00:00"]'] * 3
+    rows = rows_from_records([{"moment": moment} for moment in moments], "records", contract, ["moment"])
+    assert make_keys(rows, ["moment"], contract) == ['["2019-05-06T00:00:00"]'] * 3

@@ -1,4 +1,4 @@
-"""The prediction log: requests, predictions and outcomes in a database, as the service writes and monitoring reads them."""
+"""The prediction log: a database of rows, predictions and outcomes, which the service writes and monitoring reads."""
 
 import lazy_loader
 

@@ -1,48 +1,46 @@
-"""The prediction log: what was asked, what was answered and by which version, and what came of it.
+"""The prediction log: rows, their predictions, the version, and the outcomes, in a database.
 
-In any database that SQLAlchemy knows; tried with SQLite and PostgreSQL. A row is one prediction. Values that
-depend on the contract are JSON text, so that a log outlives many contracts.
+SQLite and PostgreSQL are supported. A row is one prediction. Values that depend on the contract are JSON text, so that
+a log outlives changes of the contract.
 """
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import closing
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import pandas as pd
 import sqlalchemy as sa
 from kedro.io import DatasetError
 
 from ...datasets import ReadOnlyDataset
-from .tables import ERRORS, INSERTS, METADATA, OUTCOMES, PREDICTIONS, connect, with_outcomes
+from .records import equivalent_references
+from .tables import ERRORS, INSERTS, METADATA, OUTCOMES, PREDICTIONS, REFERENCED, connect, join_outcomes
 
-_AT_ONCE = 500  # parameters of a statement are limited
+Loaded = TypeVar("Loaded")
+_MAX_PARAMETERS = 1000  # of a statement
 
 
 class PredictionLog:
-    """A prediction log that is open for writing and reading.
-
-    Args:
-        url: of the database, as SQLAlchemy takes it. The tables are made where there are none.
+    """A prediction log, open for writing and reading, in the database of an SQLAlchemy URL; it creates its tables.
 
     Raises:
-        DatasetError: it can't be opened.
+        DatasetError: the database is not available, or not a prediction log.
     """
 
     def __init__(self, url: str) -> None:
         try:
             self.engine = connect(url)
             METADATA.create_all(self.engine)
-            found = {column["name"] for column in sa.inspect(self.engine).get_columns(PREDICTIONS.name)}
+            columns = {column["name"] for column in sa.inspect(self.engine).get_columns(PREDICTIONS.name)}
         except (sa.exc.SQLAlchemyError, ImportError, OSError) as error:
-            raise DatasetError(f"the prediction log can't be opened: {error}") from error
-        absent = [column.name for column in PREDICTIONS.columns if column.name not in found]
-        if absent:
-            raise DatasetError(
-                f"the prediction log lacks the columns {', '.join(absent)}: it was written by earlier code. "
-                "Move it away, or name another in serving.log.url of conf/"
-            )
+            raise DatasetError(f"the prediction log is not available: {error}") from error
+        missing = [column.name for column in PREDICTIONS.columns if column.name not in columns]
+        if missing:
+            hint = "an earlier release wrote it. Move it away, or name another one in serving.log.url of conf/"
+            raise DatasetError(f"the prediction log has no columns {', '.join(missing)}: {hint}")
 
     def append(self, rows: Sequence[dict[str, Any]]) -> None:
         """Store predictions, all or none. Each is a dict of the columns of `PREDICTIONS`."""
@@ -50,73 +48,67 @@ class PredictionLog:
             connection.execute(PREDICTIONS.insert(), rows)
 
     def add_outcomes(self, outcomes: Iterable[dict[str, Any]]) -> int:
-        """Store outcomes, all or none; one that is known already is replaced.
+        """Store outcomes, all or none, replacing those with the same reference; return how many have no prediction yet.
 
-        Args:
-            outcomes: dicts of the columns of `OUTCOMES`.
-
-        Returns:
-            How many of them have no prediction yet.
+        An outcome is stored under those of its equivalent references that have a prediction; under all of them as long
+        as none has, because the type of the key is not known then. Each is a dict of the columns of `OUTCOMES`.
         """
-        latest = list({outcome["reference"]: outcome for outcome in outcomes}.values())
-        missing = 0
+        latest = {outcome["reference"]: outcome for outcome in outcomes}
+        references = {reference: equivalent_references(reference) for reference in latest}
+        rows: dict[str, dict[str, Any]] = {}
+        unmatched = 0
         with self.engine.begin() as connection:
-            for first in range(0, len(latest), _AT_ONCE):
-                part = latest[first : first + _AT_ONCE]
-                insert = INSERTS[self.engine.dialect.name](OUTCOMES).values(part)
+            known = _known_references(connection, [form for forms in references.values() for form in forms])
+            for reference, outcome in latest.items():
+                matched = known.intersection(references[reference])
+                unmatched += not matched
+                rows |= {form: outcome | {"reference": form} for form in matched or references[reference]}
+            if rows:
+                insert = INSERTS[self.engine.dialect.name](OUTCOMES)
                 replaced = {name: insert.excluded[name] for name in ("time", "outcome")}
-                connection.execute(insert.on_conflict_do_update(index_elements=["reference"], set_=replaced))
-                missing += len(part) - self._count_known(connection, [row["reference"] for row in part])
-        return missing
+                upsert = insert.on_conflict_do_update(index_elements=["reference"], set_=replaced)
+                connection.execute(upsert, list(rows.values()))
+        return unmatched
 
     def add_errors(self, requests: Mapping[str, int], time: datetime) -> None:
-        """Store how many requests were refused or failed since the last time, by code."""
+        """Store how many requests failed since the last call, by code."""
         if requests:
             rows = [{"time": time, "code": code, "requests": n} for code, n in requests.items()]
             with self.engine.begin() as connection:
                 connection.execute(ERRORS.insert(), rows)
 
-    def _count_known(self, connection: sa.Connection, references: list[str]) -> int:
-        known = 0
-        for kind, column in (("id:", PREDICTIONS.c.id), ("key:", PREDICTIONS.c.key)):
-            values = [text.removeprefix(kind) for text in references if text.startswith(kind)]
-            if values:
-                query = sa.select(sa.func.count(sa.distinct(column))).where(column.in_(values))
-                known += connection.execute(query).scalar_one()
-        return known
-
     def read(self, since: datetime | None = None, until: datetime | None = None) -> pd.DataFrame:
-        """Predictions in the order of time, each with its outcome where there is one.
+        """Predictions in the order of time, from `since` up to but without `until` (UTC), with their outcomes.
 
-        Args:
-            since: from this point in time (UTC), inclusive.
-            until: to this one, exclusive.
-
-        Returns:
-            The columns of the log and `outcome`, those of the JSON texts taken apart: what was asked stands
-            under `input.<column>`.
+        The JSON texts of the log are parsed: columns of the rows are named `input.<column>`.
         """
-        joined, outcome = with_outcomes(by_id=True, by_key=True)
+        joined, outcome = join_outcomes()
         query = sa.select(PREDICTIONS, outcome).select_from(joined).order_by(PREDICTIONS.c.id)
         if since is not None:
             query = query.where(PREDICTIONS.c.time >= since)
         if until is not None:
             query = query.where(PREDICTIONS.c.time < until)
         with self.engine.connect() as connection:
-            return _take_apart(pd.read_sql(query, connection))
+            return _expand_json(pd.read_sql(query, connection))
 
     def close(self) -> None:
-        """Let go of the database."""
+        """Close the connections to the database."""
         self.engine.dispose()
 
 
-class PredictionLogDataset(ReadOnlyDataset[pd.DataFrame]):
-    """The prediction log as a table: what `PredictionLog.read` gives.
+def _known_references(connection: sa.Connection, references: list[str]) -> set[str]:
+    """Those of the references that have a prediction."""
+    known = set()
+    for prefix, column in REFERENCED.items():
+        values = [text.removeprefix(prefix) for text in references if text.startswith(prefix)]
+        for first in range(0, len(values), _MAX_PARAMETERS):
+            query = sa.select(column).where(column.in_(values[first : first + _MAX_PARAMETERS]))
+            known |= {prefix + value for value in connection.execute(query).scalars()}
+    return known
 
-    Args:
-        url: of the database; None where the log is off.
-        metadata: anything; Kedro ignores it.
-    """
+
+class LogDataset(ReadOnlyDataset[Loaded]):
+    """Base of the datasets that read the prediction log at a URL, which is None if the log is off."""
 
     read_only = "the prediction log is written by `kedro serve`"
 
@@ -124,49 +116,34 @@ class PredictionLogDataset(ReadOnlyDataset[pd.DataFrame]):
         self._url = url
         self.metadata = metadata
 
-    def load(self) -> pd.DataFrame:
-        """All predictions, with their outcomes."""
-        log = open_log(self._url)
-        try:
-            return log.read()
-        finally:
-            log.close()
+    def open_log(self) -> PredictionLog:
+        """Open the log. Raises DatasetError if there is none."""
+        if self._url is None:
+            raise DatasetError("there is no prediction log: serving.log in conf/ is off")
+        url = sa.make_url(self._url)
+        if url.get_backend_name() == "sqlite" and url.database and not Path(url.database).exists():
+            raise DatasetError(f"there is no prediction log at {url.database} yet: `kedro serve` writes it")
+        return PredictionLog(self._url)
 
     def _describe(self) -> dict[str, Any]:
-        return {"url": shown(self._url)}
+        return {"url": self._url and sa.make_url(self._url).render_as_string(hide_password=True)}
 
 
-def open_log(url: str | None) -> PredictionLog:
-    """Open a log to read from it. Raises DatasetError where there is none."""
-    if url is None:
-        raise DatasetError("there is no prediction log: serving.log in conf/ is off")
-    address = sa.make_url(url)
-    if address.get_backend_name() == "sqlite" and address.database and not Path(address.database).exists():
-        raise DatasetError(f"there is no prediction log at {address.database} yet: `kedro serve` writes it")
-    return PredictionLog(url)
+class PredictionLogDataset(LogDataset[pd.DataFrame]):
+    """The prediction log as a table, as `PredictionLog.read` returns it."""
+
+    def load(self) -> pd.DataFrame:
+        """All predictions with their outcomes."""
+        with closing(self.open_log()) as log:
+            return log.read()
 
 
-def shown(url: str | None) -> str | None:
-    """The address without its password."""
-    return url and sa.make_url(url).render_as_string(hide_password=True)
-
-
-def _take_apart(rows: pd.DataFrame) -> pd.DataFrame:
-    def parsed(name: str) -> list[Any]:
+def _expand_json(rows: pd.DataFrame) -> pd.DataFrame:
+    def parse(name: str) -> list[Any]:
         return [None if text is None or text != text else json.loads(text) for text in rows[name]]
 
-    inputs = pd.DataFrame(parsed("input"), index=rows.index).add_prefix("input.")
-    numbers = pd.DataFrame(parsed("numbers"), index=rows.index)
-    rows = rows.drop(columns=["input", "numbers"])
-    return pd.concat(
-        [
-            rows.assign(
-                prediction=pd.Series(parsed("prediction"), index=rows.index),
-                reasons=pd.Series(parsed("reasons"), index=rows.index, dtype=object),
-                outcome=pd.Series(parsed("outcome"), index=rows.index),
-            ),
-            numbers,
-            inputs,
-        ],
-        axis=1,
-    )
+    values = {name: pd.Series(parse(name), index=rows.index) for name in ("prediction", "outcome")}
+    values["reasons"] = pd.Series(parse("reasons"), index=rows.index, dtype=object)
+    scores = pd.DataFrame(parse("numbers"), index=rows.index)
+    inputs = pd.DataFrame(parse("input"), index=rows.index).add_prefix("input.")
+    return pd.concat([rows.drop(columns=["input", "numbers"]).assign(**values), scores, inputs], axis=1)

@@ -1,5 +1,6 @@
-"""Rows of the prediction log, made from rows that were asked and their answers."""
+"""Rows of the prediction log, made from the rows of requests and their predictions."""
 
+import itertools
 import random
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -7,30 +8,31 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
-from pydantic_core import to_json
+from pydantic_core import from_json, to_json
 
-from ...contract import Contract, parse_datetime
-from ..parsing import Rows
+from ...contract import EXPLANATION, PREDICTION, REASONS, SOURCE, Contract, parse_datetime
+from ..parsing import Rows, to_number
 from .tables import DRAWS
 
-_LEFT_OUT = ("prediction", "source", "reasons", "explanation")
+_KEY = "key:"
 
 
 def utc_now() -> datetime:
-    """Now, in UTC and without a time zone, as databases keep it."""
+    """The present time in UTC without a time zone, as databases store it."""
     return datetime.now(UTC).replace(tzinfo=None)
 
 
 def as_json(value: Any) -> str:
-    """JSON of any value that a request can hold: NaN becomes null, what JSON does not know its text."""
+    """JSON of any value of a request: null for NaN, text for types that JSON does not have."""
     return to_json(value, inf_nan_mode="null", bytes_mode="base64", fallback=str).decode()
 
 
 def make_keys(rows: Rows, keys: Sequence[str], contract: Contract) -> list[str | None]:
-    """What tells the case of each row apart, as JSON of the values of the key columns in their order.
+    """The key of each row: the values of the key columns in their order, as JSON.
 
-    A value is written alike whatever way it came: `2013-10-01T05:15`, a date-time of Parquet, 7 or 7.0. A row
-    that lacks one of the values has no key, and no row has where there are no key columns.
+    A value has one form in all formats of requests: a date-time of JSON and one of Parquet, 7 and 7.0. A number and its
+    text differ here: `equivalent_references` joins them. A row without one of the values has no key, and no row has one
+    if there are no key columns.
     """
     if not keys or any(name not in rows.columns for name in keys):
         return [None] * rows.n_rows
@@ -44,8 +46,8 @@ def make_keys(rows: Rows, keys: Sequence[str], contract: Contract) -> list[str |
 
 def _canonical(value: Any, is_time: bool) -> Any:
     if is_time:
-        moment = parse_datetime(value)
-        return None if moment is None else str(moment.astype("datetime64[s]"))
+        time = parse_datetime(value)
+        return None if time is None else str(time.astype("datetime64[s]"))
     if isinstance(value, str):
         return value
     if value is None or value is pd.NaT or value is pd.NA or value != value:
@@ -55,59 +57,70 @@ def _canonical(value: Any, is_time: bool) -> Any:
     return value if isinstance(value, int | float | bool) else str(value)
 
 
-class LogContext(NamedTuple):
-    """What the log keeps of the rows of one request, beside rows and answers."""
+def equivalent_references(reference: str) -> list[str]:
+    """The references of an outcome that name the same row: a number and its text are the same value of a key.
 
-    identifiers: list[str]
+    The key of a prediction has the type that the client sent, which an outcome may not have: a cell of a CSV file has
+    none. So the text "1067" also stands for the number 1067, and the number for the text. The text "01067" stands for
+    itself only, because numbers are not written like this.
+    """
+    if not reference.startswith(_KEY):
+        return [reference]
+    forms = []
+    for value in from_json(reference.removeprefix(_KEY)):
+        is_number = isinstance(value, int | float) and not isinstance(value, bool)
+        forms.append(dict.fromkeys([value, str(value) if is_number else to_number(value)]))
+    return list(dict.fromkeys([reference, *(_KEY + as_json(values) for values in itertools.product(*forms))]))
+
+
+class LogContext(NamedTuple):
+    """What the log stores of a request besides its rows and their predictions."""
+
+    ids: list[str]
     keys: list[str | None]
-    latency_ms: float
+    latency_ms: float  # from the arrival of the request to its predictions
 
 
 def make_log_rows(
-    rows: Rows, answers: dict[str, np.ndarray], entered: LogContext, contract: Contract, model: str, version: str
+    rows: Rows, predictions: dict[str, np.ndarray], context: LogContext, contract: Contract, model: str, version: str
 ) -> list[dict[str, Any]]:
-    """A row of the log for each answer.
-
-    Args:
-        rows: what was asked.
-        answers: as the packaged model gives them, in the same order.
-        entered: ids, keys and the time from the arrival of the request to its answers.
-        contract: names the column of the time that a row is about, if any.
-        model: the model that answered.
-        version: and its version.
-    """
+    """A row of the log for each row of a request and its prediction, as a version of a model returned it."""
     now = utc_now()
-    events = _event_times(rows, contract, now)
-    names, numbers = list(rows.columns), [name for name in answers if name not in _LEFT_OUT]
-    asked = zip(*(np.asarray(values, dtype=object) for values in rows.columns.values()), strict=True)
-    said = zip(*(answers[name].tolist() for name in numbers), strict=True)
-    others = (answers[name].tolist() for name in ("prediction", "source", "reasons"))
+    names = list(rows.columns)
+    scores = [name for name in predictions if name not in (PREDICTION, SOURCE, REASONS, EXPLANATION)]
+    columns = zip(
+        context.ids,
+        context.keys,
+        _event_times(rows, contract, now),
+        zip(*(np.asarray(values, dtype=object) for values in rows.columns.values()), strict=True),
+        zip(*(predictions[name].tolist() for name in scores), strict=True),
+        *(predictions[name].tolist() for name in (PREDICTION, SOURCE, REASONS)),
+        strict=True,
+    )
     return [
         {
-            "id": identifier,
+            "id": row_id,
             "time": now,
-            "event_time": event,
+            "event_time": event_time,
             "draw": random.randrange(DRAWS),
             "model": model,
             "version": version,
             "key": key,
-            "input": as_json(dict(zip(names, row, strict=True))),
+            "input": as_json(dict(zip(names, values, strict=True))),
             "prediction": as_json(prediction),
-            "numbers": as_json(dict(zip(numbers, found, strict=True))),
+            "numbers": as_json(dict(zip(scores, row_scores, strict=True))),
             "source": source,
             "reasons": as_json(reasons),
-            "latency_ms": entered.latency_ms,
+            "latency_ms": context.latency_ms,
         }
-        for identifier, event, key, row, found, prediction, source, reasons in zip(
-            entered.identifiers, events, entered.keys, asked, said, *others, strict=True
-        )
+        for row_id, key, event_time, values, row_scores, prediction, source, reasons in columns
     ]
 
 
 def _event_times(rows: Rows, contract: Contract, now: datetime) -> list[datetime]:
-    """The time that each row is about: that of the contract's time column, or else of the answer."""
+    """The time that each row is about: that of the contract's time column, or else that of the prediction."""
     if contract.time is None or contract.time not in rows.columns:
         return [now] * rows.n_rows
-    moments = [parse_datetime(value) for value in rows.columns[contract.time]]
-    found = [None if moment is None else moment.astype("datetime64[us]").item() for moment in moments]
-    return [moment if isinstance(moment, datetime) else now for moment in found]
+    parsed = [parse_datetime(value) for value in rows.columns[contract.time]]
+    times = [None if time is None else time.astype("datetime64[us]").item() for time in parsed]
+    return [time if isinstance(time, datetime) else now for time in times]

@@ -1,4 +1,4 @@
-"""Split the table into the parts that training, calibration, testing and monitoring see."""
+"""Split the table into parts for training, calibration, testing and simulated production traffic."""
 
 from typing import Any
 
@@ -9,9 +9,9 @@ from kedro_tabular.evaluation import Parts, split_at_random, split_by_time
 
 
 def split_table(table: pd.DataFrame, contract: dict[str, Any], split: dict[str, Any], seed: int) -> Parts:
-    """Split by time where the contract names a time column, else at random, stratified by class.
+    """Split by time if the contract has a time column, otherwise at random, stratified by class.
 
-    Numbers come out as float64: MLflow does not take an int64 where the model's signature has a double.
+    Numbers become float64, because MLflow rejects int64 where the model's signature has a double.
     """
     schema = Contract.from_parameters(contract)
     table = table.astype(dict.fromkeys(schema.of_type("number"), "float64"))

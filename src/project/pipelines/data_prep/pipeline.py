@@ -1,4 +1,4 @@
-"""Wiring of the data preparation: the table to its parts. The catalog validates the table."""
+"""Wiring of data preparation: from the table to its parts. The catalog validates the table."""
 
 from kedro.pipeline import Pipeline, node
 

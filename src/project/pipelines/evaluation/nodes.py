@@ -1,4 +1,4 @@
-"""Evaluate the trained model on the test rows, which training has not seen."""
+"""Evaluate the model on the test rows, which are held out from training."""
 
 from typing import Any
 
@@ -11,8 +11,8 @@ from kedro_tabular.evaluation import (
     Evaluation,
     LabelledScores,
     Metrics,
-    measure,
-    measure_importance,
+    compute_importance,
+    compute_metrics,
     plots,
     score_baseline,
 )
@@ -27,7 +27,7 @@ def predict_test(
     fallback: BaseEstimator,
     contract: dict[str, Any],
 ) -> pd.DataFrame:
-    """The target of each test row beside what the packaged model predicts."""
+    """The target of each test row beside the predictions of the packaged model."""
     schema = Contract.from_parameters(contract)
     packaged = PackagedModel.from_parts(schema, preprocessor, model, guard, fallback)
     return pd.concat([test_table[[schema.target]], packaged.predict(test_table)], axis=1)
@@ -39,28 +39,28 @@ def measure_metrics(
     """Metrics of the predictions, and of a baseline that knows only the distribution of the training target.
 
     Returns:
-        The metrics by name, with `fallback_share`, the share of rows that the fallback predicts, and those of the
-        baseline under `dummy_<name>`; and the same as MLflow takes them.
+        The metrics by name, with `fallback_share`, the share of rows that the fallback predicts, and the metrics of
+        the baseline as `dummy_<name>`; and the same in the format of MLflow.
     """
     schema = Contract.from_parameters(contract)
     n_bins = Evaluation.read("evaluation", evaluation).calibration_bins
     scored = LabelledScores.from_predictions(test_predictions, schema)
     baseline = score_baseline(scored, train_table[schema.target].to_numpy())
-    metrics = measure(scored, n_bins)
+    metrics = compute_metrics(scored, n_bins)
     metrics["fallback_share"] = float(test_predictions["source"].eq("fallback").mean())
-    metrics |= {BASELINE + name: value for name, value in measure(baseline, n_bins).items()}
+    metrics |= {BASELINE + name: value for name, value in compute_metrics(baseline, n_bins).items()}
     return metrics, {name: {"value": value, "step": 0} for name, value in metrics.items()}
 
 
 def plot_predictions(
     test_predictions: pd.DataFrame, contract: dict[str, Any], evaluation: dict[str, Any]
 ) -> dict[str, str]:
-    """The plots of the task as SVG text by name."""
+    """The plots for the task, as SVG text by name."""
     settings = Evaluation.read("evaluation", evaluation)
     scored = LabelledScores.from_predictions(test_predictions, Contract.from_parameters(contract))
     if scored.classes is None:
-        return plots.regression_plots(scored.truth, scored.scores)
-    return plots.classification_plots(scored.truth, scored.scores, scored.classes, settings.calibration_bins)
+        return plots.regression_plots(scored.y_true, scored.scores)
+    return plots.classification_plots(scored.y_true, scored.scores, scored.classes, settings.calibration_bins)
 
 
 def plot_importance(
@@ -71,7 +71,7 @@ def plot_importance(
     evaluation: dict[str, Any],
     seed: int,
 ) -> str:
-    """Permutation importance of each column of the contract on a sample of the test rows, as a plot."""
+    """A plot of the permutation importance of each column of the contract, on a sample of the test rows."""
     schema, settings = Contract.from_parameters(contract), Evaluation.read("evaluation", evaluation)
-    importance, score = measure_importance(preprocessor, model, test_table, schema, settings, seed)
+    importance, score = compute_importance(preprocessor, model, test_table, schema, settings, seed)
     return plots.importance_plot(importance, score)

@@ -1,4 +1,4 @@
-"""Wiring of the evaluation: the model and the test rows to metrics and plots."""
+"""Wiring of the evaluation: from the model and the test rows to metrics and plots."""
 
 from kedro.pipeline import Pipeline, node
 
@@ -8,7 +8,7 @@ from .nodes import measure_metrics, plot_importance, plot_predictions, predict_t
 
 
 def create_pipeline() -> Pipeline:
-    """The fitted objects and `test_table` in; metrics, the guard's worth and plots out."""
+    """The fitted objects and `test_table` in; metrics, the assessment of the guard and plots out."""
     return Pipeline(
         [
             node(

@@ -1,4 +1,4 @@
-"""The one preprocessing pipeline, fitted on the training rows and used everywhere."""
+"""The one preprocessing pipeline, fitted on the training rows and used for training and serving."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ import pandas as pd
 from sklearn.compose import ColumnTransformer
 
 from kedro_tabular.contract import Contract
-from kedro_tabular.modelling import Features, build_preprocessor, fit_features
+from kedro_tabular.modelling import FeatureSettings, build_preprocessor, fit_features
 
 from ... import features as functions
 
@@ -14,11 +14,11 @@ from ... import features as functions
 def fit_preprocessor(
     train_table: pd.DataFrame, contract: dict[str, Any], features: dict[str, Any], seed: int
 ) -> tuple[ColumnTransformer, pd.DataFrame]:
-    """The preprocessing, fitted on the training rows, and their features.
+    """The preprocessor, fitted on the training rows, and the features of these rows.
 
-    `build_preprocessor` gives a scikit-learn ColumnTransformer: steps of your own can be added to it here.
+    `build_preprocessor` returns a scikit-learn ColumnTransformer, to which you can add steps of your own here.
     """
-    schema, settings = Contract.from_parameters(contract), Features.read("features", features)
+    schema, settings = Contract.from_parameters(contract), FeatureSettings.read("features", features)
     preprocessor = build_preprocessor(schema, settings, functions, train_table, seed)
     train_features = fit_features(preprocessor, schema.select(train_table), train_table[schema.target])
     return preprocessor, train_features

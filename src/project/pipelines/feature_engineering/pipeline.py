@@ -1,4 +1,4 @@
-"""Wiring of the feature engineering: training rows to the preprocessor and the training features."""
+"""Wiring of feature engineering: from the training rows to the preprocessor and the training features."""
 
 from kedro.pipeline import Pipeline, node
 

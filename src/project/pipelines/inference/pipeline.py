@@ -1,4 +1,4 @@
-"""Wiring of the inference: a table through the champion to a table of predictions."""
+"""Wiring of inference: from a table, through the champion, to a table of predictions."""
 
 from kedro.pipeline import Pipeline, node
 

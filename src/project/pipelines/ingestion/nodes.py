@@ -1,6 +1,6 @@
-"""The sample's own joins: flights, the weather of their scheduled hour, and their planes.
+"""Join the tables of the sample: flights, the weather in their scheduled hour, and their planes.
 
-The one place that knows flights. Delete this folder to work on a table of your own.
+This is the only code that depends on the sample. Delete this folder to work on a table of your own.
 """
 
 import logging
@@ -16,16 +16,17 @@ _WEATHER = ["temp", "dewp", "humid", "wind_dir", "wind_speed", "wind_gust", "pre
 def join_flights(
     flights: pd.DataFrame, weather: pd.DataFrame, planes: pd.DataFrame, late_after_minutes: float
 ) -> pd.DataFrame:
-    """One row a flight that arrived: what is known before its departure, and whether it was late.
+    """One row per flight that arrived: what is known before its departure, and whether it was late.
 
-    Flights without an arrival delay (cancelled or diverted) have no outcome to learn from and are left out.
-    A flight without weather or plane on record keeps its row, with missing values.
+    Flights without an arrival delay (cancelled or diverted) have no target and are left out. Flights without weather or
+    plane data are kept, with missing values.
 
     Args:
-        flights: one row a scheduled flight, local times.
-        weather: one row an airport and hour, local time; of an hour that the clocks repeat, the first counts.
-        planes: one row a tail number.
-        late_after_minutes: a delay in minutes from which an arrival is late.
+        flights: one row per scheduled flight, in local time.
+        weather: one row per airport and hour, in local time; of an hour that is repeated when the clocks go back, the
+            first row is used.
+        planes: one row per tail number.
+        late_after_minutes: the smallest delay, in minutes, that makes a flight late.
     """
     arrived = flights[flights["arr_delay"].notna()]
     logger.info(
@@ -42,7 +43,7 @@ def join_flights(
         how="left",
         validate="many_to_one",
     )
-    clock = joined["sched_arr_time"]  # written as hours and minutes, 1745 for a quarter to six
+    clock = joined["sched_arr_time"]  # hours and minutes as one number: 1745 is 17:45
     return pd.DataFrame(
         {
             "scheduled_departure": pd.to_datetime(joined[["year", "month", "day", "hour", "minute"]]),

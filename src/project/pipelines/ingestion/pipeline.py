@@ -1,4 +1,4 @@
-"""Wiring of the ingestion pipeline: raw tables to the one table of the contract."""
+"""Wiring of ingestion: from the raw tables to the one table of the contract."""
 
 from kedro.pipeline import Pipeline, node
 
@@ -6,7 +6,7 @@ from .nodes import join_flights
 
 
 def create_pipeline() -> Pipeline:
-    """Raw sample tables in, `table` out."""
+    """The raw tables of the sample in; `table` out."""
     return Pipeline(
         [
             node(

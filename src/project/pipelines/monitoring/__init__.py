@@ -1,4 +1,4 @@
-"""Drift, quality and service of live predictions, and alerts."""
+"""The monitoring pipeline."""
 
 from .pipeline import create_pipeline
 

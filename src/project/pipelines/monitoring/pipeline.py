@@ -1,4 +1,4 @@
-"""Wiring of the monitoring: scored rows and profiles to a verdict, a report and alerts."""
+"""Wiring of monitoring: from scored rows and reference profiles to a verdict, a report and alerts."""
 
 from kedro.pipeline import Pipeline, node
 

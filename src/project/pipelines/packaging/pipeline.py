@@ -1,12 +1,12 @@
-"""Wiring of the packaging: fitted objects through the gate to a registered version."""
+"""Wiring of packaging: from fitted objects, through the gate, to a registered version."""
 
 from kedro.pipeline import Pipeline, node
 
-from kedro_tabular.gate import compare_models, judge, measure_cost, package_model, write_report
+from kedro_tabular.gate import apply_rules, compare_models, measure_cost, package_model, write_report
 
 
 def create_pipeline() -> Pipeline:
-    """`preprocessor`, `model` and their evaluation in; verdict, report and a registered version out."""
+    """The fitted objects and their evaluation in; the verdict, the report and a registered version out."""
     return Pipeline(
         [
             node(
@@ -29,7 +29,9 @@ def create_pipeline() -> Pipeline:
                 outputs="cost",
                 name="measure_cost",
             ),
-            node(judge, inputs=["metrics", "comparison", "cost", "params:gate"], outputs="gate", name="judge"),
+            node(
+                apply_rules, inputs=["metrics", "comparison", "cost", "params:gate"], outputs="gate", name="apply_rules"
+            ),
             node(
                 write_report,
                 inputs={

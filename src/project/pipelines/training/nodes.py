@@ -1,4 +1,4 @@
-"""Train the estimator and the fallback that conf/base/parameters_training.yml names, and fit the guard."""
+"""Train the estimator and the fallback of conf/base/parameters_training.yml, and fit the guard."""
 
 from typing import Any
 
@@ -42,7 +42,7 @@ def fit_guard(
     contract: dict[str, Any],
     guard: dict[str, Any],
 ) -> Guard:
-    """Learn the range of the training rows and, from the calibration rows, how confident the model must be."""
+    """Fit the guard on the training rows, and calibrate its check of confidence on the calibration rows."""
     schema = Contract.from_parameters(contract)
     rows, target = schema.select(calibration_table), calibration_table[schema.target].to_numpy()
     scores = score(model, preprocessor.transform(rows))

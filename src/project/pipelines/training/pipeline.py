@@ -1,4 +1,4 @@
-"""Wiring of the training: features to the fitted estimator, its fallback, the guard and the profile."""
+"""Wiring of training: from features to the fitted estimator, its fallback, the guard and the reference profile."""
 
 from kedro.pipeline import Pipeline, node
 
@@ -8,7 +8,7 @@ from .nodes import fit_guard, train_estimator, train_fallback
 
 
 def create_pipeline() -> Pipeline:
-    """Features, train and calibration table in; `model`, `fallback`, `guard` and `profile` out."""
+    """Features, training and calibration table in; `model`, `fallback`, `guard` and `profile` out."""
     return Pipeline(
         [
             node(

@@ -1,4 +1,4 @@
-"""What the library asks of the Kedro project that it runs in: its package, its pipelines and its own modules."""
+"""The Kedro project that the library runs in: its package, its pipelines and its own modules."""
 
 from collections.abc import Iterable
 from graphlib import TopologicalSorter
@@ -18,40 +18,36 @@ def package_name() -> str | None:
     return project.PACKAGE_NAME
 
 
-def own_module(name: str) -> ModuleType | None:
-    """A module of the project's package, such as `metrics`; None where there is none."""
+def project_module(name: str) -> ModuleType | None:
+    """A module of the project's package, such as `metrics`; None if there is none."""
     package = package_name()
     if package is None or find_spec(f"{package}.{name}") is None:
         return None
     return import_module(f"{package}.{name}")
 
 
-def trust_own_types(trusted: Iterable[str]) -> list[str]:
-    """Types that stored objects may be made of, with those of the project's package: its code runs anyway."""
+def add_project_types(trusted: Iterable[str]) -> list[str]:
+    """Trusted types of stored objects, and all types of the project's package: its code runs anyway."""
     package = package_name()
     return [*trusted, *([f"{package}.*"] if package else [])]
 
 
 def find_pipelines(package: ModuleType) -> dict[str, Pipeline]:
-    """The pipeline of each folder of a package by name; of those that a run asks for alone, only these.
+    """The pipeline of each folder of a package by name; only the requested pipelines, if all of them are folders.
 
-    A stage that runs by itself then does not import the libraries of the others. Unlike Kedro's function of this
-    name it takes a name that is no folder, such as a sum of pipelines, for a request of all.
+    A stage then does not import the libraries of the others. Kedro's function of this name finds nothing if a requested
+    name has no folder, such as a sum of pipelines.
     """
     folders = [module.name for module in iter_modules(package.__path__)]
-    return {name: _create(package, name) for name in requested(folders) or folders}
+    names = requested_pipelines(folders) or folders
+    return {name: import_module(f"{package.__name__}.{name}").create_pipeline() for name in names}
 
 
-def requested(names: list[str]) -> list[str]:
-    """The pipelines that `kedro run` asks for, if all of them are among these; else none."""
-    # No public attribute tells: a test fails when this one goes.
-    asked = getattr(project.pipelines, "_requested_pipelines", None) or []
-    return list(asked) if set(asked) <= set(names) else []
-
-
-def _create(package: ModuleType, name: str) -> Pipeline:
-    created: Pipeline = import_module(f"{package.__name__}.{name}").create_pipeline()
-    return created
+def requested_pipelines(names: list[str]) -> list[str]:
+    """The pipelines that `kedro run` was called with, if all of them are among these names; else none."""
+    # Kedro has no public name for it; tested in test_kedro_project.py.
+    requested = getattr(project.pipelines, "_requested_pipelines", None) or []
+    return list(requested) if set(requested) <= set(names) else []
 
 
 def train_stages() -> dict[str, Pipeline]:

@@ -9,7 +9,7 @@ from kedro.framework.project import configure_project
 
 from project.pipeline_registry import TRAIN, register_pipelines
 
-from ..conftest import ROOT, succeed
+from .conftest import ROOT, succeed
 
 SOURCES = sorted((ROOT / "src" / "project").rglob("*.py"))
 

@@ -4,7 +4,7 @@ from sklearn.pipeline import Pipeline
 
 from kedro_tabular.contract.contract import Contract
 from kedro_tabular.modelling import serialization
-from kedro_tabular.monitoring.binning import name_apart
+from kedro_tabular.monitoring.binning import with_unique_names
 from kedro_tabular.monitoring.profile import MonitoredColumn
 from kedro_tabular.parameters import ParameterError
 from project.pipelines.feature_engineering.nodes import fit_preprocessor
@@ -69,7 +69,7 @@ def test_features_reach_the_estimator_without_the_answer_of_their_own_row():
         ({"class": "Nope"}, "there is no 'Nope'"),
         ({"class": "sklearn.metrics.roc_auc_score"}, "is not an estimator"),
         ({"class": "sklearn.linear_model.Ridge"}, r"is not for table\.task classification"),
-        ({"class": "sklearn.svm.LinearSVC"}, "gives no probabilities"),
+        ({"class": "sklearn.svm.LinearSVC"}, "has no predict_proba"),
         ({"class": "sklearn.linear_model.LogisticRegression", "kwargs": {"CC": 1}}, r"estimator\.kwargs.*'CC'"),
         ({"class": "sklearn.linear_model.LogisticRegression", "kwargs": {"C": "a"}}, r"estimator\.kwargs.*'C'"),
         ({"class": "sklearn.linear_model.Ridge", "kwarg": {}}, r"estimator\.kwarg: "),
@@ -94,5 +94,5 @@ def test_a_column_named_like_the_feature_of_another_is_a_feature_of_its_own():
 def test_a_column_named_like_an_answer_is_watched_beside_it():
     column = MonitoredColumn(name="prediction", group="input", column="input.prediction", edges=[0.0, 1.0])
     answer = MonitoredColumn(name="prediction", group="output", column="prediction", values=["0", "1"])
-    assert [one.name for one in name_apart([column, answer])] == ["prediction", "prediction (output)"]
-    assert [one.column for one in name_apart([column, answer])] == ["input.prediction", "prediction"]
+    assert [one.name for one in with_unique_names([column, answer])] == ["prediction", "prediction (output)"]
+    assert [one.column for one in with_unique_names([column, answer])] == ["input.prediction", "prediction"]

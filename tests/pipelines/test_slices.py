@@ -10,7 +10,8 @@ from kedro.runner import SequentialRunner
 
 from kedro_tabular.contract.contract import Contract
 from kedro_tabular.gate.comparison import compare_models
-from kedro_tabular.gate.rules import Cost, judge
+from kedro_tabular.gate.packaging import Cost
+from kedro_tabular.gate.rules import apply_rules
 from kedro_tabular.modelling.packaged_model import PackagedModel
 from kedro_tabular.parameters import ParameterError
 from project.pipelines import data_prep, evaluation, feature_engineering, packaging, training
@@ -38,7 +39,7 @@ KINDS = {
 
 @pytest.fixture(scope="module", params=KINDS)
 def catalog(request, tmp_path_factory):
-    """What the pipelines of one kind of table leave behind."""
+    """The outputs of all pipelines for one kind of table."""
     task, time, estimator, metric = KINDS[request.param]
     groups = "GroupMeans" if task == "regression" else "GroupRates"
     settings = SETTINGS | {
@@ -86,7 +87,7 @@ def catalog(request, tmp_path_factory):
     return catalog
 
 
-def test_the_model_beats_the_dummy(catalog):
+def test_the_model_beats_the_baseline(catalog):
     metrics = catalog.load("metrics")
     name = KINDS[catalog.kind][3]
     assert metrics[name] > metrics[f"dummy_{name}"] + 0.2
@@ -126,11 +127,11 @@ def test_a_champion_that_is_the_same_model_scores_the_same(catalog):
     assert {part.gain for part in comparison.slices} == {0}
     assert (comparison.calibration == "") == (contract["task"] == "regression")
     cost = Cost(latency_ms=1, size_mb=1)
-    said = judge(catalog.load("metrics"), comparison, cost, catalog.load("params:gate"))
-    assert said["verdict"] == "passed"
+    verdict = apply_rules(catalog.load("metrics"), comparison, cost, catalog.load("params:gate"))
+    assert verdict["verdict"] == "passed"
 
 
-def test_what_is_packaged_says_what_it_takes_and_gives(catalog):
+def test_the_package_has_name_signature_and_requirements(catalog):
     package = catalog.load("registered_model")
     assert package.name == "small"
     assert list(package.input_example.columns) == package.signature.inputs.input_names()
@@ -139,7 +140,7 @@ def test_what_is_packaged_says_what_it_takes_and_gives(catalog):
 
 def test_a_profile_of_another_table_is_not_packaged(catalog):
     packaging_node = packaging.create_pipeline().nodes[-1]
-    given = {name: catalog.load(name) for name in packaging_node.inputs}
-    given["profile"] = given["profile"] | {"table": given["params:table"] | {"name": "other"}}
+    inputs = {name: catalog.load(name) for name in packaging_node.inputs}
+    inputs["profile"] = inputs["profile"] | {"table": inputs["params:table"] | {"name": "other"}}
     with pytest.raises(ParameterError, match="the reference profile is of another table"):
-        packaging_node.run(given)
+        packaging_node.run(inputs)

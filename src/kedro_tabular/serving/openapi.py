@@ -1,0 +1,142 @@
+"""The OpenAPI schema: the contract's columns as typed fields, and the input example of the version."""
+
+import json
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, create_model
+from pydantic.json_schema import models_json_schema
+
+from ..contract import Column, ColumnType
+from .deployment import LoadedVersion
+from .log.records import as_json
+
+_TYPES: dict[ColumnType, Any] = {"category": str, "number": float, "datetime": str}
+
+
+class Explanation(BaseModel):
+    """The contribution of each feature to the output, on top of a base value."""
+
+    method: Literal["tree_shap", "coefficients", "replacement", "fallback"]
+    class_: str | None = Field(alias="class")
+    unit: Literal["margin", "probability", "prediction"]
+    base: float
+    contributions: dict[str, float]
+    output: float
+
+
+class _Prediction(BaseModel):
+    id: str = Field(description="the id of this prediction in the log; send it with the outcome")
+    prediction: Any
+    source: Literal["model", "fallback"]
+    reasons: list[str] = Field(description="code:column=value; why it fell back, or what to be careful about")
+    explanation: Explanation | None = Field(default=None, description="with ?explain=true")
+
+
+class Fault(BaseModel):
+    """Why a request failed."""
+
+    code: str
+    message: str
+    field: str | None = None
+    expected: Any = None
+
+
+class ErrorBody(BaseModel):
+    """The response to a request that failed."""
+
+    error: Fault
+
+
+class Outcome(BaseModel):
+    """The outcome of a prediction, which is named by its id or by the values of the key columns."""
+
+    model_config = ConfigDict(extra="forbid")
+    id: str | None = None
+    key: dict[str, Any] | None = None
+    outcome: bool | int | float | str
+
+
+class Outcomes(BaseModel):
+    """Outcomes to store."""
+
+    outcomes: list[Outcome]
+
+
+class Stored(BaseModel):
+    """The number of stored outcomes, and of those among them that have no prediction yet."""
+
+    stored: int
+    without_prediction: int
+
+
+def body_schemas(version: LoadedVersion) -> dict[str, Any]:
+    """JSON schemas of the bodies of requests and responses, by name."""
+    row_fields = {name: _field(column) for name, column in version.contract.columns.items()}
+    row = create_model("Row", __config__=ConfigDict(extra="allow"), **_with_aliases(row_fields))
+    records = Field(examples=[[_example_record(version)]])
+    rows = create_model("Rows", records=(list[row], records))  # type: ignore[valid-type]
+    scores: dict[str, Any] = {"lower": (float, ...), "upper": (float, ...)}
+    if version.classes:
+        class_fields = dict.fromkeys(version.classes, (float, ...))
+        scores = {"probability": (create_model("Probability", **_with_aliases(class_fields)), ...)}
+    # the names of the models are those of the schema, which generated clients use
+    answer = create_model("Answer", __base__=_Prediction, **scores)
+    answers = create_model("Answers", model=(str, ...), version=(str, ...), predictions=(list[answer], ...))  # type: ignore[valid-type]
+    models: list[Any] = [(model, "validation") for model in (rows, answers, ErrorBody, Outcomes, Stored)]
+    _, schema = models_json_schema(models, ref_template="#/components/schemas/{model}")
+    return dict(schema["$defs"])
+
+
+def _with_aliases(fields: dict[str, tuple[Any, Any]]) -> dict[str, Any]:
+    """Fields of any name: pydantic accepts neither `_id` as an attribute nor `copy`, which it has itself."""
+    return {
+        f"field_{position}": (Annotated[kind, Field(alias=name, title=name)], default)
+        for position, (name, (kind, default)) in enumerate(fields.items())
+    }
+
+
+def _field(column: Column) -> tuple[Any, Any]:
+    extra: Any = {"format": "date-time"} if column.type == "datetime" else None
+    kind: Any = Annotated[_TYPES[column.type], Field(ge=column.min, le=column.max, json_schema_extra=extra)]
+    return (kind | None, None) if column.nullable else (kind, ...)
+
+
+def _example_record(version: LoadedVersion) -> dict[str, Any]:
+    """The first row of the input example as JSON has it: date-times in ISO 8601, null for missing values."""
+    row = version.example.head(1).astype(object)
+    (record,) = row.where(row.notna(), None).to_dict(orient="records")
+    return dict(json.loads(as_json(record)))
+
+
+def complete_openapi(openapi: dict[str, Any], version: LoadedVersion, with_api_key: bool) -> dict[str, Any]:
+    """Add the bodies, and the API key if there is one, to FastAPI's schema of the routes."""
+    components, paths = openapi.setdefault("components", {}), openapi["paths"]
+    components["schemas"] = body_schemas(version)
+    if with_api_key:
+        components["securitySchemes"] = {"key": {"type": "http", "scheme": "bearer"}}
+        openapi["security"] = [{"key": []}]
+    for path, request, response in (("/predict", "Rows", "Answers"), ("/outcomes", "Outcomes", "Stored")):
+        if path in paths:
+            paths[path]["post"]["requestBody"] = {"required": True, **_content(request)}
+            paths[path]["post"]["responses"]["200"] |= _content(response)
+    example = _example_record(version)
+    split = {"columns": list(example), "data": [list(example.values())]}
+    invocation = {"type": "object", "properties": {"dataframe_split": {"type": "object"}}}
+    paths["/invocations"]["post"]["requestBody"] = {
+        "required": True,
+        "content": {
+            "application/json": {"schema": invocation, "example": {"dataframe_split": split}},
+            "text/csv": {"schema": {"type": "string"}},
+            "application/vnd.apache.parquet": {"schema": {"type": "string", "format": "binary"}},
+        },
+    }
+    for operations in paths.values():
+        for operation in operations.values():
+            for status, response in operation["responses"].items():
+                if status != "200":
+                    response |= _content("ErrorBody")
+    return openapi
+
+
+def _content(schema: str) -> dict[str, Any]:
+    return {"content": {"application/json": {"schema": {"$ref": f"#/components/schemas/{schema}"}}}}

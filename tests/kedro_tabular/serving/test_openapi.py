@@ -1,0 +1,36 @@
+"""The OpenAPI schema for a contract with any names."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from kedro_tabular.contract.contract import Contract
+from kedro_tabular.serving.deployment import LoadedVersion
+from kedro_tabular.serving.openapi import body_schemas
+
+from ...conftest import make_contract
+
+# Names that pydantic does not accept as fields, its own attributes, and some that are no identifiers.
+NAMES = ["_id", "schema", "copy", "model_config", "class", "größe/kg", "Amount (EUR)", "is active?", "a\nb"]
+
+
+@pytest.mark.filterwarnings("error")
+def test_columns_and_classes_may_have_any_names():
+    columns = {name: {"type": "number", "nullable": name == "copy", "max": 9} for name in NAMES}
+    table = {"name": "odd", "target": "answer", "task": "classification", "columns": columns}
+    example = pd.DataFrame({name: [1.5] for name in NAMES})
+    schemas = body_schemas(LoadedVersion(None, None, Contract.from_parameters(table), example, NAMES))
+    row = schemas["Row"]
+    assert list(row["properties"]) == NAMES
+    assert row["required"] == [name for name in NAMES if name != "copy"]
+    assert row["properties"]["_id"]["maximum"] == 9
+    assert schemas["Rows"]["properties"]["records"]["examples"] == [[dict.fromkeys(NAMES, 1.5)]]
+    assert schemas["Probability"]["required"] == NAMES
+
+
+def test_missing_values_of_the_example_are_null():
+    example = pd.DataFrame({"colour": ["red"], "town": [None], "size": [7.5], "weight": [np.nan], "when": [pd.NaT]})
+    contract = Contract.from_parameters(make_contract())
+    schemas = body_schemas(LoadedVersion(None, None, contract, example, ["0", "1"]))
+    expected = {"colour": "red", "town": None, "size": 7.5, "weight": None, "when": None}
+    assert schemas["Rows"]["properties"]["records"]["examples"] == [[expected]]
