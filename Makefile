@@ -13,10 +13,10 @@ LINTED := src/$(PACKAGE) tests notebooks
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help install data train test check ui lock clean
+.PHONY: help install data train test test-slow check ui lock clean
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-9s%s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s%s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 install: $(INSTALLED) ## Create .venv from requirements.lock
 
@@ -46,6 +46,9 @@ train: data ## Install, fetch the data, train and register a model
 test: data ## Check the code and run the tests
 	@$(MAKE) --no-print-directory check
 	@$(BIN)/pytest
+
+test-slow: data ## Run the tests that train many models or start many processes
+	@$(BIN)/pytest -m slow || [ $$? -eq 5 ]  # 5: there are none
 
 check: $(INSTALLED) ## Lint and check types; name edited library files
 	@$(BIN)/ruff check --quiet $(LINTED)

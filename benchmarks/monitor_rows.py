@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-
 from kedro_tabular.monitoring import assess, observe, write_report
 from kedro_tabular.monitoring.profile import Profile
 from kedro_tabular.monitoring.scored_rows import ScoredFile

@@ -15,12 +15,12 @@ from click.testing import CliRunner, Result
 from filelock import FileLock
 from kedro.framework.project import configure_project
 from kedro.framework.startup import bootstrap_project
-from omegaconf import OmegaConf
-
 from kedro_tabular.commands import cli
 from kedro_tabular.contract.contract import NO_TABLE, Contract
 from kedro_tabular.lineage.relocation import relocate_artifacts
 from kedro_tabular.modelling.packaged_model import PackagedModel
+from omegaconf import OmegaConf
+
 from project.pipelines.feature_engineering.nodes import fit_preprocessor
 from project.pipelines.training.nodes import fit_guard, train_estimator, train_fallback
 

@@ -3,7 +3,6 @@
 from pathlib import Path
 
 from kedro.framework.project import configure_project
-
 from kedro_tabular.commands import run
 
 

@@ -1,7 +1,6 @@
 """The pipelines that `kedro run --pipeline=NAME` knows."""
 
 from kedro.pipeline import Pipeline
-
 from kedro_tabular.kedro_project import find_pipelines
 
 from . import pipelines

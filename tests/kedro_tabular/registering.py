@@ -7,7 +7,6 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import mlflow
-
 from kedro_tabular.modelling import serialization
 from kedro_tabular.modelling.packaged_model import FITTED_ARTIFACTS, PackagedModel
 from kedro_tabular.registry.versions import ModelPackage, RegisteredModelDataset

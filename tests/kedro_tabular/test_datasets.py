@@ -7,9 +7,8 @@ import numpy as np
 import pandas as pd
 import pytest
 from kedro.io import DatasetError
-from sklearn.linear_model import Ridge
-
 from kedro_tabular.datasets import FileSizesDataset, FileVersionsDataset, ParquetChunksDataset, SkopsDataset
+from sklearn.linear_model import Ridge
 
 
 def fit(slope):

@@ -14,11 +14,10 @@ import pandas as pd
 import pytest
 import requests
 import yaml
-
 from kedro_tabular.contract.predictions import classes_of
 from kedro_tabular.registry.loading import ModelProcess, load_model
 
-from ..conftest import ROOT, copy_code, run_kedro, succeed
+from ..conftest import ROOT, copy_code, run_kedro
 from ..processes import serving
 
 STORE = ROOT / "tests" / "kedro_tabular" / "stores" / "package_project.tar.xz"
@@ -45,6 +44,13 @@ def project(tmp_path_factory):
     for name in ("mlflow.db", "mlartifacts", "data"):
         (stored / name).rename(folder / name)
     return folder
+
+
+def succeed(folder, *arguments):
+    """What a command prints. A process of its own: MLflow keeps a store of a relative address for its whole process."""
+    done = run_kedro(folder, *arguments)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
 
 
 def predictions(folder):
@@ -100,8 +106,7 @@ def test_monitoring_compares_with_the_stored_profile(project):
 
 
 def test_a_new_model_is_compared_with_the_earlier_champion_and_takes_its_place(project):
-    done = run_kedro(project, "run", "--pipelines=train")
-    assert done.returncode == 0, done.stderr + done.stdout
+    succeed(project, "run", "--pipelines=train")
     gate = json.loads((project / "data" / "08_reporting" / "gate.json").read_text(encoding="utf-8"))
     assert gate["champion"] == "2"
     assert gate["problem"] is None

@@ -6,7 +6,6 @@ import pytest
 from kedro.framework.hooks import hook_impl
 from kedro.framework.session import KedroSession
 from kedro.framework.startup import bootstrap_project
-
 from kedro_tabular import lineage
 
 from ..conftest import copy_code

@@ -1,7 +1,7 @@
 import pandas as pd
 import pytest
-
 from kedro_tabular.parameters import ParameterError
+
 from project.pipelines.data_prep.nodes import split_table
 
 from ..conftest import make_contract, make_table

@@ -7,13 +7,13 @@ import pytest
 from kedro.io import DataCatalog
 from kedro.pipeline import Pipeline
 from kedro.runner import SequentialRunner
-
 from kedro_tabular.contract.contract import Contract
 from kedro_tabular.gate.comparison import compare_models
 from kedro_tabular.gate.packaging import Cost
 from kedro_tabular.gate.rules import apply_rules
 from kedro_tabular.modelling.packaged_model import PackagedModel
 from kedro_tabular.parameters import ParameterError
+
 from project.pipelines import data_prep, evaluation, feature_engineering, packaging, training
 
 from ..conftest import GUARD, make_contract, make_table

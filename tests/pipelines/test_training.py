@@ -1,12 +1,12 @@
 import pytest
-from sklearn.ensemble import HistGradientBoostingClassifier
-from sklearn.pipeline import Pipeline
-
 from kedro_tabular.contract.contract import Contract
 from kedro_tabular.modelling import serialization
 from kedro_tabular.monitoring.binning import with_unique_names
 from kedro_tabular.monitoring.profile import MonitoredColumn
 from kedro_tabular.parameters import ParameterError
+from sklearn.ensemble import HistGradientBoostingClassifier
+from sklearn.pipeline import Pipeline
+
 from project.pipelines.feature_engineering.nodes import fit_preprocessor
 from project.pipelines.training.nodes import train_estimator
 

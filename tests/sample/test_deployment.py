@@ -15,15 +15,17 @@ from ..conftest import fail, run_kedro, succeed
 from .conftest import FAST as TRAINED
 from .test_dvc import environment
 
+pytestmark = pytest.mark.slow
+
 FAST = TRAINED.removesuffix("20")
 PREDICTIONS = "data/07_model_output/predictions.parquet"
 
 # Runs a pipeline, and is killed when it is about to move an alias.
 KILLED = """
 import os, signal
-from project import registry
+from kedro_tabular.registry import versions
 from project.__main__ import main
-registry.promote = lambda *arguments: os.kill(os.getpid(), signal.SIGKILL)
+versions.promote = lambda *arguments: os.kill(os.getpid(), signal.SIGKILL)
 main()
 """
 

@@ -10,7 +10,6 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
-
 from kedro_tabular.contract.contract import Contract
 from kedro_tabular.modelling.packaged_model import PackagedModel
 from kedro_tabular.monitoring.assessment import VersionRows, WindowRows, assess
@@ -18,6 +17,7 @@ from kedro_tabular.monitoring.profile import Profile
 from kedro_tabular.monitoring.profiling import as_rows, profile_reference
 from kedro_tabular.monitoring.scored_rows import WindowSummary
 from kedro_tabular.monitoring.window import Window
+
 from project.pipelines.data_prep.nodes import split_table
 from project.pipelines.feature_engineering.nodes import fit_preprocessor
 from project.pipelines.ingestion.nodes import join_flights

@@ -13,15 +13,16 @@ import mlflow
 import pandas as pd
 import pytest
 import yaml
-from mlflow.tracking import MlflowClient
-from omegaconf import OmegaConf
-
 from kedro_tabular.lineage.catalog import Catalog
 from kedro_tabular.lineage.origin import OriginReader
 from kedro_tabular.lineage.verification import find_problems
+from mlflow.tracking import MlflowClient
+from omegaconf import OmegaConf
 
 from ..conftest import ROOT, fail, run_kedro, succeed
 from ..repositories import commit, git
+
+pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")

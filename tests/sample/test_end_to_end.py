@@ -57,7 +57,7 @@ def test_the_run_prints_progress_result_and_what_is_next_and_no_noise(project):
     [
         ("remove", FAST, ["data/01_raw/planes.parquet is missing", "dvc pull data/01_raw/planes.parquet.dvc"]),
         ("range", FAST, ["seats is below 1 in", "for example [-1.0, -1.0, -1.0]"]),
-        (None, f"{FAST},gate.metrics.nope.min=1", ["gate.metrics.nope (nope) in conf/"]),
+        (None, f"{FAST},gate.metrics.nope.min=1", ["unknown metrics in conf/: gate.metrics.nope (nope)"]),
     ],
 )
 def test_bad_input_fails_by_name_and_registers_nothing(tmp_path, copy_project, spoil, parameters, expected):

@@ -14,11 +14,12 @@ import pandas as pd
 import pytest
 import requests
 import yaml
-
 from kedro_tabular.serving.log.prediction_log import PredictionLog
 
 from ..conftest import ROOT, fail, run_kedro
 from ..processes import serving
+
+pytestmark = pytest.mark.slow
 
 LOG = "data/07_model_output/prediction_log.db"
 

@@ -6,8 +6,6 @@ import shutil
 import mlflow
 import pandas as pd
 import pytest
-from mlflow.tracking import MlflowClient
-
 from kedro_tabular.contract.contract import Contract
 from kedro_tabular.contract.rows import to_columns
 from kedro_tabular.modelling import serialization
@@ -15,11 +13,14 @@ from kedro_tabular.modelling.packaged_model import FITTED_ARTIFACTS, PackagedMod
 from kedro_tabular.serving.log.prediction_log import PredictionLog
 from kedro_tabular.serving.log.records import LogContext, as_json, make_log_rows, utc_now
 from kedro_tabular.serving.parsing import Rows
+from mlflow.tracking import MlflowClient
 
 from ..conftest import ROOT, run_kedro
 from ..repositories import commit, git
 from ..webhook import Endpoint
 from .test_dvc import dvc, set_parameter, stages_run
+
+pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")

@@ -17,13 +17,13 @@ import pytest
 import yaml
 from kedro.config import MissingConfigException, OmegaConfigLoader
 from kedro.io import DataCatalog
-from mlflow.exceptions import MlflowException
-from mlflow.tracking import MlflowClient
-
 from kedro_tabular.contract.contract import Contract
 from kedro_tabular.hooks import register_params_resolver
 from kedro_tabular.modelling import serialization
 from kedro_tabular.modelling.packaged_model import FITTED_ARTIFACTS, PackagedModel
+from mlflow.exceptions import MlflowException
+from mlflow.tracking import MlflowClient
+
 from project.pipeline_registry import TRAIN, register_pipelines
 from project.pipelines.data_prep.nodes import split_table
 from project.settings import CONFIG_LOADER_ARGS

@@ -10,7 +10,6 @@ import mlflow
 import pandas as pd
 import pytest
 import yaml
-
 from kedro_tabular.contract.reasons import RowReasons
 from kedro_tabular.contract.rows import check_rows, to_columns
 from kedro_tabular.contract.schema import TableValidator, build_schema

@@ -8,9 +8,8 @@ import pandas as pd
 import pytest
 import requests
 from jupyter_client import AsyncKernelManager
-from nbclient import NotebookClient
-
 from kedro_tabular.serving.log.prediction_log import PredictionLog
+from nbclient import NotebookClient
 
 from ..conftest import ROOT
 from ..processes import serving

@@ -16,13 +16,14 @@ import numpy as np
 import pandas as pd
 import pytest
 import yaml
-from sklearn.linear_model import LogisticRegression
-
 from kedro_tabular.commands.serve import load_conf
 from kedro_tabular.modelling import serialization
+from sklearn.linear_model import LogisticRegression
 
 from ..conftest import run_kedro
 from .conftest import commit, copy_alone, git
+
+pytestmark = pytest.mark.slow
 
 QUICK = "evaluation.importance_rows=50,evaluation.importance_repeats=1,gate.resamples=20,estimator.kwargs.max_iter=20"
 RAW = "data/01_raw/orders.csv"

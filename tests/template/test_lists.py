@@ -6,7 +6,6 @@ from importlib.metadata import packages_distributions
 from keyword import kwlist
 
 import yaml
-
 from kedro_tabular.lineage import provenance as lineage
 
 from ..conftest import ROOT

@@ -1,6 +1,6 @@
 """The files that belong to the sample and are deleted when the user's table replaces it.
 
-Uses the standard library only: template/make_copy.py runs it before anything is installed.
+Uses the standard library only: a copy without the sample is made before anything is installed.
 """
 
 from collections.abc import Iterator

@@ -15,7 +15,7 @@ from kedro.pipeline import Pipeline
 from ..kedro_project import package_name
 from ..parameters import ParameterError
 from .catalog import Catalog
-from .modules import defining_module, import_closure, package_folder
+from .modules import LIBRARY, defining_module, import_closure, package_folder
 
 HEADER = """\
 # Written by `kedro dvc sync` from the pipelines, the catalog and conf/base: change those, not this file.
@@ -62,7 +62,8 @@ def _stage(
     classes = [path for dataset in inputs | outputs for path in catalog.class_paths(dataset)]
     stage: dict[str, Any] = {
         "cmd": f"python -m {package_name()} --pipelines={name}",  # `kedro run` that starts faster
-        "deps": sorted({*paths, *_code(name, classes, project)}),
+        # data, the project, the library: an order that does not depend on the name of the project's package
+        "deps": sorted({*paths, *_code(name, classes, project)}, key=lambda path: (f"/{LIBRARY}/" in path, path)),
         "params": _params(pipeline, parameter_files),
     }
     for dataset in sorted(outputs):

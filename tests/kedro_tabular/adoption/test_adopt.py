@@ -7,7 +7,6 @@ import pytest
 import yaml
 from kedro.config import OmegaConfigLoader
 from kedro.io import DataCatalog
-
 from kedro_tabular.adoption import sample
 from kedro_tabular.adoption.planning import find_unused_files
 from kedro_tabular.hooks import register_params_resolver

@@ -3,7 +3,6 @@
 import numpy as np
 import pandas as pd
 import pytest
-
 from kedro_tabular.adoption.checks import single_column_scores
 from kedro_tabular.adoption.columns import infer_column
 from kedro_tabular.adoption.target import infer_target

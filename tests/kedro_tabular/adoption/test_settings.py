@@ -4,7 +4,6 @@ import numpy as np
 import pandas as pd
 import pytest
 import yaml
-
 from kedro_tabular.adoption.inference import infer_contract
 from kedro_tabular.adoption.options import Options
 from kedro_tabular.adoption.settings import choose_metric, choose_settings
@@ -13,6 +12,7 @@ from kedro_tabular.adoption.split import choose_split
 from kedro_tabular.adoption.yaml_edit import set_values
 from kedro_tabular.contract.contract import ContractError
 from kedro_tabular.contract.table_file import ReadOptions
+
 from project.pipelines.data_prep.nodes import split_table
 
 from ...conftest import ROOT, make_table

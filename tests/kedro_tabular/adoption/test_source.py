@@ -6,7 +6,6 @@ import zipfile
 import numpy as np
 import pandas as pd
 import pytest
-
 from kedro_tabular.adoption.source import open_source
 from kedro_tabular.contract.contract import ContractError
 from kedro_tabular.contract.table_file import read_table_file

@@ -1,5 +1,4 @@
 import pytest
-
 from kedro_tabular.contract.contract import Contract
 from kedro_tabular.contract.reasons import RowReasons
 from kedro_tabular.contract.rows import check_rows

@@ -3,7 +3,6 @@ import datetime as dt
 import numpy as np
 import pandas as pd
 import pytest
-
 from kedro_tabular.contract.contract import ContractError
 from kedro_tabular.contract.reasons import RowReasons
 from kedro_tabular.contract.rows import check_rows

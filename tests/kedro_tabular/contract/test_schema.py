@@ -1,7 +1,6 @@
 import numpy as np
 import pandas as pd
 import pytest
-
 from kedro_tabular.contract.contract import ContractError
 from kedro_tabular.contract.schema import ColumnsValidator, TableValidator
 

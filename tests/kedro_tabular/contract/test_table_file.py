@@ -6,7 +6,6 @@ import logging
 import pandas as pd
 import pytest
 from kedro.io import DatasetError
-
 from kedro_tabular.contract.contract import ContractError
 from kedro_tabular.contract.table_file import ReadOptions, read_table, read_table_file
 from kedro_tabular.datasets import TableFileDataset

@@ -2,10 +2,10 @@ import xml.etree.ElementTree as ET
 
 import numpy as np
 import pytest
-from sklearn import metrics as sk
-
 from kedro_tabular.evaluation.metrics import classification_metrics, expected_calibration_error, regression_metrics
 from kedro_tabular.evaluation.plots import classification_plots, regression_plots
+from sklearn import metrics as sk
+
 from project.pipelines.evaluation.nodes import plot_importance
 
 from ...conftest import fit_packaged, make_contract, make_table

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
-
 from kedro_tabular.evaluation.metrics import LabelledScores, compute_metrics
 from kedro_tabular.evaluation.resampling import bootstrap, make_statistic
+
 from project import metrics
 
 

@@ -3,7 +3,6 @@ from types import SimpleNamespace
 import numpy as np
 import pandas as pd
 import pytest
-
 from kedro_tabular.evaluation.metrics import LabelledScores, compute_metrics
 from kedro_tabular.gate.comparison import compare_models
 from kedro_tabular.gate.packaging import Cost

@@ -1,6 +1,5 @@
 import pytest
 import sklearn
-
 from kedro_tabular.gate.comparison import Comparison
 from kedro_tabular.gate.packaging import pin_versions
 from kedro_tabular.gate.report import write_report

@@ -4,7 +4,6 @@ from pathlib import Path
 
 import pytest
 import yaml
-
 from kedro_tabular.lineage import provenance as lineage
 
 from ...repositories import commit, git

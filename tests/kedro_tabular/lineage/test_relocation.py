@@ -2,9 +2,8 @@ import shutil
 
 import mlflow
 import pytest
-from mlflow.tracking import MlflowClient
-
 from kedro_tabular.lineage.relocation import relocate_artifacts
+from mlflow.tracking import MlflowClient
 
 STORE = "sqlite:///mlflow.db"
 ECHO = """

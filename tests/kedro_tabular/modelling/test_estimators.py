@@ -3,12 +3,11 @@
 import numpy as np
 import pandas as pd
 import pytest
-from sklearn.ensemble import HistGradientBoostingRegressor
-from threadpoolctl import threadpool_limits
-
 from kedro_tabular.contract.contract import Contract
 from kedro_tabular.modelling import build_estimator, fit_on_features, serialization
 from kedro_tabular.parameters import ParameterError
+from sklearn.ensemble import HistGradientBoostingRegressor
+from threadpoolctl import threadpool_limits
 
 from ...conftest import make_contract
 

@@ -1,8 +1,7 @@
 import numpy as np
 import pytest
-from scipy.special import logit
-
 from kedro_tabular.modelling.fallback import GroupMeans, GroupRates
+from scipy.special import logit
 
 from ...conftest import fit_packaged, make_table
 

@@ -1,13 +1,12 @@
 import numpy as np
 import pandas as pd
 import pytest
+from kedro_tabular.modelling.guard import Guard, conformal_quantile
+from kedro_tabular.parameters import ParameterError
 from mapie.classification import SplitConformalClassifier
 from mapie.regression import SplitConformalRegressor
 from sklearn.datasets import make_classification, make_regression
 from sklearn.linear_model import LinearRegression, LogisticRegression
-
-from kedro_tabular.modelling.guard import Guard, conformal_quantile
-from kedro_tabular.parameters import ParameterError
 
 from ...conftest import GUARD, fit_packaged, make_table
 

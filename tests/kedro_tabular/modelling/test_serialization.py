@@ -3,10 +3,9 @@ import subprocess
 import sys
 
 import pytest
+from kedro_tabular.modelling import serialization
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.gaussian_process.kernels import RBF
-
-from kedro_tabular.modelling import serialization
 
 from ...conftest import make_table
 

@@ -3,11 +3,6 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sklearn.base import clone
-from sklearn.compose import ColumnTransformer
-from sklearn.model_selection import StratifiedKFold
-from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder, TargetEncoder
-
 from kedro_tabular.contract.contract import Contract
 from kedro_tabular.modelling.preprocessing import FeatureSettings, build_preprocessor
 from kedro_tabular.modelling.transformers import (
@@ -18,6 +13,11 @@ from kedro_tabular.modelling.transformers import (
     TargetMeans,
 )
 from kedro_tabular.parameters import ParameterError
+from sklearn.base import clone
+from sklearn.compose import ColumnTransformer
+from sklearn.model_selection import StratifiedKFold
+from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder, TargetEncoder
+
 from project import features
 
 from ...conftest import make_contract, make_table

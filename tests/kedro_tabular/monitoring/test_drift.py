@@ -3,12 +3,11 @@
 import numpy as np
 import pyarrow as pa
 import pytest
-from scipy.spatial import distance
-from scipy.stats import wasserstein_distance
-
 from kedro_tabular.monitoring import drift
 from kedro_tabular.monitoring.binning import find_edges
 from kedro_tabular.monitoring.profile import MonitoredColumn
+from scipy.spatial import distance
+from scipy.stats import wasserstein_distance
 
 FLOORS = {"psi": 1e-9, "jensen_shannon": 1e-9, "wasserstein": 1e-9, "missing": 1e-9, "new_category": 1e-9}
 

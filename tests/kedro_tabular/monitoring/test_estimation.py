@@ -2,11 +2,10 @@
 
 import numpy as np
 import pytest
-from sklearn import metrics as sk
-
 from kedro_tabular.evaluation.metrics import LabelledScores
 from kedro_tabular.monitoring.estimation import calibrate, estimate_quality, measure_quality, metric_loss
 from kedro_tabular.monitoring.profile import Calibration
+from sklearn import metrics as sk
 
 CLASSES = np.array(["0", "1"], dtype=object)
 CALIBRATED = [Calibration(probability=[0, 1], frequency=[0, 1])] * 2

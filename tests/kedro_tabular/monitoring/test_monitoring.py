@@ -7,7 +7,6 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
-
 from kedro_tabular.contract.arrow_columns import parse_outcomes
 from kedro_tabular.contract.contract import Contract
 from kedro_tabular.evaluation.metrics import LabelledScores

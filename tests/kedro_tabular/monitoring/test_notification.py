@@ -2,7 +2,6 @@
 
 import pytest
 from kedro.io import DatasetError
-
 from kedro_tabular.monitoring.notification import AlertsDataset
 
 from ...webhook import Endpoint

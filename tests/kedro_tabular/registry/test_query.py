@@ -1,7 +1,6 @@
 import re
 
 import pytest
-
 from kedro_tabular.registry.query import QueryError, select
 
 RECORDS = [

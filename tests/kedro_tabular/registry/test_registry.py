@@ -6,14 +6,13 @@ import mlflow
 import pandas as pd
 import pytest
 from kedro.io import DatasetError
-from mlflow.tracking import MlflowClient
-
 from kedro_tabular.contract.contract import ContractError
 from kedro_tabular.contract.rows import to_columns
 from kedro_tabular.lineage.provenance import content_md5
 from kedro_tabular.registry.aliases import PromotionError, get_alias_version, rollback
 from kedro_tabular.registry.champion import ChampionDataset
 from kedro_tabular.registry.loading import load_model
+from mlflow.tracking import MlflowClient
 
 from ...conftest import fit_packaged, make_table
 from .. import registering

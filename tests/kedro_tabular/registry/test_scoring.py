@@ -1,7 +1,6 @@
 from types import SimpleNamespace
 
 import pandas as pd
-
 from kedro_tabular.registry.scoring import score_chunks
 
 from ...conftest import fit_packaged, make_contract, make_table

@@ -11,7 +11,6 @@ import mlflow
 import pytest
 import requests
 import uvicorn
-
 from kedro_tabular.modelling.packaged_model import PackagedModel
 from kedro_tabular.registry.versions import RegisteredModelDataset
 from kedro_tabular.serving.app import create_app

@@ -6,7 +6,6 @@ from types import SimpleNamespace
 
 import pandas as pd
 import pytest
-
 from kedro_tabular.contract.contract import Contract
 from kedro_tabular.serving.batching import Batcher
 from kedro_tabular.serving.deployment import LoadedVersion

@@ -9,10 +9,9 @@ from pathlib import Path
 import mlflow
 import pytest
 import requests
-from mlflow.tracking import MlflowClient
-
 from kedro_tabular.modelling import serialization
 from kedro_tabular.serving.deployment import Deployment, DeploymentError
+from mlflow.tracking import MlflowClient
 
 from ...conftest import fit_packaged, make_table
 from ..registering import TRUSTED, register, store, verdict

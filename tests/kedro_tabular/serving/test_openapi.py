@@ -3,7 +3,6 @@
 import numpy as np
 import pandas as pd
 import pytest
-
 from kedro_tabular.contract.contract import Contract
 from kedro_tabular.serving.deployment import LoadedVersion
 from kedro_tabular.serving.openapi import body_schemas

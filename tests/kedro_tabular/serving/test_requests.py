@@ -11,14 +11,13 @@ import pytest
 import schemathesis
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from kedro_tabular.contract import ReadOptions, read_table
 from schemathesis.checks import not_a_server_error
 from schemathesis.specs.openapi.checks import (
     content_type_conformance,
     response_schema_conformance,
     status_code_conformance,
 )
-
-from kedro_tabular.contract import ReadOptions, read_table
 
 from .conftest import KEYS, Server, records
 

@@ -3,7 +3,6 @@
 from typing import Any
 
 import pandas as pd
-
 from kedro_tabular.contract import Contract
 from kedro_tabular.evaluation import Parts, split_at_random, split_by_time
 

@@ -3,8 +3,6 @@
 from typing import Any
 
 import pandas as pd
-from sklearn.base import BaseEstimator, TransformerMixin
-
 from kedro_tabular.contract import Contract
 from kedro_tabular.evaluation import (
     BASELINE,
@@ -17,6 +15,7 @@ from kedro_tabular.evaluation import (
     score_baseline,
 )
 from kedro_tabular.modelling import Guard, LeanColumnTransformer, PackagedModel
+from sklearn.base import BaseEstimator, TransformerMixin
 
 
 def predict_test(

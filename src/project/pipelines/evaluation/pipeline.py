@@ -1,7 +1,6 @@
 """Wiring of the evaluation: from the model and the test rows to metrics and plots."""
 
 from kedro.pipeline import Pipeline, node
-
 from kedro_tabular.evaluation import assess_guard
 
 from .nodes import measure_metrics, plot_importance, plot_predictions, predict_test

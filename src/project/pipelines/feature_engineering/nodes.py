@@ -3,10 +3,9 @@
 from typing import Any
 
 import pandas as pd
-from sklearn.compose import ColumnTransformer
-
 from kedro_tabular.contract import Contract
 from kedro_tabular.modelling import FeatureSettings, build_preprocessor, fit_features
+from sklearn.compose import ColumnTransformer
 
 from ... import features as functions
 

@@ -1,7 +1,6 @@
 """Wiring of inference: from a table, through the champion, to a table of predictions."""
 
 from kedro.pipeline import Pipeline, node
-
 from kedro_tabular.registry import score_chunks
 
 

@@ -1,7 +1,6 @@
 """Wiring of monitoring: from scored rows and reference profiles to a verdict, a report and alerts."""
 
 from kedro.pipeline import Pipeline, node
-
 from kedro_tabular.monitoring import assess, decide_alerts, observe, write_report
 
 

@@ -1,7 +1,6 @@
 """Wiring of packaging: from fitted objects, through the gate, to a registered version."""
 
 from kedro.pipeline import Pipeline, node
-
 from kedro_tabular.gate import apply_rules, compare_models, measure_cost, package_model, write_report
 
 

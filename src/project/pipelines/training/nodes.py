@@ -3,10 +3,9 @@
 from typing import Any
 
 import pandas as pd
-from sklearn.base import BaseEstimator, TransformerMixin
-
 from kedro_tabular.contract import Contract
 from kedro_tabular.modelling import Guard, build_estimator, fit_on_columns, fit_on_features, score, with_imputation
+from sklearn.base import BaseEstimator, TransformerMixin
 
 
 def train_estimator(

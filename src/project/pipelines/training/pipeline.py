@@ -1,7 +1,6 @@
 """Wiring of training: from features to the fitted estimator, its fallback, the guard and the reference profile."""
 
 from kedro.pipeline import Pipeline, node
-
 from kedro_tabular.monitoring import profile_reference
 
 from .nodes import fit_guard, train_estimator, train_fallback
