@@ -65,7 +65,8 @@ def test_stages_name_the_code_and_the_parameters_they_use():
     assert "src/kedro_tabular/modelling/transformers.py" in stages["evaluation"]["deps"]
     assert "src/kedro_tabular/registry/versions.py" not in stages["training"]["deps"]
     # what the library calls by name
-    features, metrics = "src/project/features.py", "src/project/metrics.py"
+    features = "src/project/features.py"
+    metrics = "src/project/metrics.py"
     assert all(features in stages[name]["deps"] for name in ("feature_engineering", "training", "evaluation"))
     assert all(metrics in stages[name]["deps"] for name in ("training", "evaluation", "packaging"))
     assert metrics not in stages["feature_engineering"]["deps"]

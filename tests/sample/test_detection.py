@@ -25,6 +25,8 @@ from project.pipelines.training.nodes import fit_guard, train_estimator, train_f
 
 from ..conftest import ROOT
 
+pytestmark = pytest.mark.slow
+
 WEEK, A_WEEK = 7, 6300  # days, and rows in them
 
 

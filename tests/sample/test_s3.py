@@ -17,6 +17,8 @@ from botocore.exceptions import ClientError, EndpointConnectionError
 from ..conftest import ROOT, run_kedro
 from ..repositories import git
 
+pytestmark = pytest.mark.slow
+
 BUCKET = "models"
 
 

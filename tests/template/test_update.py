@@ -10,6 +10,8 @@ from ..conftest import run_kedro
 from .conftest import commit, copy, git, run_copier, texts
 from .test_howto import make_orders
 
+pytestmark = pytest.mark.slow
+
 NODES = "pipelines/evaluation/nodes.py"
 TRAINING = "conf/base/parameters_training.yml"
 LIBRARY = "src/kedro_tabular"
