@@ -19,6 +19,7 @@ from rich.table import Table
 
 from .contract import NO_TABLE
 from .errors import AlertError
+from .evaluation import BASELINE
 from .kedro_project import requested_pipelines
 from .lineage import Catalog, read_dvc_file
 from .parameters import ParameterError
@@ -43,7 +44,7 @@ logging.getLogger("py.warnings").addFilter(
     lambda record: not any(text in record.getMessage() for text in _IGNORED_WARNINGS)
 )
 
-_METRICS, _REPORT, _BASELINE, _MONITORING = "metrics", "report", "dummy_", "monitoring"
+_METRICS, _REPORT, _MONITORING = "metrics", "report", "monitoring"
 _MAX_FINDINGS = 10  # in the summary; the report has all
 
 
@@ -200,8 +201,8 @@ class RunSummary:
     def _print_metrics(self, metrics: dict[str, float]) -> None:
         table = Table("Metric", "Model", "Baseline")
         for name, value in metrics.items():
-            if not name.startswith(_BASELINE):
-                baseline = metrics.get(_BASELINE + name)
+            if not name.startswith(BASELINE):
+                baseline = metrics.get(BASELINE + name)
                 table.add_row(name, f"{value:.4f}", "" if baseline is None else f"{baseline:.4f}")
         Console().print(table)
 

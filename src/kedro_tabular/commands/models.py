@@ -10,6 +10,7 @@ from rich.table import Table
 
 from .. import registry
 from ..errors import reports_user_errors
+from ..evaluation import BASELINE
 from ..lineage import GitError, run_git
 from .conf import connect_mlflow
 from .terminal import JSON, MODEL, make_console, make_table, reported
@@ -77,7 +78,7 @@ def _print_differences(project: Path, name: str, references: tuple[str, str], as
     metrics = {
         metric: (before.metrics.get(metric), after.metrics.get(metric))
         for metric in sorted(before.metrics | after.metrics)
-        if not metric.startswith("dummy_") and before.metrics.get(metric) != after.metrics.get(metric)
+        if not metric.startswith(BASELINE) and before.metrics.get(metric) != after.metrics.get(metric)
     }
     if as_json:
         listed = {"changes": [change._asdict() for change in changes], "files": files, "metrics": metrics}

@@ -1,16 +1,8 @@
 from . import plots
 from .guard_assessment import assess_guard
 from .importance import compute_importance
-from .metrics import (
-    BASELINE,
-    Evaluation,
-    LabelledScores,
-    Metrics,
-    compute_metrics,
-    lower_is_better,
-    score_baseline,
-    to_binary,
-)
+from .metrics import Evaluation, LabelledScores, Metrics, compute_metrics, lower_is_better, score_baseline, to_binary
+from .names import BASELINE
 from .resampling import bootstrap, make_statistic, metric_names
 from .splitting import Parts, split_at_random, split_by_time
 from .templates import render

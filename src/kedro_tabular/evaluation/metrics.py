@@ -20,7 +20,6 @@ from ..parameters import Section
 
 Metrics = dict[str, float]
 
-BASELINE = "dummy_"  # prefix of the baseline's metrics
 _ERRORS = frozenset({"log_loss", "brier", "expected_calibration_error", "mae", "rmse"})
 
 

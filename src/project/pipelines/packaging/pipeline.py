@@ -3,73 +3,30 @@
 from kedro.pipeline import Pipeline, node
 from kedro_tabular.gate import apply_rules, compare_models, measure_cost, package_model, write_report
 
+_FITTED = ["preprocessor", "model", "guard", "fallback"]
+_TEST = ["champion", "test_table", "test_predictions"]
+_IN_REPORT = ["gate", "comparison", "metrics", "plots", "importance_plot", "guard_assessment", "guard_plot"]
+_SETTINGS_IN_REPORT = ["split", "features", "estimator", "guard", "fallback", "seed"]
+
 
 def create_pipeline() -> Pipeline:
     """The fitted objects and their evaluation in; the verdict, the report and a registered version out."""
+    bins = "params:evaluation.calibration_bins"
+    report = {name: name for name in [*_IN_REPORT, "data_versions"]} | {"contract": "params:table"}
+    report |= {name: f"params:{name}" for name in _SETTINGS_IN_REPORT}
+    to_package = [*_FITTED, "profile", "test_table", "gate", "report"]
+    settings = ["params:table", "params:packaging", "params:trusted_types"]
     return Pipeline(
         [
             node(
                 compare_models,
-                inputs=[
-                    "champion",
-                    "test_table",
-                    "test_predictions",
-                    "params:table",
-                    "params:gate",
-                    "params:evaluation.calibration_bins",
-                    "params:seed",
-                ],
-                outputs="comparison",
+                [*_TEST, "params:table", "params:gate", bins, "params:seed"],
+                "comparison",
                 name="compare_models",
             ),
-            node(
-                measure_cost,
-                inputs=["preprocessor", "model", "guard", "fallback", "model_sizes", "test_table", "params:table"],
-                outputs="cost",
-                name="measure_cost",
-            ),
-            node(
-                apply_rules, inputs=["metrics", "comparison", "cost", "params:gate"], outputs="gate", name="apply_rules"
-            ),
-            node(
-                write_report,
-                inputs={
-                    "gate": "gate",
-                    "comparison": "comparison",
-                    "metrics": "metrics",
-                    "plots": "plots",
-                    "importance_plot": "importance_plot",
-                    "guard_assessment": "guard_assessment",
-                    "guard_plot": "guard_plot",
-                    "data_versions": "data_versions",
-                    "contract": "params:table",
-                    "split": "params:split",
-                    "features": "params:features",
-                    "estimator": "params:estimator",
-                    "guard": "params:guard",
-                    "fallback": "params:fallback",
-                    "seed": "params:seed",
-                },
-                outputs="report",
-                name="write_report",
-            ),
-            node(
-                package_model,
-                inputs=[
-                    "preprocessor",
-                    "model",
-                    "guard",
-                    "fallback",
-                    "profile",
-                    "test_table",
-                    "gate",
-                    "report",
-                    "params:table",
-                    "params:packaging",
-                    "params:trusted_types",
-                ],
-                outputs="registered_model",
-                name="package_model",
-            ),
+            node(measure_cost, [*_FITTED, "model_sizes", "test_table", "params:table"], "cost", name="measure_cost"),
+            node(apply_rules, ["metrics", "comparison", "cost", "params:gate"], "gate", name="apply_rules"),
+            node(write_report, report, "report", name="write_report"),
+            node(package_model, [*to_package, *settings], "registered_model", name="package_model"),
         ]
     )
