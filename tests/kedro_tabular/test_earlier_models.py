@@ -7,7 +7,6 @@ files of the runs were taken out to keep it small, and paths, user and machine a
 
 import json
 import shutil
-import tarfile
 
 import mlflow
 import pandas as pd
@@ -28,8 +27,7 @@ WINDOW = "since=2020-01-01,until=2021-01-01,monitoring.min_rows=30"
 def project(tmp_path_factory):
     """A project with the code at hand, the settings of the store, and the store."""
     folder = copy_code(tmp_path_factory.mktemp("earlier"))
-    with tarfile.open(STORE) as archive:
-        archive.extractall(folder / "stored", filter="data")
+    shutil.unpack_archive(STORE, folder / "stored")
     stored, base = folder / "stored", folder / "conf" / "base"
     for path in stored.glob("conf/base/parameters*.yml"):
         text = path.read_text(encoding="utf-8").replace("project.fallback.", "kedro_tabular.modelling.")
