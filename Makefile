@@ -13,7 +13,7 @@ LINTED := src/$(PACKAGE) tests notebooks
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help install data train test test-slow check ui lock clean
+.PHONY: help install data train test pytest test-slow check ui lock clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s%s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -44,7 +44,9 @@ train: data ## Install, fetch the data, train and register a model
 	@$(BIN)/kedro run --pipeline=train
 
 test: data ## Check the code and run the tests
-	@$(MAKE) --no-print-directory check
+	@$(MAKE) --no-print-directory --jobs=2 check pytest
+
+pytest:
 	@$(BIN)/pytest
 
 test-slow: data ## Run the tests that train many models or start many processes

@@ -96,13 +96,13 @@ def fit_packaged(answer: str, estimator: dict[str, Any] | None = None, **guard: 
     params = make_contract("regression" if answer == "number" else "classification")
     table, calibration = make_table(400, answer), make_table(200, answer, seed=5)
     features = {"max_codes": 20, "datetime_parts": ["hour", "weekday"]}
-    preprocessor, train_features = fit_preprocessor(table, params, features, seed=0)
     kind, groups = ("Regressor", "Means") if answer == "number" else ("Classifier", "Rates")
-    boosted = {"class": f"sklearn.ensemble.HistGradientBoosting{kind}", "kwargs": {"max_iter": 10}}
-    model = train_estimator(train_features, table, params, estimator or boosted, seed=0)
+    estimator = estimator or {"class": f"sklearn.ensemble.HistGradientBoosting{kind}", "kwargs": {"max_iter": 10}}
+    preprocessor, train_features = fit_preprocessor(table, params, features, estimator, seed=0)
+    model = train_estimator(train_features, table, params, estimator, seed=0)
     by = {"class": f"kedro_tabular.modelling.fallback.Group{groups}", "kwargs": {"by": ["colour"], "min_rows": 10}}
     fallback = train_fallback(table, params, by, seed=0)
-    fitted = fit_guard(table, train_features, calibration, preprocessor, model, fallback, params, GUARD | guard)
+    fitted = fit_guard(table, train_features, calibration, preprocessor, model, params, GUARD | guard)
     return PackagedModel.from_parts(Contract.from_parameters(params), preprocessor, model, fitted, fallback)
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from filelock import BaseFileLock, FileLock, Timeout
+from kedro.config import OmegaConfigLoader
 from kedro.framework.context import KedroContext
 from kedro.framework.hooks import hook_impl
 from kedro.io import CatalogProtocol
@@ -21,8 +22,8 @@ from .contract import NO_TABLE
 from .errors import AlertError
 from .evaluation import BASELINE
 from .kedro_project import requested_pipelines
-from .lineage import Catalog, read_dvc_file
-from .parameters import ParameterError
+from .lineage import Catalog, check_stage, read_dvc_file
+from .parameters import OPTIONAL_SECTIONS, ParameterError
 
 logger = logging.getLogger(__name__)
 
@@ -74,6 +75,17 @@ class ParamsResolver:
         register_params_resolver(context.config_loader["parameters"])
 
 
+class DefaultSections:
+    """Sections of the parameters that conf/ of an earlier release does not have: the library's defaults apply."""
+
+    @hook_impl
+    def after_catalog_created(self, catalog: CatalogProtocol) -> None:
+        """Add each missing section to the catalog, without values of its own."""
+        for name in OPTIONAL_SECTIONS:
+            if f"params:{name}" not in catalog:
+                catalog[f"params:{name}"] = {}
+
+
 class MlflowTracking:
     """Imports MLflow, which takes seconds, only in runs that are tracked.
 
@@ -107,6 +119,22 @@ class _CatalogHook:
     @hook_impl
     def after_catalog_created(self, conf_catalog: dict[str, Any]) -> None:
         self._catalog = Catalog(conf_catalog)
+
+
+class StageCheck(_CatalogHook):
+    """Refuses a stage of DVC that would read parameters or catalog entries that DVC does not track."""
+
+    @hook_impl
+    def after_context_created(self, context: KedroContext) -> None:
+        """Keep the loader of conf/."""
+        super().after_context_created(context)
+        self._loader = context.config_loader
+
+    @hook_impl(tryfirst=True)  # before a run is recorded or a file is locked
+    def before_pipeline_run(self, pipeline: Pipeline) -> None:
+        """Compare them, if DVC has started the run. Raises ParameterError."""
+        if "DVC_STAGE" in os.environ and isinstance(self._loader, OmegaConfigLoader):
+            check_stage(pipeline, self._catalog, self._loader, self._project)
 
 
 class InputCheck(_CatalogHook):
@@ -207,4 +235,4 @@ class RunSummary:
         Console().print(table)
 
 
-HOOKS = (ParamsResolver(), OutputLocks(), MlflowTracking(), InputCheck(), RunSummary())
+HOOKS = (ParamsResolver(), DefaultSections(), OutputLocks(), StageCheck(), MlflowTracking(), InputCheck(), RunSummary())

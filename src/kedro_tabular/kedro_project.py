@@ -1,12 +1,15 @@
-"""The Kedro project that the library runs in: its package, its pipelines and its own modules."""
+"""The Kedro project that the library runs in: its package, its pipelines, its own modules and its conf/."""
 
+import os
 from collections.abc import Iterable
 from graphlib import TopologicalSorter
 from importlib import import_module
 from importlib.util import find_spec
+from pathlib import Path
 from pkgutil import iter_modules
 from types import ModuleType
 
+from kedro.config import OmegaConfigLoader
 from kedro.framework import project
 from kedro.pipeline import Pipeline
 
@@ -50,6 +53,15 @@ def requested_pipelines(names: list[str]) -> list[str]:
     return list(requested) if set(requested) <= set(names) else []
 
 
+def read_conf(project_path: Path, environment: str | None = None) -> OmegaConfigLoader:
+    """The configuration of a project as a session reads it, with a folder of conf/ beside conf/base.
+
+    By default it is the folder that the variable KEDRO_ENV names, else conf/local. With `base` it is conf/base alone.
+    """
+    arguments = {**project.settings.CONFIG_LOADER_ARGS, "env": environment or os.environ.get("KEDRO_ENV")}
+    return OmegaConfigLoader(str(project_path / project.settings.CONF_SOURCE), **arguments)
+
+
 def train_stages() -> dict[str, Pipeline]:
     """The pipelines that `train` is the sum of, in the order of the data flow."""
     registered = dict(project.pipelines)
@@ -64,3 +76,9 @@ def train_stages() -> dict[str, Pipeline]:
         for name, pipeline in stages.items()
     }
     return {name: stages[name] for name in TopologicalSorter(sources).static_order()}
+
+
+def find_producers() -> dict[str, str]:
+    """The pipeline that makes each dataset, of those datasets that a pipeline makes."""
+    parts = {name: pipeline for name, pipeline in project.pipelines.items() if name not in (TRAIN, "__default__")}
+    return {output: name for name, pipeline in parts.items() for output in pipeline.all_outputs()}

@@ -5,6 +5,8 @@ from typing import Any, Self
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+OPTIONAL_SECTIONS = ("decision",)  # those that conf/ of an earlier release lacks: the library's defaults apply
+
 
 class ParameterError(ValueError):
     """An invalid value in conf/; the message names its key."""

@@ -22,20 +22,21 @@ TRUSTED = [
 
 
 def verdict(champion=None, failed=(), promote="auto"):
-    rules = [{"rule": name, "passed": False} for name in failed]
+    rules = [{"rule": name, "passed": False, "why": f"{name} is bad"} for name in failed]
     said = "refused" if failed else "passed"
     return {"verdict": said, "rules": rules, "champion": champion, "promote": promote}
 
 
-def package(model, gate=None, example=None):
+def package(model, gate=None, example=None, register=True):
     task = "classification" if model.classes is not None else "regression"
     return ModelPackage(
         name="small",
         signature=model.signature(),
         input_example=make_table(3)[model.contract.features] if example is None else example,
-        contract={"table": make_contract(task), "trusted_types": TRUSTED},
+        contract={"table": make_contract(task), "trusted_types": TRUSTED, "decision": {"threshold": model.threshold}},
         requirements=["scikit-learn"],
         gate=gate or verdict(),
+        register=register,
     )
 
 
@@ -68,6 +69,16 @@ def store(folder: Path, model: PackagedModel) -> None:
     for name in FITTED_ARTIFACTS:
         part = model.estimator if name == "model" else getattr(model, name)
         serialization.dump(part, folder / f"{name}.skops", TRUSTED)
+
+
+def break_archived_code(folder: Path) -> None:
+    """Let the archived code of the versions below a folder raise KeyError for rows with a size of 13."""
+    anchor = '        explain = bool((params or {}).get("explain"))\n'
+    for path in folder.rglob("code/kedro_tabular/modelling/packaged_model.py"):
+        code = path.read_text(encoding="utf-8")
+        assert code.count(anchor) == 1
+        broken = '        if (model_input["size"] == 13).any():\n            raise KeyError("thirteen")\n'
+        path.write_text(code.replace(anchor, anchor + broken), encoding="utf-8")
 
 
 def register(dataset: RegisteredModelDataset, model: PackagedModel, gate=None, example=None) -> None:

@@ -3,6 +3,7 @@
 import json
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 from kedro.io import DataCatalog
 from kedro.pipeline import Pipeline
@@ -22,6 +23,7 @@ SETTINGS = {
     "features": {"max_codes": 20, "datetime_parts": ["hour", "weekday"]},
     "evaluation": {"calibration_bins": 5, "importance_rows": 100, "importance_repeats": 1, "alphas": [0.1, 0.3]},
     "guard": GUARD,
+    "decision": {"threshold": 0.5},
     "packaging": {"requirements": ["scikit-learn"], "example_rows": 2},
     "evaluation.calibration_bins": 5,
     "features.datetime_parts": ["hour", "weekday"],
@@ -116,9 +118,18 @@ def test_a_champion_that_is_the_same_model_scores_the_same(catalog):
         Contract.from_parameters(contract),
         *(catalog.load(name) for name in ("preprocessor", "model", "guard", "fallback")),
     )
+    champion = SimpleNamespace(
+        version="1",
+        changes=[],
+        parameters={},
+        contract=contract,
+        seen_rows=np.empty(0, dtype=np.uint64),
+        predict=packaged.predict,
+    )
     comparison = compare_models(
-        SimpleNamespace(version="1", changes=[], predict=packaged.predict),
-        *(catalog.load(name) for name in ("test_table", "test_predictions", "params:table", "params:gate")),
+        champion,
+        *(catalog.load(name) for name in ("test_table", "test_predictions")),
+        *(catalog.load(f"params:{name}") for name in ("table", "gate", "split")),
         calibration_bins=5,
         seed=0,
     )
@@ -134,6 +145,8 @@ def test_a_champion_that_is_the_same_model_scores_the_same(catalog):
 def test_the_package_has_name_signature_and_requirements(catalog):
     package = catalog.load("registered_model")
     assert package.name == "small"
+    assert package.contract["decision"] == catalog.load("decision")
+    assert package.contract["decision"]["threshold"] == (0.5 if catalog.kind == "binary" else None)
     assert list(package.input_example.columns) == package.signature.inputs.input_names()
     assert [line.partition("==")[0] for line in package.requirements] == ["scikit-learn"]
 

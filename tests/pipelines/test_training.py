@@ -1,10 +1,13 @@
+import numpy as np
 import pytest
 from kedro_tabular.contract.contract import Contract
 from kedro_tabular.modelling import serialization
 from kedro_tabular.monitoring.binning import with_unique_names
 from kedro_tabular.monitoring.profile import MonitoredColumn
 from kedro_tabular.parameters import ParameterError
+from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.ensemble import HistGradientBoostingClassifier
+from sklearn.metrics import roc_auc_score
 from sklearn.pipeline import Pipeline
 
 from project.pipelines.feature_engineering.nodes import fit_preprocessor
@@ -13,12 +16,13 @@ from project.pipelines.training.nodes import train_estimator
 from ..conftest import make_contract, make_table
 
 FEATURES = {"max_codes": 20, "datetime_parts": ["hour"]}
+TREES = {"class": "sklearn.ensemble.HistGradientBoostingClassifier"}
 
 
 def train(settings, answer="binary"):
     contract = make_contract("regression" if answer == "number" else "classification")
     table = make_table(300, answer)
-    preprocessor, features = fit_preprocessor(table, contract, FEATURES, seed=0)
+    preprocessor, features = fit_preprocessor(table, contract, FEATURES, settings, seed=0)
     model = train_estimator(features, table, contract, settings, seed=0)
     return model, preprocessor.transform(Contract.from_parameters(contract).select(table))
 
@@ -56,9 +60,65 @@ def test_the_seed_is_the_estimators_unless_it_names_one():
 def test_features_reach_the_estimator_without_the_answer_of_their_own_row():
     # Towns have nothing to do with the answer: encoded without cross-fitting, rare ones would give it away.
     table = make_table(300).assign(town=lambda t: "town " + t.index.astype(str))
-    features = fit_preprocessor(table, make_contract(), FEATURES, seed=0)[1]
+    features = fit_preprocessor(table, make_contract(), FEATURES, TREES, seed=0)[1]
     model = HistGradientBoostingClassifier(random_state=0).fit(features[["town"]], table["answer"])
     assert model.score(features[["town"]], table["answer"]) < 0.8
+
+
+def test_a_linear_model_gets_a_column_for_each_category():
+    """Alphabetical codes say nothing to it where the middle ones are the high ones."""
+    rng = np.random.default_rng(0)
+    table = make_table(2000).assign(colour=rng.choice(list("abcd"), 2000))
+    rates = table["colour"].map({"a": 0.1, "b": 0.8, "c": 0.7, "d": 0.2})
+    table["answer"] = (rng.random(2000) < rates).astype(int)
+    settings = {"class": "sklearn.linear_model.LogisticRegression"}
+    preprocessor, features = fit_preprocessor(table[:1000], make_contract(), FEATURES, settings, seed=0)
+    model = train_estimator(features, table[:1000], make_contract(), settings, seed=0)
+    new = preprocessor.transform(Contract.from_parameters(make_contract()).select(table[1000:]))
+    assert roc_auc_score(table["answer"][1000:], model.predict_proba(new)[:, 1]) > 0.75
+    assert {"colour=a", "colour=b", "colour=c", "colour=d"} <= set(features.columns)
+    codes = fit_preprocessor(table, make_contract(), FEATURES | {"encoding": "ordinal"}, settings, seed=0)[1]
+    assert "colour" in codes
+    assert "colour" in fit_preprocessor(table, make_contract(), FEATURES, TREES, seed=0)[1]
+
+
+def test_whole_numbers_are_no_classes_for_the_encoder_of_a_regression():
+    table = make_table(600, "number")
+    table["answer"] = (table["answer"] * 100).round().astype(int)
+    features = fit_preprocessor(table, make_contract("regression"), FEATURES, TREES, seed=0)[1]
+    assert list(features.columns) == ["colour", "town", "size", "weight", "when_hour"]
+
+
+class NumberedClasses(ClassifierMixin, BaseEstimator):
+    """Accepts nothing but classes from 0 on, as XGBoost does."""
+
+    def fit(self, X, y):
+        if set(y) != set(range(len(set(y)))):
+            raise ValueError(f"Invalid classes inferred. Expected: {list(range(len(set(y))))}, got {sorted(set(y))}")
+        self.classes_ = np.unique(y)
+        self.inner_ = HistGradientBoostingClassifier(max_iter=5, random_state=0).fit(X, y)
+        return self
+
+    def predict_proba(self, X):
+        return self.inner_.predict_proba(X)
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.allow_nan = True
+        return tags
+
+
+@pytest.mark.parametrize(("answer", "classes"), [("text", ["high", "low", "middle"]), ("yes", ["No", "Yes"])])
+def test_a_classifier_that_accepts_only_numbered_classes_predicts_the_users(answer, classes):
+    contract, table = make_contract(), make_table(300, "text" if answer == "text" else "binary")
+    if answer == "yes":
+        table["answer"] = table["answer"].map({0: "No", 1: "Yes"})
+    settings = {"class": f"{__name__}.NumberedClasses"}
+    features = fit_preprocessor(table, contract, FEATURES, settings, seed=0)[1]
+    model = train_estimator(features, table, contract, settings, seed=0)
+    assert model.classes_.tolist() == classes
+    assert set(model.predict(features.to_numpy())) <= set(classes)
+    assert (model.predict(features.to_numpy()) == table["answer"]).mean() > 0.7
 
 
 @pytest.mark.parametrize(
@@ -85,7 +145,7 @@ def test_a_column_named_like_the_feature_of_another_is_a_feature_of_its_own():
     contract = make_contract()
     contract["columns"]["when_hour"] = {"type": "number"}
     table = make_table(100).assign(when_hour=5.0)
-    preprocessor, features = fit_preprocessor(table, contract, FEATURES, seed=0)
+    preprocessor, features = fit_preprocessor(table, contract, FEATURES, TREES, seed=0)
     assert features.columns.is_unique
     assert [name for name in features if name.endswith("when_hour")] == ["numbers__when_hour", "datetimes__when_hour"]
     assert list(preprocessor.get_feature_names_out()) == list(features.columns)

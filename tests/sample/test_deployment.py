@@ -23,9 +23,9 @@ PREDICTIONS = "data/07_model_output/predictions.parquet"
 # Runs a pipeline, and is killed when it is about to move an alias.
 KILLED = """
 import os, signal
-from kedro_tabular.registry import versions
+from kedro_tabular.registry.aliases import LockedAliases
 from project.__main__ import main
-versions.promote = lambda *arguments: os.kill(os.getpid(), signal.SIGKILL)
+LockedAliases.promote = lambda *arguments: os.kill(os.getpid(), signal.SIGKILL)
 main()
 """
 

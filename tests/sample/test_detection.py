@@ -38,11 +38,11 @@ def watch(parameters):
     joined = join_flights(*raw, parameters["late_after_minutes"])
     parts = split_table(joined, table, parameters["split"], seed)
     train = parts.train.iloc[::10].reset_index(drop=True)
-    preprocessor, features = fit_preprocessor(train, table, parameters["features"], seed)
     estimator = parameters["estimator"] | {"kwargs": {"max_iter": 30, "learning_rate": 0.2}}
+    preprocessor, features = fit_preprocessor(train, table, parameters["features"], estimator, seed)
     model = train_estimator(features, train, table, estimator, seed)
     fallback = train_fallback(train, table, parameters["fallback"], seed)
-    guard = fit_guard(train, features, parts.calibration, preprocessor, model, fallback, table, parameters["guard"])
+    guard = fit_guard(train, features, parts.calibration, preprocessor, model, table, parameters["guard"])
     fitted = (preprocessor, model, guard, fallback)
     return Watch(parameters, parts.calibration, parts.calibration, fitted)
 

@@ -13,6 +13,7 @@ import mlflow
 import pandas as pd
 import pytest
 import yaml
+from kedro_tabular.kedro_project import find_producers
 from kedro_tabular.lineage.catalog import Catalog
 from kedro_tabular.lineage.origin import OriginReader
 from kedro_tabular.lineage.verification import find_problems
@@ -203,7 +204,7 @@ def faults(repository):
         if "filepath" in entry
     }
     reader = OriginReader(repository, Catalog(paths), "flight_delay")
-    return lambda: list(find_problems(reader.read("1"), repository, "flight_delay"))
+    return lambda: list(find_problems(reader.read("1"), repository, "flight_delay", find_producers()))
 
 
 def test_a_raw_file_that_is_lost_or_corrupted_is_named(repository, faults):

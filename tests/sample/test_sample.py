@@ -2,7 +2,7 @@
 
 import re
 
-from kedro_tabular.lineage import provenance as lineage
+from kedro_tabular.lineage import remotes
 
 from ..conftest import ROOT
 
@@ -17,6 +17,6 @@ def test_only_the_ingestion_knows_what_the_sample_is_about():
 
 def test_raw_files_come_from_the_remote_of_the_sample():
     path = "data/01_raw/flights.parquet"
-    assert lineage.remote_name(path, ROOT) == "sample"
-    address = lineage.remote_uri(path, "abcdef", ROOT)
+    assert remotes.remote_name(path, ROOT) == "sample"
+    address = remotes.remote_uri(path, "abcdef", ROOT)
     assert address == (ROOT / ".dvc/sample/files/md5/ab/cdef").as_uri()

@@ -61,7 +61,7 @@ class Own:
         """The packaged model in this process."""
         paths = (self.folder / "data" / "06_models" / f"{name}.skops" for name in FITTED_ARTIFACTS)
         stored = (serialization.load(path, self.parameters["trusted_types"]) for path in paths)
-        return PackagedModel.from_parts(self.contract, *stored)
+        return PackagedModel.from_parts(self.contract, *stored, self.load("decision")["threshold"])
 
     def load(self, name: str) -> Any:
         return load(self.folder, name)

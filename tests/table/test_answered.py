@@ -37,7 +37,7 @@ def expected(own, rows):
     for row in answers.to_dict(orient="records"):
         told = {"prediction": row["prediction"], "source": row["source"], "reasons": list(row["reasons"])}
         if labels is None:
-            yield told | {"lower": row["lower"], "upper": row["upper"]}
+            yield told | {name: None if np.isnan(row[name]) else row[name] for name in ("lower", "upper")}
         else:
             yield told | {"probability": {str(label): row[f"probability_{label}"] for label in labels}}
 
@@ -116,7 +116,7 @@ def test_the_inference_answers_each_row_as_the_model_does(own):
     assert set(told["model_version"].astype(str)) == {own.champion()}
     assert told["reasons"].map(tuple).tolist() == answers["reasons"].tolist()
     for name in answers.columns.drop("reasons"):
-        assert np.array_equal(told[name].to_numpy(), answers[name].to_numpy())
+        pd.testing.assert_series_equal(told[name], answers[name], check_exact=True, check_dtype=False)
     for name in own.parameters["inference"]["keep"]:
         kept = f"input.{name}" if name in answers else name
         assert told[kept].equals(unseen[name])

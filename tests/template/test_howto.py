@@ -121,7 +121,7 @@ def adopted(template, tmp_path_factory):
         template, tmp_path_factory.mktemp("howto") / "orders", "orders", "--without-sample", "--fresh-git"
     )
     make_orders().to_csv(folder.parent / "orders.csv", index=False)
-    command = "adopt ../orders.csv --target returned --time ordered_at"
+    command = "adopt ../orders.csv --target returned --time ordered_at --estimator boosting"
     assert f"kedro {command}".replace("../", "") in (folder / "docs" / "howto.md").read_text()
     done = run_kedro(folder, *command.split())
     assert done.returncode == 0, done.stderr
@@ -139,7 +139,7 @@ def howto(adopted):
 
 def test_every_diff_applies(howto):
     diffs = [diff for section in howto.sections for diff in howto.diffs(section)]
-    assert len(diffs) == 7
+    assert len(diffs) == 8
     for diff in diffs:
         command = ["git", "apply", "--check", "-"]
         subprocess.run(command, cwd=howto.folder, check=True, input=diff, text=True)
@@ -169,6 +169,16 @@ def test_take_another_model(howto):
     model = serialization.load(howto.folder / "data/06_models/model.skops", ["numpy.dtype"])
     assert isinstance(model[-1], LogisticRegression)
     assert model[-1].C == 0.5
+
+
+def test_choose_a_threshold(howto):
+    howto.follow("Choose a threshold")
+    decision = howto.json("06_models/decision.json")
+    assert decision["positive_class"] == "yes"
+    assert 0 < decision["threshold"] < 0.5
+    chosen, default = howto.json("08_reporting/decision.json")["levels"]
+    assert chosen["cost"] < default["cost"]
+    assert "Decision threshold" in (howto.folder / "data/08_reporting/report.html").read_text()
 
 
 def test_add_a_metric(howto):

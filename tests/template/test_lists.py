@@ -6,7 +6,7 @@ from importlib.metadata import packages_distributions
 from keyword import kwlist
 
 import yaml
-from kedro_tabular.lineage import provenance as lineage
+from kedro_tabular import lineage
 
 from ..conftest import ROOT
 from .conftest import SCRIPT

@@ -8,7 +8,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import TargetEncoder
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
-from ..contract import Contract
+from ..contract import Contract, row_columns
 from .names import find_duplicate_columns
 
 _MAX_ROWS = 5000
@@ -34,10 +34,10 @@ def find_warnings(names: list[str], table: pd.DataFrame, contract: Contract, sco
         f"--drop {name!r}"
         for name, original in find_duplicate_columns(names)
     ]
-    # Only a random split puts some of them into training and others into the test.
-    duplicates = 0 if contract.time else int(table.duplicated().sum())
+    # Equal rows are in one part of the split, so that none is in training and test.
+    duplicates = 0 if contract.time else int(table.duplicated(row_columns(contract)).sum())
     if duplicates:
-        warnings.append(f"{duplicates:,} duplicate rows: if they are not separate cases, the test metrics are too good")
+        warnings.append(f"{duplicates:,} duplicate rows: if they are not separate cases, they count too much")
     metric, threshold = _LEAKAGE[contract.task]
     for name, score in sorted(scores.items(), key=lambda item: -item[1]):
         if score >= threshold and name != contract.time:

@@ -15,7 +15,9 @@ from .formats import infer_datetime_format, infer_number_format
 _IDENTIFIER = re.compile(
     r"(?i:id|index|idx|uuid|guid|key|row.?(id|nr|no|num|number)|column_1)|.*[_\s.-](?i:id|uuid|guid)_?|.*[a-z](Id|ID)"
 )
-_MAX_DISTINCT = 0.5  # text with more distinct values than this share of the rows does not generalise
+_MAX_DISTINCT = 0.25  # text with more distinct values than this share of the rows does not generalise
+_MIN_ROWS_PER_VALUE = 20  # of a category that is named like an identifier
+_SAME_COUNT = 0.9  # of whole numbers without gaps, of which so many occur equally often: they number groups of rows
 _FEW = 20  # distinct values that are never too many
 _DIGITS = 2  # significant digits of a bound
 # Numbers that stand for times: years; seconds or milliseconds since 1970, for 1990 to 2100.
@@ -132,13 +134,23 @@ def _round(bound: float, direction: Callable[[float], int]) -> float:
 def _why_identifier(name: str, present: pd.Series, column: Column) -> str:
     """Why a column identifies rows, so that nothing learnt from it holds for new ones; empty if it does not."""
     distinct = present.nunique()
-    if column.type == "category":
-        many = distinct > max(_FEW, _MAX_DISTINCT * len(present))
-        return f"an identifier or free text: {distinct:,} distinct values in {len(present):,} rows" if many else ""
-    if column.type != "number" or distinct <= _FEW or not np.equal(present, present.round()).all():
-        return ""
     named = bool(_IDENTIFIER.fullmatch(name))
+    if distinct <= _FEW:
+        return ""
+    if column.type == "category":
+        if distinct > _MAX_DISTINCT * len(present):
+            return f"an identifier or free text: {distinct:,} distinct values in {len(present):,} rows"
+        is_rare = len(present) < _MIN_ROWS_PER_VALUE * distinct
+        return f"an identifier by its name, with {distinct:,} distinct values" if named and is_rare else ""
+    if column.type != "number" or not np.equal(present, present.round()).all():
+        return ""
     in_order = present.is_monotonic_increasing or present.is_monotonic_decreasing
     if distinct == len(present) and present.max() - present.min() == distinct - 1 and (named or in_order):
         return "a row number"
-    return f"an identifier by its name, with {distinct:,} distinct values" if named else ""
+    if named:
+        return f"an identifier by its name, with {distinct:,} distinct values"
+    counts = present.value_counts()
+    without_gaps = present.max() - present.min() == distinct - 1
+    if without_gaps and 1 < counts.iloc[0] <= 1 / _MAX_DISTINCT and (counts == counts.mode()[0]).mean() >= _SAME_COUNT:
+        return f"it numbers groups of rows: {distinct:,} values in {len(present):,} rows"
+    return ""

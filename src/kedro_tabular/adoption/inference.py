@@ -13,6 +13,7 @@ from .source import Source
 from .target import Target, infer_target
 
 MIN_ROWS = 100
+_MIN_REPEATS = 1.5  # rows per value of an identifier whose values repeat
 
 
 @dataclass
@@ -21,9 +22,10 @@ class InferredContract:
 
     contract: Contract
     read_options: ReadOptions
-    table: pd.DataFrame  # columns of the contract, the time and the target in their types, rows with a target
+    table: pd.DataFrame  # rows with a target: contract, time and target in their types, group
     target: Target
     ids: list[str]
+    group: list[str]  # columns whose rows of equal values stay in one part of the split
     scores: dict[str, float]  # of a model on each column by itself
     out_of_range: float  # share of rows with a number outside the range of other rows
     left_out: dict[str, str]  # column to reason
@@ -59,7 +61,9 @@ def infer_contract(source: Source, options: Options) -> InferredContract:
         columns={name: inferred.column for name, inferred in features.items() if inferred.column is not None},
     )
     values = {name: inferred.values for name, inferred in features.items()}
-    table = TableValidator(contract.model_dump()).validate(pd.DataFrame(values | {options.target: target.values}))
+    group = _find_group(rows, options)
+    columns_of_table = values | {options.target: target.values} | {name: rows[name] for name in group}
+    table = TableValidator(contract.model_dump()).validate(pd.DataFrame(columns_of_table))
     scores = single_column_scores(values, target.values, target.task)
     out_of_range = share_out_of_range(table, contract)
     notes = [*source.notes, *(f"{options.target}: {note}" for note in target.notes)]
@@ -75,11 +79,12 @@ def infer_contract(source: Source, options: Options) -> InferredContract:
         table=table,
         target=target,
         ids=list(options.ids) or _guess_ids(columns, source.raw),
+        group=group,
         scores=scores,
         out_of_range=out_of_range,
         left_out=left_out,
         notes=notes,
-        warnings=find_warnings(list(source.raw.columns), table, contract, scores),
+        warnings=find_warnings(list(source.raw.columns), table, contract, scores) + _advise(columns, rows, options),
     )
 
 
@@ -100,6 +105,33 @@ def _add_formats(
         numbers[target_name] = target.number_format
     datetimes = {name: inferred.datetime_format for name, inferred in features.items() if inferred.datetime_format}
     return read_options.model_copy(update={"numbers": numbers, "datetimes": datetimes})
+
+
+def _advise(columns: dict[str, InferredColumn], rows: pd.DataFrame, options: Options) -> list[str]:
+    """Options that the table suggests: --time, and --id for identifiers that repeat."""
+    advice = []
+    dates = [name for name, inferred in columns.items() if inferred.column and inferred.column.type == "datetime"]
+    if dates and options.time is None:
+        advice.append(
+            f"the split is random, though there are dates, in {', '.join(map(repr, dates))}. If the model will predict "
+            f"later rows than it is trained on: --time {dates[0]!r}"
+        )
+    for name, inferred in columns.items():
+        distinct = rows[name].nunique()
+        if inferred.is_identifier and name not in options.ids and distinct * _MIN_REPEATS < rows[name].count():
+            advice.append(
+                f"{name!r} repeats: {distinct:,} values in {len(rows):,} rows. If rows of one value belong together, "
+                f"keep them in one part of the split: --id {name!r}"
+            )
+    return advice
+
+
+def _find_group(rows: pd.DataFrame, options: Options) -> list[str]:
+    """The columns of --id, unless they are unique and the split is by time, in which they then have no part."""
+    ids = list(options.ids)
+    if not ids or (options.time and not rows.duplicated(ids).any()):
+        return []
+    return ids
 
 
 def _guess_ids(columns: dict[str, InferredColumn], raw: pd.DataFrame) -> list[str]:

@@ -15,6 +15,7 @@ class Options(NamedTuple):
     task: str | None = None
     ids: tuple[str, ...] = ()
     drop: tuple[str, ...] = ()
+    estimator: str | None = None
 
 
 def resolve_names(source: Source, options: Options) -> Options:

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import click
 import yaml
@@ -21,14 +22,16 @@ from .yaml_edit import set_values
 _RAW = "data/01_raw"
 
 
-def plan_changes(project: Path, inferred: InferredContract, split: Split, table: Path) -> Changes:
+def plan_changes(
+    project: Path, inferred: InferredContract, split: Split, estimator: dict[str, Any], table: Path
+) -> Changes:
     """All changes, except that of dvc.yaml."""
     destination = _destination(project, table)
     changes = Changes(project)
     pointer = destination.with_name(destination.name + ".dvc")
     if not pointer.exists() or not destination.exists() or not filecmp.cmp(destination, table, shallow=False):
         changes.table = (table.resolve(), destination)
-    for name, values in choose_settings(inferred, split, f"{_RAW}/{destination.name}").items():
+    for name, values in choose_settings(inferred, split, estimator, f"{_RAW}/{destination.name}").items():
         path = project / "conf" / "base" / name
         text = path.read_text(encoding="utf-8")
         if yaml.safe_load(text).get("serving", {}).get("log") is not False:  # without a log it has no keys
@@ -53,7 +56,9 @@ def add_dvc_stages(changes: Changes) -> None:
         for part in ("conf", "src"):  # what dvc.yaml is written from
             ignore = shutil.ignore_patterns("__pycache__", "*.egg-info", "local")
             shutil.copytree(project / part, future / part, ignore=ignore)
-        shutil.copy(project / "pyproject.toml", future)
+        for name in ("pyproject.toml", "dvc.yaml"):  # the latter names the environment that it is written for
+            if (project / name).exists():
+                shutil.copy(project / name, future)
         changes.apply_to(future)
         environment = os.environ | {"PYTHONPATH": str(future / "src")}
         command = [sys.executable, "-m", "kedro", "dvc", "sync"]

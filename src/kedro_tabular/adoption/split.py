@@ -1,39 +1,82 @@
-"""Where the table is split, and how many rows each part gets."""
+"""The split into training, calibration, test and simulated production rows."""
 
 from typing import Any, NamedTuple
 
 import pandas as pd
 
 from ..contract import ContractError
+from ..evaluation import Parts, split_by_hash, split_by_time
+from ..parameters import ParameterError
 from .inference import InferredContract
 
 _SHARES = {"train": 0.6, "calibration": 0.15, "test": 0.15}  # the rest simulates production traffic
+_MAX_SEEDS = 200
 
 
 class Split(NamedTuple):
-    """The values of `params:split`, and the number of rows of each part."""
+    """The values of `params:split`, the seed, and the parts of the table."""
 
     parameters: dict[str, Any]
-    rows: dict[str, int]
+    seed: int
+    parts: Parts
+
+    @property
+    def rows(self) -> dict[str, int]:
+        """The number of rows of each part."""
+        return self.parts.rows
 
 
-def choose_split(inferred: InferredContract) -> Split:
-    """By time if the contract has one, else at random.
+def choose_split(inferred: InferredContract, seed: int = 0) -> Split:
+    """By time if the contract has one, else by a hash of the rows.
 
     Raises:
-        ContractError: there are too few days, or a part would lack classes.
+        ContractError: there are too few days, or a part would lack rows or classes.
     """
     contract, table = inferred.contract, inferred.table
+    group = {"group": inferred.group or None}
     if contract.time is None:
-        rows = {part: round(share * len(table)) for part, share in _SHARES.items()}
-        return Split(dict(_SHARES), rows | {"live": len(table) - sum(rows.values())})
-    days = table[contract.time].dt.normalize()
-    ends = _last_days(days)
-    parts = pd.cut(days, [pd.Timestamp.min, *ends, pd.Timestamp.max], labels=[*_SHARES, "live"])
-    if contract.task == "classification":
-        _check_classes(table[contract.target], parts)
-    parameters = {part: f"{day:%Y-%m-%d}" for part, day in zip(_SHARES, ends, strict=True)}
-    return Split(parameters, {str(part): int(n) for part, n in parts.value_counts(sort=False).items()})
+        return _choose_seed(inferred, dict(_SHARES) | group, seed)
+    ends = _last_days(table[contract.time].dt.normalize())
+    parameters = {part: f"{day:%Y-%m-%d}" for part, day in zip(_SHARES, ends, strict=True)} | group
+    parts = split_by_time(table, contract, parameters)
+    lacking = _lacking_class(inferred, parts)
+    if lacking:
+        part, label = lacking
+        raise ContractError(
+            f"split by time, the {part} part would have no rows of class {label!r}, which occurs only at other times. "
+            "Leave out --time for a random split"
+        )
+    return Split(parameters, seed, parts)
+
+
+def _choose_seed(inferred: InferredContract, parameters: dict[str, Any], first: int) -> Split:
+    """The first seed with which no part lacks rows or classes. Rows keep their part for ever, so none is stratified."""
+    problem = ""
+    for seed in range(first, first + _MAX_SEEDS):
+        try:
+            parts = split_by_hash(inferred.table, inferred.contract, parameters, seed)
+        except ParameterError as error:
+            problem = str(error)
+            continue
+        lacking = _lacking_class(inferred, parts)
+        if lacking is None:
+            return Split(parameters, seed, parts)
+        problem = f"the {lacking[0]} part has no rows of class {lacking[1]!r}"
+    grouped = f", with the rows of each {' and '.join(inferred.group)} in one part" if inferred.group else ""
+    raise ContractError(f"the table can't be split at random{grouped}: {problem}")
+
+
+def _lacking_class(inferred: InferredContract, parts: Parts) -> tuple[str, Any] | None:
+    """The part that lacks a class, and the class: training needs all, the others two to compute metrics from."""
+    if inferred.contract.task == "regression":
+        return None
+    classes = set(inferred.table[inferred.contract.target].unique().tolist())
+    for part in _SHARES:
+        present = set(parts._asdict()[part][inferred.contract.target].unique().tolist())
+        missing = sorted(classes - present)
+        if missing and (part == "train" or len(present) < 2):
+            return part, missing[0]
+    return None
 
 
 def _last_days(days: pd.Series) -> list[pd.Timestamp]:
@@ -53,15 +96,3 @@ def _last_days(days: pd.Series) -> list[pd.Timestamp]:
         nearest = int((shares - end_share).abs().to_numpy().argmin())
         ends.append(min(max(nearest, earliest), latest))
     return [shares.index[end] for end in ends]
-
-
-def _check_classes(target: pd.Series, parts: pd.Series) -> None:
-    """The training part needs all classes, the others at least two to compute metrics from."""
-    for part in _SHARES:
-        present = set(target[parts == part].unique().tolist())
-        missing = sorted(set(target.unique().tolist()) - present)
-        if missing and (part == "train" or len(present) < 2):
-            raise ContractError(
-                f"split by time, the {part} part would have no rows of class {missing[0]!r}, which occurs only at "
-                "other times. Leave out --time for a random split"
-            )

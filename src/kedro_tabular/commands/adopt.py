@@ -4,11 +4,14 @@ from pathlib import Path
 from typing import Any
 
 import click
+import yaml
 from kedro.framework.startup import ProjectMetadata
 
 from .. import adoption
 from ..errors import reports_user_errors
 from ..lineage import GitError, run_git
+
+_ESTIMATORS = ("linear", "forest", "boosting")
 
 
 @click.command()
@@ -18,6 +21,7 @@ from ..lineage import GitError, run_git
 @click.option("--task", type=click.Choice(["classification", "regression"]), help="By default inferred.")
 @click.option("--id", "ids", multiple=True, metavar="COLUMN", help="Identifies rows; kept beside predictions.")
 @click.option("--drop", multiple=True, metavar="COLUMN", help="Not a feature, for example because it leaks the target.")
+@click.option("--estimator", type=click.Choice(_ESTIMATORS), help="By default chosen by cross-validation.")
 @click.option("--dry-run", is_flag=True, help="Show the changes as a diff, and change nothing.")
 @click.pass_obj
 @reports_user_errors
@@ -29,9 +33,11 @@ def adopt(metadata: ProjectMetadata, table: Path, dry_run: bool, **options: Any)
     """
     project = metadata.project_path
     inferred = adoption.infer_contract(adoption.open_source(table), adoption.Options(**options))
-    split = adoption.choose_split(inferred)
+    split = adoption.choose_split(inferred, _read_seed(project))
+    estimator = _choose_estimator(inferred, split, options["estimator"])
+    inferred.notes += [*adoption.describe_left_out_rules(inferred, split), estimator.note]
     inferred.warnings += adoption.find_unused_files(project, table)
-    changes = adoption.plan_changes(project, inferred, split, table)
+    changes = adoption.plan_changes(project, inferred, split, estimator.parameters, table)
     if changes and not dry_run:
         _check_committed(project, table)
     adoption.add_dvc_stages(changes)
@@ -44,6 +50,18 @@ def adopt(metadata: ProjectMetadata, table: Path, dry_run: bool, **options: Any)
         click.echo('\nNext: git add --all && git commit -m "Adopt a table", kedro run --pipeline=train')
     else:
         click.echo(f"{inferred.contract.name} is adopted already: nothing to change")
+
+
+def _read_seed(project: Path) -> int:
+    parameters = yaml.safe_load((project / "conf" / "base" / "parameters.yml").read_text(encoding="utf-8"))
+    return int(parameters["seed"])
+
+
+def _choose_estimator(
+    inferred: "adoption.InferredContract", split: "adoption.Split", name: str | None
+) -> "adoption.EstimatorChoice":
+    features = {"max_codes": 20, "datetime_parts": adoption.choose_datetime_parts(inferred)}
+    return adoption.choose_estimator(split.parts.train, inferred.contract, features, inferred.group, name)
 
 
 def _check_committed(project: Path, table: Path) -> None:
@@ -66,7 +84,9 @@ def _check_committed(project: Path, table: Path) -> None:
 def _print_summary(inferred: "adoption.InferredContract", split: "adoption.Split") -> None:
     contract = inferred.contract
     click.secho(f"{contract.name}: {contract.task} of {contract.target}", bold=True)
-    method = f"split by time ({contract.time}):" if contract.time else "random split: about"
+    method = f"split by time ({contract.time}):" if contract.time else "random split:"
+    if inferred.group:
+        method += f" (rows of one {' and '.join(inferred.group)} stay in one part)"
     sizes = ", ".join(f"{part} {n:,}" for part, n in split.rows.items())
     click.echo(f"  {method} {sizes} rows")
     click.echo(f"  {len(contract.columns)} feature columns:")

@@ -1,21 +1,19 @@
 """The project's conf/ as commands read it."""
 
-import os
-
 from kedro.config import AbstractConfigLoader, OmegaConfigLoader
-from kedro.framework.project import settings
 from kedro.framework.session import KedroSession
 from kedro.framework.startup import ProjectMetadata
 
 from ..hooks import register_params_resolver
+from ..kedro_project import read_conf
 
 
-def load_conf(metadata: ProjectMetadata, base_only: bool = False) -> OmegaConfigLoader:
-    """The project's configuration, without a Kedro session, whose hooks would start MLflow and an experiment."""
-    arguments = {"env": os.environ.get("KEDRO_ENV"), **settings.CONFIG_LOADER_ARGS}  # as in a session
-    if base_only:
-        arguments = {"base_env": "base", "default_run_env": "base"}
-    loader = OmegaConfigLoader(str(metadata.project_path / "conf"), **arguments)
+def load_conf(metadata: ProjectMetadata, environment: str | None = None) -> OmegaConfigLoader:
+    """The project's configuration, without a Kedro session, whose hooks would start MLflow and an experiment.
+
+    `environment` is as in `read_conf`.
+    """
+    loader = read_conf(metadata.project_path, environment)
     register_params_resolver(loader["parameters"])
     return loader
 

@@ -1,6 +1,7 @@
 """`kedro promote` and `kedro rollback`: which version is champion."""
 
 import json
+from functools import partial
 
 import click
 from kedro.framework.startup import ProjectMetadata
@@ -33,8 +34,10 @@ def promote(
     if record.tags.get(registry.aliases.GATE) != registry.aliases.PASSED:
         _check_forced(record, force, reason)
     _check_files(name, record.version)
-    change = registry.aliases.promote(name, record.version, reason or "kedro promote")
-    state = "is champion already" if change.before == record.version else "is champion"
+    with reported(registry.aliases.PromotionError):
+        change = registry.aliases.promote(name, record.version, reason or "kedro promote")
+    before = f", in place of version {change.before}" if change.before else ""
+    state = "is champion already" if change.before == record.version else f"is champion{before}"
     _print_change(f"{name} version {record.version} {state}", name, change, as_json)
 
 
@@ -48,12 +51,8 @@ def rollback(metadata: ProjectMetadata, reason: str, model: str | None, as_json:
     """Make the previous champion champion again."""
     parameters = connect_mlflow(metadata)["parameters"]
     name = model or parameters["table"]["name"]
-    aliases = registry.aliases
-    with reported(aliases.PromotionError):
-        previous = aliases.get_alias_version(name, aliases.PREVIOUS)
-        if previous not in (None, aliases.get_alias_version(name, aliases.CHAMPION)):
-            _check_files(name, str(previous))
-        change = aliases.rollback(name, reason)
+    with reported(registry.aliases.PromotionError):
+        change = registry.aliases.rollback(name, reason, partial(_check_files, name))
     message = f"{name} version {change.champion} is champion again, in place of version {change.before}"
     _print_change(message, name, change, as_json)
 

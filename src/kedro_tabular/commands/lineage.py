@@ -7,6 +7,7 @@ import click
 from kedro.framework.startup import ProjectMetadata
 
 from ..errors import reports_user_errors
+from ..kedro_project import find_producers
 from .conf import connect_mlflow
 from .terminal import JSON, make_console, make_table, reported
 
@@ -31,10 +32,14 @@ def lineage(metadata: ProjectMetadata, reference: str, as_json: bool, verify: bo
     else:
         _print_origin(origin)
     if verify:
-        from ..lineage import find_problems
+        from ..lineage import find_problems, find_reproducible
 
-        for problem in find_problems(origin, metadata.project_path, reader.model):
-            raise click.ClickException(f"not as recorded: {problem}")
+        producers = find_producers()
+        for line in find_reproducible(origin, producers):
+            click.echo(line, err=as_json)
+        problems = list(find_problems(origin, metadata.project_path, reader.model, producers))
+        if problems:
+            raise click.ClickException("\n  ".join(["not as recorded:", *problems]))
         click.echo("verified: code, data, environment and model are available as recorded", err=as_json)
 
 
@@ -53,7 +58,7 @@ def reproduce(metadata: ProjectMetadata, reference: str, install: bool) -> None:
     from ..lineage import reproduce as run_again
 
     with reported(ReproductionError, GitError, LookupError):
-        items = run_again(origin, reader, metadata.project_path, install)
+        items = run_again(origin, reader, metadata.project_path, find_producers(), install)
     table = make_table("Reproduction", "Item", "Recorded", "Reproduced", "Result")
     for item in items:
         table.add_row(item.item, item.recorded, item.reproduced, "identical" if item.identical else "different")
@@ -84,6 +89,9 @@ def _print_origin(origin: "Origin") -> None:
     summary |= {f"environment {name}": value for name, value in origin.environment.items()}
     for name, value in summary.items():
         console.print(f"{name:22} {value}", highlight=False)
+    if origin.unlocked:
+        libraries = ", ".join(origin.unlocked)
+        console.print(f"The environment was not that of the lock file: {libraries}", style="bold", highlight=False)
     files = make_table("Data", "Dataset", "Path", "md5", "Bytes", "Workspace", "Cache", "Remote")
     for file in origin.data:
         places = ["yes" if there else "no" for there in (file.workspace, file.cache, file.remote)]

@@ -11,10 +11,11 @@ from rich.table import Table
 from .. import registry
 from ..errors import reports_user_errors
 from ..evaluation import BASELINE
-from ..lineage import GitError, run_git
+from ..lineage import Catalog, GitError, run_git
 from .conf import connect_mlflow
 from .terminal import JSON, MODEL, make_console, make_table, reported
 
+_REGISTERED = "registered_model"  # the catalog's entry with the files that a version is registered from
 _SHORT = 8  # shown digits of a hash; a query accepts them in place of the whole
 
 
@@ -32,11 +33,16 @@ def models(context: click.Context, diff: tuple[str, str] | None, model: str | No
     if context.invoked_subcommand is not None:
         return
     metadata: ProjectMetadata = context.obj
-    parameters = connect_mlflow(metadata)["parameters"]
+    conf = connect_mlflow(metadata)
+    name, gate = conf["parameters"]["table"]["name"], conf["parameters"]["gate"]
     if diff:
-        _print_differences(metadata.project_path, model or parameters["table"]["name"], diff, as_json)
-    else:
-        _print_records(registry.read_records(model), parameters["gate"], as_json)
+        _print_differences(metadata.project_path, model or name, diff, as_json)
+        return
+    records = registry.read_records(model)
+    _print_records(records, gate, as_json)
+    if model in (None, name):
+        trained = _describe_trained(metadata.project_path, conf["catalog"], [r for r in records if r.model == name])
+        click.echo(trained, err=as_json, nl=bool(trained))
 
 
 @models.command()
@@ -67,6 +73,21 @@ def find_version(name: str, reference: str) -> "registry.VersionRecord":
             return record
     existing = ", ".join(record.version for record in records) or "none"
     raise click.ClickException(f"{name} has no version or alias {reference!r}; its versions are: {existing}")
+
+
+def _describe_trained(project: Path, catalog: dict[str, Any], records: "list[registry.VersionRecord]") -> str:
+    """Which version was registered from the project's files, such as those of an applied experiment; else what to do.
+
+    Empty if no model was trained.
+    """
+    stored = catalog.get(_REGISTERED, {}).get("artifacts", {})
+    md5s = Catalog(catalog).content_md5s(project, stored)
+    if set(md5s) != set(stored) or not stored:
+        return ""
+    found = registry.find_by_content(records, md5s)
+    if found is not None:
+        return f"The files in data/ are those of version {found.version}."
+    return "The model in data/ is not registered. To register it: kedro run --pipelines=evaluation,packaging"
 
 
 def _print_differences(project: Path, name: str, references: tuple[str, str], as_json: bool) -> None:

@@ -15,6 +15,7 @@ from .predictions import (
     score_columns,
 )
 from .reasons import Action, RowReasons
+from .row_hashes import hash_rows, row_columns
 from .rows import Values, check_rows, parse_datetime, to_columns
 from .schema import ColumnsValidator, TableValidator
 from .table_file import (
@@ -50,6 +51,7 @@ __all__ = [
     "check_rows",
     "classes_of",
     "file_format",
+    "hash_rows",
     "is_probability",
     "mask_markers",
     "open_workbook",
@@ -59,6 +61,7 @@ __all__ = [
     "probability_column",
     "read_table",
     "read_table_file",
+    "row_columns",
     "score_columns",
     "to_classes",
     "to_columns",

@@ -7,6 +7,7 @@ from sklearn.metrics import log_loss, make_scorer
 from sklearn.pipeline import make_pipeline
 
 from ..contract import Contract
+from ..modelling import one_thread
 from .metrics import Evaluation
 
 
@@ -31,13 +32,14 @@ def compute_importance(
         # with the classes by name, because these rows may lack some
         labelled = {"labels": model.classes_, "greater_is_better": False, "response_method": "predict_proba"}
         score, scoring = "neg_log_loss", make_scorer(log_loss, **labelled)
-    result = permutation_importance(
-        make_pipeline(preprocessor, model),
-        contract.select(rows),
-        rows[contract.target],
-        scoring=scoring,
-        n_repeats=settings.importance_repeats,
-        random_state=seed,
-    )
+    with one_thread():  # many small predictions
+        result = permutation_importance(
+            make_pipeline(preprocessor, model),
+            contract.select(rows),
+            rows[contract.target],
+            scoring=scoring,
+            n_repeats=settings.importance_repeats,
+            random_state=seed,
+        )
     columns = {"mean": result.importances_mean, "std": result.importances_std}
     return pd.DataFrame(columns, index=contract.features), score

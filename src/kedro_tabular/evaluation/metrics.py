@@ -5,18 +5,15 @@ The same name is the same argument everywhere: `y_true`, the true value of each 
 a row is of a class; `n_bins`, the number of bins of equal width between 0 and 1.
 """
 
-from collections.abc import Callable
-from typing import NamedTuple
-
 import numpy as np
-import pandas as pd
 from pydantic import Field
 from sklearn import metrics as sk
 from sklearn.dummy import DummyClassifier, DummyRegressor
 
-from ..contract import PREDICTION, Contract, classes_of, score_columns
 from ..kedro_project import project_module
 from ..parameters import Section
+from .custom_metrics import compute_custom_metric, custom_metrics
+from .labelled_scores import LabelledScores
 
 Metrics = dict[str, float]
 
@@ -32,42 +29,6 @@ class Evaluation(Section):
     alphas: list[float]
 
 
-class LabelledScores(NamedTuple):
-    """The true values of rows and a model's scores for them.
-
-    Classification: `y_true` holds the classes as text, shape (n_rows,), and `scores` the probabilities, shape
-    (n_rows, n_classes), with the columns in the order of `classes`. Regression: `y_true` and `scores` hold
-    numbers, shape (n_rows,), and `classes` is None.
-    """
-
-    y_true: np.ndarray
-    scores: np.ndarray
-    classes: np.ndarray | None
-
-    @classmethod
-    def from_predictions(cls, predictions: pd.DataFrame, contract: Contract) -> "LabelledScores":
-        """Read the target and the packaged model's columns `prediction` and `probability_<class>`."""
-        target = predictions[contract.target]
-        if contract.task == "regression":
-            return cls(target.to_numpy(dtype=float), predictions[PREDICTION].to_numpy(dtype=float), None)
-        classes = np.array(classes_of(predictions.columns), dtype=object)
-        return cls(target.astype(str).to_numpy(dtype=object), predictions[score_columns(classes)].to_numpy(), classes)
-
-    @property
-    def is_class(self) -> np.ndarray:
-        """Whether each row is of each class, shape (n_rows, n_classes)."""
-        return self.y_true[:, None] == self.classes
-
-    @property
-    def task(self) -> str:
-        """`classification` or `regression`."""
-        return "regression" if self.classes is None else "classification"
-
-    def select(self, rows: np.ndarray) -> "LabelledScores":
-        """Only these rows, given as a mask or as positions."""
-        return LabelledScores(self.y_true[rows], self.scores[rows], self.classes)
-
-
 def score_baseline(scored: LabelledScores, train_target: np.ndarray) -> LabelledScores:
     """The same rows with the scores of a baseline that predicts the distribution of the training target, (n_rows,)."""
     if scored.classes is None:
@@ -75,7 +36,7 @@ def score_baseline(scored: LabelledScores, train_target: np.ndarray) -> Labelled
     else:
         prior = DummyClassifier(strategy="prior").fit(train_target, train_target)
         scores = prior.predict_proba(scored.y_true)
-    return scored._replace(scores=scores)
+    return scored._replace(scores=scores, decisions=None)
 
 
 def compute_metrics(scored: LabelledScores, n_bins: int) -> Metrics:
@@ -83,19 +44,8 @@ def compute_metrics(scored: LabelledScores, n_bins: int) -> Metrics:
     if scored.classes is None:
         metrics = regression_metrics(scored.y_true, scored.scores)
     else:
-        metrics = classification_metrics(scored.y_true, scored.scores, scored.classes, n_bins)
+        metrics = classification_metrics(scored.y_true, scored.scores, scored.classes, n_bins, scored.predicted)
     return metrics | {name: compute_custom_metric(name, scored) for name in custom_metrics(scored.task)}
-
-
-def custom_metrics(task: str) -> dict[str, Callable[..., float]]:
-    """The metrics in `CLASSIFICATION` or `REGRESSION` of the project's metrics.py by name."""
-    return dict(getattr(project_module("metrics"), task.upper(), {}))
-
-
-def compute_custom_metric(name: str, scored: LabelledScores) -> float:
-    """One metric of the project's metrics.py. Raises KeyError if the task has no metric of that name."""
-    metric = custom_metrics(scored.task)[name]
-    return float(metric(scored.y_true, scored.scores) if scored.classes is None else metric(*scored))
 
 
 def lower_is_better(metric: str) -> bool:
@@ -103,11 +53,14 @@ def lower_is_better(metric: str) -> bool:
     return metric in _ERRORS or metric in getattr(project_module("metrics"), "ERRORS", ())
 
 
-def classification_metrics(y_true: np.ndarray, probabilities: np.ndarray, classes: np.ndarray, n_bins: int) -> Metrics:
+def classification_metrics(
+    y_true: np.ndarray, probabilities: np.ndarray, classes: np.ndarray, n_bins: int, predicted: np.ndarray | None = None
+) -> Metrics:
     """Metrics of a classification. Raises ValueError if `y_true` has a class that is not in `classes`.
 
-    With two classes the second one is the positive class. With more, `roc_auc` and `average_precision` are
-    one-vs-rest means over the classes present in `y_true`.
+    `predicted` holds the predicted class of each row, (n_rows,); without it that is the most probable one. With two
+    classes the second one is the positive class. With more, `roc_auc` and `average_precision` are one-vs-rest means
+    over the classes present in `y_true`.
     """
     is_class = y_true[:, None] == classes
     unknown = sorted(set(y_true[~is_class.any(axis=1)]))
@@ -116,14 +69,15 @@ def classification_metrics(y_true: np.ndarray, probabilities: np.ndarray, classe
     columns = 1 if len(classes) == 2 else is_class.any(axis=0)
     targets, scores = is_class[:, columns], probabilities[:, columns]
     by_row = metrics_by_row(is_class, probabilities)
-    predicted = classes.take(probabilities.argmax(axis=1))
+    if predicted is None:
+        predicted = classes.take(probabilities.argmax(axis=1))
     return {
         "roc_auc": float(sk.roc_auc_score(targets, scores)),
         "average_precision": float(sk.average_precision_score(targets, scores)),
         "log_loss": float(by_row["log_loss"].mean()),
         "brier": float(by_row["brier"].mean()),
         "expected_calibration_error": expected_calibration_error(is_class, probabilities, n_bins),
-        "accuracy": float(by_row["accuracy"].mean()),
+        "accuracy": float((predicted == y_true).mean()),
         "f1_macro": float(sk.f1_score(y_true, predicted, labels=classes, average="macro", zero_division=0)),
     }
 
@@ -153,7 +107,6 @@ def metrics_by_row(is_class: np.ndarray, probabilities: np.ndarray) -> dict[str,
     return {
         "log_loss": -np.log(np.maximum(probabilities[is_class], np.finfo(float).eps)),
         "brier": squares[:, 1] if squares.shape[1] == 2 else squares.sum(axis=1),
-        "accuracy": is_class[np.arange(len(is_class)), probabilities.argmax(axis=1)].astype(float),
     }
 
 

@@ -31,16 +31,21 @@ _styled = matplotlib.rc_context(_STYLE)  # a decorator
 
 @_styled
 def classification_plots(
-    y_true: np.ndarray, probabilities: np.ndarray, classes: np.ndarray, n_bins: int
+    y_true: np.ndarray, probabilities: np.ndarray, classes: np.ndarray, n_bins: int, predicted: np.ndarray | None = None
 ) -> dict[str, str]:
-    """ROC, precision-recall and calibration curves and the confusion matrix by name."""
+    """ROC, precision-recall and calibration curves and the confusion matrix by name.
+
+    `predicted` holds the predicted class of each row, (n_rows,); without it that is the most probable one.
+    """
+    if predicted is None:
+        predicted = classes.take(probabilities.argmax(axis=1))
     columns = [1] if len(classes) == 2 else _most_frequent(y_true, classes)
     curves = [(str(classes[k]), y_true == classes[k], probabilities[:, k]) for k in columns]
     return {
         "roc_curve": _roc(curves),
         "precision_recall_curve": _precision_recall(curves),
         "calibration_curve": calibration_plot(curves, n_bins, "Class"),
-        "confusion_matrix": _confusion(y_true, classes.take(probabilities.argmax(axis=1)), classes),
+        "confusion_matrix": _confusion(y_true, predicted, classes),
     }
 
 

@@ -8,7 +8,9 @@ from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 
-from .metrics import LabelledScores, bin_indices, compute_custom_metric, custom_metrics, metrics_by_row, to_binary
+from .custom_metrics import compute_custom_metric, custom_metrics
+from .labelled_scores import LabelledScores
+from .metrics import bin_indices, metrics_by_row, to_binary
 
 # From the weights of the rows, shape (n_rows, n_resamples), to the metric of each resample.
 Statistic = Callable[[np.ndarray], np.ndarray]
@@ -17,16 +19,24 @@ _MAX_CELLS = 250_000  # of the weights in memory at a time
 
 
 def bootstrap(
-    models: Sequence[LabelledScores], names: Sequence[str], n_resamples: int, n_bins: int, seed: int
+    models: Sequence[LabelledScores],
+    names: Sequence[str],
+    n_resamples: int,
+    n_bins: int,
+    seed: int,
+    clusters: np.ndarray | None = None,
 ) -> dict[str, np.ndarray]:
     """The metrics of each model on resamples of the rows; `models` are each model's scores of the same rows in order.
+
+    `clusters` numbers the cluster of each row from 0, shape (n_rows,): whole clusters are drawn, because rows of one
+    cluster, such as a day, are not independent (Davison & Hinkley 1997, "Bootstrap Methods", section 3.8).
 
     Returns:
         An array (n_models, n_resamples) by metric; NaN where it is not defined, as for a single class.
     """
     statistics = {name: [make_statistic(name, scored, n_bins) for scored in models] for name in names}
     values: dict[str, list[np.ndarray]] = {name: [] for name in names}
-    for weights in _resample(len(models[0].y_true), n_resamples, seed):
+    for weights in _resample(len(models[0].y_true), n_resamples, seed, clusters):
         for name, of_models in statistics.items():
             values[name].append(np.stack([statistic(weights) for statistic in of_models]))
     return {name: np.concatenate(parts, axis=1) for name, parts in values.items()}
@@ -38,30 +48,31 @@ def make_statistic(name: str, scored: LabelledScores, n_bins: int) -> Statistic:
         return _custom(name, scored)
     if scored.classes is None:
         return _REGRESSION[name](scored.y_true, scored.scores)
+    if name in _DECISION:
+        return _DECISION[name](scored.is_class, scored.is_predicted)
     return _CLASSIFICATION[name](scored.is_class, scored.scores, n_bins)
 
 
 def metric_names(task: str) -> list[str]:
     """The metrics of a task."""
-    return [*(_REGRESSION if task == "regression" else _CLASSIFICATION), *custom_metrics(task)]
+    metrics = [*_REGRESSION] if task == "regression" else [*_CLASSIFICATION, *_DECISION]
+    return [*metrics, *custom_metrics(task)]
 
 
-def _resample(n_rows: int, n_resamples: int, seed: int) -> Iterator[np.ndarray]:
+def _resample(n_rows: int, n_resamples: int, seed: int, clusters: np.ndarray | None) -> Iterator[np.ndarray]:
     rng = np.random.default_rng(seed)
+    n_units = n_rows if clusters is None else int(clusters.max()) + 1
     batch = max(1, _MAX_CELLS // n_rows)
     for first in range(0, n_resamples, batch):
         size = min(batch, n_resamples - first)
-        drawn = rng.integers(0, n_rows, (n_rows, size)) * size + np.arange(size)
-        counts = np.bincount(drawn.ravel(), minlength=n_rows * size)
-        yield counts.reshape(n_rows, size).astype(np.float64)
+        drawn = rng.integers(0, n_units, (n_units, size)) * size + np.arange(size)
+        counts = np.bincount(drawn.ravel(), minlength=n_units * size).reshape(n_units, size).astype(np.float64)
+        yield counts if clusters is None else counts[clusters]
 
 
 def _custom(name: str, scored: LabelledScores) -> Statistic:
-    """A metric of the project: computed on the rows of each resample in turn."""
-    rows = np.arange(len(scored.y_true))
-    return lambda weights: np.array(
-        [compute_custom_metric(name, scored.select(np.repeat(rows, counts))) for counts in weights.T.astype(int)]
-    )
+    """A metric of the project: computed with the weights of each resample in turn."""
+    return lambda weights: np.array([compute_custom_metric(name, scored, of_rows) for of_rows in weights.T])
 
 
 def _mean(values: np.ndarray) -> Statistic:
@@ -125,9 +136,12 @@ def _calibration_error(is_class: np.ndarray, probabilities: np.ndarray, n_bins: 
     return lambda weights: np.abs(distance @ weights).sum(axis=0) / weights.sum(axis=0)
 
 
-def _f1_macro(is_class: np.ndarray, probabilities: np.ndarray, n_bins: int) -> Statistic:
-    predicted = probabilities.argmax(axis=1)[:, None] == np.arange(is_class.shape[1])
-    hits, sizes = (is_class & predicted).T.astype(float), (is_class * 1.0 + predicted).T
+def _accuracy(is_class: np.ndarray, is_predicted: np.ndarray) -> Statistic:
+    return _mean((is_class & is_predicted).any(axis=1).astype(float))
+
+
+def _f1_macro(is_class: np.ndarray, is_predicted: np.ndarray) -> Statistic:
+    hits, sizes = (is_class & is_predicted).T.astype(float), (is_class * 1.0 + is_predicted).T
     return lambda weights: (2 * (hits @ weights) / np.maximum(sizes @ weights, 1)).mean(axis=0)
 
 
@@ -153,9 +167,9 @@ _CLASSIFICATION: dict[str, Callable[[np.ndarray, np.ndarray, int], Statistic]] =
     "log_loss": _row_mean("log_loss"),
     "brier": _row_mean("brier"),
     "expected_calibration_error": _calibration_error,
-    "accuracy": _row_mean("accuracy"),
-    "f1_macro": _f1_macro,
 }
+# of the predicted classes, not of the probabilities
+_DECISION: dict[str, Callable[[np.ndarray, np.ndarray], Statistic]] = {"accuracy": _accuracy, "f1_macro": _f1_macro}
 _REGRESSION: dict[str, Callable[[np.ndarray, np.ndarray], Statistic]] = {
     "mae": lambda y_true, predicted: _mean(np.abs(y_true - predicted)),
     "rmse": _rmse,

@@ -1,7 +1,5 @@
 """Assemble the packaged model, and measure its latency and size."""
 
-import statistics
-import time
 from importlib import metadata
 from typing import Any, NamedTuple
 
@@ -11,11 +9,10 @@ from sklearn.base import BaseEstimator
 
 from ..contract import SOURCE, Contract
 from ..kedro_project import add_project_types
-from ..modelling import Guard, LeanColumnTransformer, PackagedModel
+from ..modelling import Guard, LeanColumnTransformer, PackagedModel, unwrap
 from ..parameters import ParameterError, Section
 from ..registry import ModelPackage
-
-_TIMED_ROWS = 30
+from .latency import measure_latency
 
 
 class Cost(NamedTuple):
@@ -30,6 +27,7 @@ class Packaging(Section):
 
     requirements: list[str]
     example_rows: int = Field(ge=1)
+    registers: bool = Field(default=True, alias="register")  # pydantic has an attribute of the name `register`
 
 
 def measure_cost(
@@ -41,15 +39,9 @@ def measure_cost(
     test_table: pd.DataFrame,
     contract: dict[str, Any],
 ) -> Cost:
-    """The latency of the packaged model, after one row to warm up, and the size of its stored objects."""
+    """The latency of the packaged model on one row, and the size of its stored objects."""
     packaged = PackagedModel.from_parts(Contract.from_parameters(contract), preprocessor, model, guard, fallback)
-    seconds = []
-    for position in range(_TIMED_ROWS + 1):
-        row = test_table.iloc[[position % len(test_table)]]
-        started = time.perf_counter()
-        packaged.predict(row)
-        seconds.append(time.perf_counter() - started)
-    return Cost(statistics.median(seconds[1:]) * 1000, sum(model_sizes.values()) / 1e6)
+    return Cost(measure_latency(packaged.predict, test_table), sum(model_sizes.values()) / 1e6)
 
 
 def package_model(
@@ -64,10 +56,11 @@ def package_model(
     contract: dict[str, Any],
     packaging: dict[str, Any],
     trusted_types: list[str],
+    decision: dict[str, Any] | None = None,
 ) -> ModelPackage:
     """The content of the registered version beside the stored objects, which the registry reads from their files.
 
-    The report is an input so that the registration is the last step of a run.
+    The report is an input so that the registration is the last step of a run. `decision` is that of `choose_decision`.
 
     Raises ParameterError if the reference profile is of another table or a requirement is not installed, and ValueError
     if the guard leaves no row of the test table to the model.
@@ -84,15 +77,16 @@ def package_model(
         name=schema.name,
         signature=packaged.signature(),
         input_example=schema.select(test_table)[by_model].head(settings.example_rows),
-        contract={"table": contract, "trusted_types": add_project_types(trusted_types)},
+        contract={"table": contract, "trusted_types": add_project_types(trusted_types), "decision": decision or {}},
         requirements=pin_versions([*settings.requirements, *estimator_libraries(model)]),
         gate=gate,
+        register=settings.registers,
     )
 
 
 def estimator_libraries(model: BaseEstimator) -> list[str]:
     """The distributions that provide the estimator's class."""
-    package = type(model).__module__.partition(".")[0]
+    package = type(unwrap(model)).__module__.partition(".")[0]
     if package == "sklearn":  # saves the search through all distributions
         return ["scikit-learn"]
     return metadata.packages_distributions().get(package, [])

@@ -8,6 +8,7 @@ from typing import Any
 from ..contract import Contract
 from ..evaluation import BASELINE, Metrics, render
 from ..parameters import flatten
+from ..registry import experiment_name
 from .comparison import Comparison
 
 _TEMPLATE = Path(__file__).with_name("report.html.j2")
@@ -23,6 +24,7 @@ def write_report(
     guard_plot: str,
     data_versions: dict[str, str],
     contract: dict[str, Any],
+    decision_assessment: dict[str, Any] | None = None,
     **parameters: Any,
 ) -> str:
     """Verdict, comparison, guard, plots, data and parameters as HTML, the same bytes for the same inputs.
@@ -33,19 +35,21 @@ def write_report(
         plots: by name a function that loads the SVG text, as Kedro's partitioned dataset returns them.
         guard_assessment: as returned by `assess_guard`.
         data_versions: md5 by file name.
-        parameters: further sections of the parameters by name.
+        decision_assessment: as returned by `assess_decision`.
+        parameters: further sections of the parameters by name; `packaging` says whether a version is registered.
     """
     figures = {name: load() for name, load in plots.items()} | {"permutation_importance": importance_plot}
     return render(
         _TEMPLATE,
         contract=Contract.from_parameters(contract),
         gate=gate,
-        deployment=_deployment(gate),
+        deployment=_deployment(gate, parameters.get("packaging", {}).get("register", True)),
         comparison=comparison,
         compared=comparison.champion is not None and comparison.problem is None,
         slices=sorted(comparison.slices, key=lambda part: (part.gain or 0, part.challenger or 0)),
         failed=[rule["rule"] for rule in gate["rules"] if not rule["passed"]],
         calibration=_data_uri(comparison.calibration),
+        decision=decision_assessment or {"levels": []},
         guard=guard_assessment,
         guard_plot=_data_uri(guard_plot),
         baseline={name.removeprefix(BASELINE): value for name, value in metrics.items() if name.startswith(BASELINE)},
@@ -55,12 +59,19 @@ def write_report(
     )
 
 
-def _deployment(gate: dict[str, Any]) -> str:
+def _deployment(gate: dict[str, Any], registered: bool) -> str:
+    if not registered:
+        return "This version is not registered, because packaging.register is false."
     if gate["verdict"] == "refused":
         return "This version is registered, but not deployed."
-    if gate["promote"] == "auto":
-        return "This version becomes the champion."
-    return "This version becomes the challenger. Run kedro promote to deploy it."
+    experiment = experiment_name()
+    if experiment or gate["promote"] == "never":
+        reason = f"it belongs to the experiment {experiment}" if experiment else "gate.promote is never"
+        return f"This version is registered, but gets no alias, because {reason}. Run kedro promote to deploy it."
+    if gate["promote"] == "manual":
+        return "This version becomes the challenger. Run kedro promote to deploy it."
+    champion = gate.get("champion")
+    return "This version becomes the champion" + (f", if version {champion} still is by then." if champion else ".")
 
 
 def _title(name: str) -> str:

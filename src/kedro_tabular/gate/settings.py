@@ -23,11 +23,17 @@ class BaselineRule(Section):
 
 
 class ChampionRule(Section):
-    """How a metric must compare with the champion's on the same rows."""
+    """How the metrics must compare with the champion's on the same rows.
+
+    Tolerances are shares of what the champion leaves to gain: of 1 - value, or of an error the value itself.
+    """
 
     metric: str
     mode: Literal["not_worse", "significantly_better"]
+    metrics: list[str] = Field(default_factory=list)
     tolerance: float = Field(ge=0)
+    tolerances: dict[str, float] = Field(default_factory=dict)
+    min_rows: int = Field(default=30, ge=1)
     unscoreable: Literal["pass", "refuse"]
 
 
@@ -43,9 +49,10 @@ class SliceRule(Section):
 class Gate(Section):
     """All rules. A rule that is not in conf/ is not applied."""
 
-    promote: Literal["auto", "manual"]
+    promote: Literal["auto", "manual", "never"]
     resamples: int = Field(ge=20)
     confidence: float = Field(gt=0.5, lt=1)
+    resample: Literal["rows", "days", "group"] = "rows"
     metrics: dict[str, Limits] = Field(default_factory=dict)
     trivial: BaselineRule | None = None
     champion: ChampionRule | None = None

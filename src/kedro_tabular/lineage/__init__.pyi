@@ -1,18 +1,24 @@
 from .catalog import Catalog
-from .dvc_stages import render_dvc_yaml
+from .dvc_stages import render_dvc_yaml, tracked_environment
+from .environment import NONE, OUTSIDE
 from .git import GitError, run_git
+from .hashes import bytes_md5, content_md5
 from .modules import LIBRARY, defining_module, import_closure, package_folder
 from .origin import Origin, OriginReader
-from .provenance import DATA, ENVIRONMENT, GIT, bytes_md5, content_md5, read_dvc_file, select_tags
+from .provenance import DATA, ENVIRONMENT, GIT, select_tags
+from .remotes import main_project, read_dvc_file
 from .reproduction import ReproductionError, reproduce
+from .stage_check import check_stage
 from .tracking import RunTracking
-from .verification import find_problems
+from .verification import find_problems, find_reproducible
 
 __all__ = [
     "DATA",
     "ENVIRONMENT",
     "GIT",
     "LIBRARY",
+    "NONE",
+    "OUTSIDE",
     "Catalog",
     "GitError",
     "Origin",
@@ -20,14 +26,18 @@ __all__ = [
     "ReproductionError",
     "RunTracking",
     "bytes_md5",
+    "check_stage",
     "content_md5",
     "defining_module",
     "find_problems",
+    "find_reproducible",
     "import_closure",
+    "main_project",
     "package_folder",
     "read_dvc_file",
     "render_dvc_yaml",
     "reproduce",
     "run_git",
     "select_tags",
+    "tracked_environment",
 ]

@@ -6,15 +6,19 @@ from typing import Any
 
 from kedro.io.catalog_config_resolver import CatalogConfigResolver
 
-from .provenance import content_md5
+from .hashes import content_md5
 
 
 class Catalog:
-    """Looks datasets up in the resolved configuration of the catalog, including wrapped datasets and factories."""
+    """Looks datasets up in the resolved configuration of the catalog, including wrapped datasets and factories.
+
+    Credentials are left out: they do not say where a dataset is.
+    """
 
     def __init__(self, config: dict[str, Any]) -> None:
+        self._config = {name: _without_credentials(entry) for name, entry in config.items()}
         in_memory = {"{default}": {"type": "kedro.io.MemoryDataset"}}
-        self._resolver = CatalogConfigResolver(config, default_runtime_patterns=in_memory)
+        self._resolver = CatalogConfigResolver(self._config, default_runtime_patterns=in_memory)
 
     def path(self, name: str) -> str | None:
         """The file or folder of a dataset; None for a dataset without one."""
@@ -32,6 +36,14 @@ class Catalog:
         paths = {name: self.relative_path(project, name) for name in names if self.is_traced(name)}
         files = {name: project / path for name, path in paths.items() if path}
         return {name: content_md5(file) for name, file in files.items() if file.exists()}
+
+    def entry_name(self, name: str) -> str | None:
+        """The key of a dataset's entry in the catalog, which may be a pattern; None if it has no entry."""
+        return name if name in self._config else self._resolver.match_dataset_pattern(name)
+
+    def entry(self, name: str) -> dict[str, Any]:
+        """The resolved entry of a dataset."""
+        return next(self._entries(name), {})
 
     def output_type(self, name: str) -> str:
         """The DVC type of an output: `outs`, or metrics, plots or ignored as set by `metadata: {dvc: …}`."""
@@ -60,3 +72,9 @@ class Catalog:
         while isinstance(entry, dict) and "type" in entry:
             yield entry
             entry = entry.get("dataset", {})
+
+
+def _without_credentials(entry: Any) -> Any:
+    if not isinstance(entry, dict):
+        return entry
+    return {key: _without_credentials(value) for key, value in entry.items() if key != "credentials"}

@@ -1,9 +1,10 @@
 """dvc.yaml, generated from the Kedro pipelines and the catalog, so that nobody has to maintain it.
 
 A stage is one pipeline of `train`. Its dependencies are the files it reads and the code it uses, its outputs
-the files it writes, its parameters the keys its nodes take.
+the files it writes, its parameters the keys of conf/ that it reads.
 """
 
+import re
 from collections.abc import Iterable, Iterator
 from importlib import import_module
 from pathlib import Path
@@ -15,10 +16,11 @@ from kedro.pipeline import Pipeline
 from ..kedro_project import package_name
 from ..parameters import ParameterError
 from .catalog import Catalog
+from .conf_keys import class_names, read_keys, read_values
 from .modules import LIBRARY, defining_module, import_closure, package_folder
 
 HEADER = """\
-# Written by `kedro dvc sync` from the pipelines, the catalog and conf/base: change those, not this file.
+# Written by `kedro dvc sync` from the pipelines, the catalog and {conf}: change those, not this file.
 #   dvc repro            run what has changed, and what depends on it
 #   dvc dag              show the stages
 #   dvc metrics diff     compare the metrics with those of the last commit
@@ -26,23 +28,26 @@ HEADER = """\
 """
 
 
-def render_dvc_yaml(pipelines: dict[str, Pipeline], config: dict[str, Any], project: Path) -> str:
+def render_dvc_yaml(
+    pipelines: dict[str, Pipeline], config: dict[str, Any], project: Path, environment: str | None = None
+) -> str:
     """The text of dvc.yaml for these pipelines, in this order.
 
     Args:
         pipelines: the pipeline of each stage by name.
         config: the catalog's configuration, resolved, with paths relative to the project.
         project: the project's folder.
+        environment: the folder of conf/ that stages read beside conf/base, and DVC tracks; none by default.
 
     Raises:
         ParameterError: a node takes a parameter or a dataset of another stage that no file has.
     """
     catalog = Catalog(config)
-    parameter_files = _parameter_files(project)
     made: set[str] = set()
-    blocks = [HEADER + "stages:"]
+    conf = f"conf/base and conf/{environment}" if environment else "conf/base"
+    blocks = [HEADER.format(conf=conf) + "stages:"]
     for name, pipeline in pipelines.items():
-        stage = _stage(name, pipeline, catalog, parameter_files, project)
+        stage = _stage(name, pipeline, catalog, project, environment)
         missing = [i for i in _datasets(pipeline.inputs()) if i in made and catalog.path(i) is None]
         if missing:
             raise ParameterError(
@@ -54,17 +59,26 @@ def render_dvc_yaml(pipelines: dict[str, Pipeline], config: dict[str, Any], proj
     return "\n".join(blocks)
 
 
-def _stage(
-    name: str, pipeline: Pipeline, catalog: Catalog, parameter_files: dict[str, str], project: Path
-) -> dict[str, Any]:
+def tracked_environment(dvc_yaml: str) -> str | None:
+    """The environment with which the stages of this text of dvc.yaml run; None if it is conf/base alone."""
+    stages = (yaml.safe_load(dvc_yaml) or {}).get("stages", {})
+    found = (re.search(r" --env=(\S+)", str(stage.get("cmd"))) for stage in stages.values())
+    return next((match[1] for match in found if match), None)
+
+
+def _stage(name: str, pipeline: Pipeline, catalog: Catalog, project: Path, environment: str | None) -> dict[str, Any]:
     inputs, outputs = _datasets(pipeline.inputs()), _datasets(pipeline.all_outputs())
     paths = [path for path in map(catalog.path, inputs) if path]
+    keys = read_keys(pipeline, catalog, project, ["base", environment] if environment else ["base"])
     classes = [path for dataset in inputs | outputs for path in catalog.class_paths(dataset)]
+    classes += class_names(read_values(keys, project))
+    # `kedro run` that starts faster; the folder and not the package, which may be installed from another folder
+    command = f"python src/{package_name()} --pipelines={name}"
     stage: dict[str, Any] = {
-        "cmd": f"python -m {package_name()} --pipelines={name}",  # `kedro run` that starts faster
+        "cmd": f"{command} --env={environment}" if environment else command,
         # data, the project, the library: an order that does not depend on the name of the project's package
         "deps": sorted({*paths, *_code(name, classes, project)}, key=lambda path: (f"/{LIBRARY}/" in path, path)),
-        "params": _params(pipeline, parameter_files),
+        "params": [{file: names} for file, names in keys.items()],
     }
     for dataset in sorted(outputs):
         path, output_type = catalog.path(dataset), catalog.output_type(dataset)
@@ -75,25 +89,6 @@ def _stage(
 
 def _datasets(names: Iterable[str]) -> set[str]:
     return {name for name in names if name != "parameters" and not name.startswith("params:")}
-
-
-def _parameter_files(project: Path) -> dict[str, str]:
-    """The file of conf/base with each top-level parameter."""
-    return {
-        key: path.relative_to(project).as_posix()
-        for path in sorted((project / "conf" / "base").glob("parameters*.yml"))
-        for key in yaml.safe_load(path.read_text(encoding="utf-8")) or {}
-    }
-
-
-def _params(pipeline: Pipeline, parameter_files: dict[str, str]) -> list[dict[str, list[str]]]:
-    by_file: dict[str, list[str]] = {}
-    for name in sorted(name.removeprefix("params:") for name in pipeline.inputs() if name.startswith("params:")):
-        file = parameter_files.get(name.partition(".")[0])
-        if file is None:
-            raise ParameterError(f"no conf/base/parameters*.yml has the key {name} that a node takes")
-        by_file.setdefault(file, []).append(name)
-    return [{file: by_file[file]} for file in sorted(by_file)]
 
 
 def _code(name: str, classes: Iterable[str], project: Path) -> Iterator[str]:

@@ -32,6 +32,32 @@ def defining_module(path: str) -> str:
     return _exports(package).get(name, package)
 
 
+def project_modules() -> list[str]:
+    """The modules of the project's package that Kedro loads: its settings, its registry and all of its pipelines."""
+    package = package_name()
+    if package is None:
+        return []
+    folder = package_folder(package)
+    loaded = [folder / f"{name}.py" for name in ("__main__", "settings", "pipeline_registry")]
+    files = [path.relative_to(folder) for path in (*loaded, *sorted((folder / "pipelines").rglob("*.py")))]
+    return [".".join([package, *path.with_suffix("").parts]).removesuffix(".__init__") for path in files]
+
+
+def project_libraries() -> set[str]:
+    """The top-level names of the packages that the project's code imports, without the library and the project."""
+    package = package_name()
+    if package is None:
+        return set()
+    names: set[str] = set()
+    for path in package_folder(package).rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Import):
+                names |= {alias.name for alias in node.names}
+            elif isinstance(node, ast.ImportFrom) and not node.level:
+                names.add(node.module or "")
+    return {name.partition(".")[0] for name in names} - {LIBRARY, package}
+
+
 def package_folder(package: str) -> Path:
     """The folder of an importable package. Raises ModuleNotFoundError if there is none."""
     spec = find_spec(package)

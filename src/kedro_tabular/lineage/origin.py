@@ -14,7 +14,10 @@ from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
 
 from .catalog import Catalog
-from .provenance import DATA, ENVIRONMENT, GIT, content_md5, remote_name, select_tags
+from .environment import NONE, OUTSIDE
+from .hashes import content_md5
+from .provenance import DATA, ENVIRONMENT, GIT, select_tags
+from .remotes import dvc_root, remote_name
 from .tracking import UNCOMMITTED
 
 
@@ -34,6 +37,11 @@ class File:
     cache: bool
     remote: bool
     corrupted: bool  # the cache has a file with this name, but other content
+
+    @property
+    def is_available(self) -> bool:
+        """Whether it is anywhere."""
+        return self.workspace or self.cache or self.remote
 
 
 @dataclass(frozen=True)
@@ -57,6 +65,12 @@ class Origin:
         diff = self.code.get("diff", "none")
         return None if diff == "none" else UNCOMMITTED.format(diff)
 
+    @property
+    def unlocked(self) -> list[str]:
+        """The libraries that were not as in the lock file, as pip takes them."""
+        outside = self.environment.get(OUTSIDE, NONE)
+        return [] if outside == NONE else outside.split(", ")
+
     def as_dict(self) -> dict[str, Any]:
         """The same as plain values, for JSON."""
         return asdict(self)
@@ -76,7 +90,8 @@ class OriginReader:
         self._catalog = catalog
         self.model = model
         self._client = MlflowClient()
-        self._dvc = Repo(str(project)) if (project / ".dvc").exists() else None
+        root = dvc_root(project)
+        self._dvc = Repo(str(root)) if root else None
         self._cache = self._dvc.cache.local if self._dvc else None
 
     def read(self, reference: str) -> Origin:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from .provenance import content_md5
+from .hashes import content_md5
 
 MANIFEST = ".kedro_tabular.md5"  # in a copy of the template: the md5 of each library file, as md5sum lists them
 

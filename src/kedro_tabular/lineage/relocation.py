@@ -8,9 +8,11 @@ import logging
 import sqlite3
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 logger = logging.getLogger(__name__)
 
+_SQLITE = "sqlite:///"
 _URI_COLUMNS = (
     ("experiments", "artifact_location"),
     ("runs", "artifact_uri"),
@@ -21,8 +23,22 @@ _URI_COLUMNS = (
 
 def store_file(project: Path, tracking_uri: str) -> Path | None:
     """The file of a SQLite store; None for any other store."""
-    prefix = "sqlite:///"
-    return project / tracking_uri.removeprefix(prefix) if tracking_uri.startswith(prefix) else None
+    return project / tracking_uri.removeprefix(_SQLITE) if tracking_uri.startswith(_SQLITE) else None
+
+
+def with_absolute_paths(settings: dict[str, Any], project: Path) -> dict[str, Any]:
+    """The settings of mlflow.yml with paths that do not depend on the working directory."""
+    server, tracking = dict(settings["server"]), dict(settings["tracking"])
+    for key in ("mlflow_tracking_uri", "mlflow_registry_uri"):
+        if server.get(key):
+            store = store_file(project, server[key])
+            server[key] = f"{_SQLITE}{store}" if store else _absolute(server[key], project)
+    experiment = dict(tracking.get("experiment") or {})
+    arguments = dict(experiment.get("create_experiment_kwargs") or {})
+    if arguments.get("artifact_location"):
+        arguments["artifact_location"] = _absolute(arguments["artifact_location"], project)
+    experiment["create_experiment_kwargs"] = arguments
+    return settings | {"server": server, "tracking": tracking | {"experiment": experiment}}
 
 
 def relocate_artifacts(project: Path, tracking_uri: str, artifact_location: str | None) -> None:
@@ -44,6 +60,11 @@ def relocate_artifacts(project: Path, tracking_uri: str, artifact_location: str 
             if old != new and old.startswith("file:") and old.endswith(f"/{artifact_location}"):
                 _replace_prefix(connection, old, new)
                 logger.warning("the project was moved: %s now points to %s instead of %s", store.name, new, old)
+
+
+def _absolute(uri: str, project: Path) -> str:
+    """A relative path as a URI; any other URI unchanged."""
+    return uri if "://" in uri or uri.startswith("databricks") else (project / uri).as_uri()
 
 
 def _replace_prefix(connection: sqlite3.Connection, old: str, new: str) -> None:

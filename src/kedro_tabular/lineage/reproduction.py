@@ -2,9 +2,10 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -14,9 +15,10 @@ import yaml
 from mlflow.artifacts import download_artifacts
 from omegaconf import OmegaConf
 
+from .environment import LOCK, NONE, find_unlocked, is_installed
 from .git import run_git
+from .hashes import content_md5
 from .origin import Origin, OriginReader
-from .provenance import content_md5
 from .tracking import PARAMETERS
 
 _SCRATCH_STORE = {
@@ -46,23 +48,26 @@ class ReproducedItem(NamedTuple):
         return self.recorded == self.reproduced
 
 
-def reproduce(origin: Origin, reader: OriginReader, project: Path, install: bool) -> list[ReproducedItem]:
+def reproduce(
+    origin: Origin, reader: OriginReader, project: Path, producers: Mapping[str, str], install: bool
+) -> list[ReproducedItem]:
     """Train again, in a separate folder, with the recorded code, data and parameters.
 
     Args:
         origin: what was recorded.
         reader: fetches recorded files.
         project: the project's folder; it is not changed.
+        producers: the pipeline that makes each dataset; other recorded files are fetched.
         install: build the environment from the recorded lock file, instead of using the current one.
 
     Raises:
-        ReproductionError: the code is not recorded, or the training fails.
+        ReproductionError: the code is not recorded, the environment can't be built, or the training fails.
         GitError: the code is not available.
         UnknownReferenceError: data are not available.
     """
     with _worktree(origin, project) as copy:
-        compared = [_prepare_environment(origin, copy, install)]
-        _restore_data(origin, reader, copy)
+        compared = [_prepare_environment(origin, copy, project, install)]
+        _restore_data(origin, reader, copy, producers)
         _restore_parameters(origin, copy)
         _train(copy, install)
         files = {file.dataset: file for file in origin.data}
@@ -79,10 +84,14 @@ def reproduce(origin: Origin, reader: OriginReader, project: Path, install: bool
 
 @contextmanager
 def _worktree(origin: Origin, project: Path) -> Iterator[Path]:
-    """The code of a run, its commit and uncommitted changes, in a git worktree that is removed afterwards."""
+    """The project with the code of a run, its commit and uncommitted changes, in a git worktree that is then removed.
+
+    The project may be a subfolder of its repository.
+    """
     commit = origin.code.get("commit", "none")
     if commit.startswith("none"):
         raise ReproductionError(f"the code of run {origin.run} is not recorded ({commit})")
+    subfolder = run_git(project, "rev-parse", "--show-prefix").decode().rstrip("\n")
     with TemporaryDirectory() as folder:
         copy = Path(folder) / "project"
         run_git(project, "worktree", "add", "--detach", str(copy), commit)
@@ -90,15 +99,15 @@ def _worktree(origin: Origin, project: Path) -> Iterator[Path]:
             if origin.uncommitted:
                 diff = download_artifacts(run_id=origin.run, artifact_path=origin.uncommitted)
                 run_git(copy, "apply", "--binary", diff)
-            yield copy
+            yield copy / subfolder
         finally:
             run_git(project, "worktree", "remove", "--force", str(copy))
 
 
-def _restore_data(origin: Origin, reader: OriginReader, copy: Path) -> None:
-    """Fetch the recorded files that no stage makes: those with a `.dvc` file."""
+def _restore_data(origin: Origin, reader: OriginReader, copy: Path, producers: Mapping[str, str]) -> None:
+    """Fetch the recorded files that no pipeline makes. Those of today may differ from those of the recorded code."""
     for file in origin.data:
-        if (copy / f"{file.path}.dvc").exists():
+        if file.dataset not in producers or (copy / f"{file.path}.dvc").exists():
             reader.fetch(file, copy / file.path)
 
 
@@ -113,17 +122,51 @@ def _restore_parameters(origin: Origin, copy: Path) -> None:
     OmegaConf.save(parameters, local / "parameters.yml")
 
 
-def _prepare_environment(origin: Origin, copy: Path, install: bool) -> ReproducedItem:
+def _prepare_environment(origin: Origin, copy: Path, project: Path, install: bool) -> ReproducedItem:
+    recorded = _describe(origin.environment.get("lock", NONE), origin.unlocked)
     if install:
         _run(["make", "-C", str(copy), "install"])
-    lock = (copy if install else Path()) / "requirements.lock"
-    return ReproducedItem("environment", origin.environment["lock"], content_md5(lock) if lock.exists() else "none")
+        _install_unlocked(origin.unlocked, copy / ".venv")
+        # what was just installed
+        return ReproducedItem("environment", recorded, _describe(content_md5(copy / LOCK), origin.unlocked))
+    missing = [requirement for requirement in origin.unlocked if not is_installed(requirement)]
+    if missing:
+        raise ReproductionError(
+            f"the run used libraries that were not in its lock file, and that this environment lacks: "
+            f"{', '.join(missing)}. Install them, or use --install"
+        )
+    lock = project / LOCK
+    classes = [value for name, value in origin.parameters.items() if name.rpartition(".")[2] == "class"]
+    unlocked = sorted(library.requirement for library in find_unlocked(project, classes))
+    return ReproducedItem("environment", recorded, _describe(content_md5(lock) if lock.exists() else NONE, unlocked))
+
+
+def _describe(lock: str, unlocked: list[str]) -> str:
+    return ", ".join([lock, *unlocked])
+
+
+def _install_unlocked(requirements: list[str], environment: Path) -> None:
+    """Install the libraries of a run that were not as in its lock file."""
+    if not requirements:
+        return
+    said = f"the run used libraries that were not in its lock file: {', '.join(requirements)}"
+    local = [requirement for requirement in requirements if " @ " in requirement]
+    if local:
+        raise ReproductionError(f"{said}. {', '.join(local)}: install them yourself, and reproduce without --install")
+    python = str(environment / "bin" / "python")
+    uv = shutil.which("uv")  # `make install` then makes an environment without pip
+    install = [uv, "pip", "install", "--python", python] if uv else [python, "-m", "pip", "install"]
+    try:
+        _run([*install, "--quiet", "--no-deps", *requirements])
+    except ReproductionError as error:
+        raise ReproductionError(f"{said}. They can't be installed: {error}") from error
 
 
 def _train(copy: Path, install: bool) -> None:
     executables = copy / ".venv" / "bin" if install else Path(sys.executable).parent
     # conf/local of the copy has the recorded parameters, whatever the environment of this process.
-    environment = os.environ | {"PYTHONPATH": str(copy / "src"), "KEDRO_ENV": "local"}
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("DVC_")}
+    environment |= {"PYTHONPATH": str(copy / "src"), "KEDRO_ENV": "local"}
     _run([str(executables / "kedro"), "run", "--pipelines=train"], cwd=copy, environment=environment)
 
 

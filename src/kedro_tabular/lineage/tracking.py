@@ -3,31 +3,39 @@
 import io
 import json
 import logging
-import os
 import re
-import socket
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 import mlflow
-import psutil
 from filelock import FileLock
+from kedro.config import MissingConfigException
 from kedro.framework.context import KedroContext
 from kedro.framework.hooks import hook_impl
 from kedro.io import CatalogProtocol
 from kedro.pipeline import Pipeline
 from kedro.pipeline.node import Node
 from kedro_mlflow.framework.hooks.mlflow_hook import MlflowHook
+from mlflow.data.code_dataset_source import CodeDatasetSource
+from mlflow.data.dataset_source import DatasetSource
 from mlflow.data.dataset_source_registry import resolve_dataset_source
 from mlflow.data.meta_dataset import MetaDataset
-from mlflow.entities import RunStatus
+from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
 
+from ..kedro_project import read_conf
 from ..parameters import flatten
 from .catalog import Catalog
-from .provenance import DATA, GIT, describe_code, describe_environment, read_upstream, remote_uri
-from .relocation import relocate_artifacts, store_file
+from .code_state import Archive, Lineage, describe_code
+from .conf_keys import class_names, conf_files
+from .environment import LOCK, describe_environment, find_unlocked
+from .modules import defining_module, import_closure, project_modules
+from .processes import end_killed_runs, process_tags
+from .provenance import DATA, GIT, read_upstream
+from .relocation import relocate_artifacts, store_file, with_absolute_paths
+from .remotes import main_project, remote_uri
 
 logger = logging.getLogger(__name__)
 logging.getLogger("kedro_mlflow").setLevel(logging.WARNING)  # it sets INFO for itself when imported
@@ -35,7 +43,11 @@ logging.getLogger("kedro_mlflow").setLevel(logging.WARNING)  # it sets INFO for 
 MODEL = "model"  # the dataset whose md5 identifies the run that a later stage continues
 PARAMETERS = "parameters.json"  # the artifact with the parameters, typed
 UNCOMMITTED = "uncommitted/{}.diff"  # the artifact with the uncommitted changes, by its md5
-_PROCESS = "process"
+_LISTED = 5  # libraries in the warning
+_NOT_LOCKED = (
+    "the environment is not that of %s: %s. A version that is trained with it can't be reproduced from the lock file. "
+    "Add the libraries to pyproject.toml, then run `make lock` and `make install`"
+)
 
 
 class RunTracking(MlflowHook):
@@ -46,20 +58,22 @@ class RunTracking(MlflowHook):
     - continues, if the pipeline reads a trained model, the run that trained it;
     - ends the runs of this machine whose process was killed;
     - tags the run with the md5 of each file read and written, the code and the environment, and logs the
-      tables as its dataset inputs.
+      tables as its dataset inputs;
+    - logs an experiment that DVC runs in a temporary folder to the store of the project.
     """
 
     @hook_impl
     def after_context_created(self, context: KedroContext) -> None:
         """Set MLflow up, and end the runs that killed processes have left open."""
-        self._project = Path(context.project_path)
-        settings = context.config_loader["mlflow"]
+        self._project, self._environment = Path(context.project_path), context.env
+        self._main = main_project(self._project)
+        settings = self._read_settings(context)
         uri = settings["server"]["mlflow_tracking_uri"]
         experiment = settings["tracking"]["experiment"].get("create_experiment_kwargs", {})
-        store = store_file(self._project, uri)
+        store = store_file(self._main, uri)
         # MLflow creates the tables of a new store, and kedro-mlflow its experiment, without regard for other processes.
         with FileLock(f"{store}.lock") if store else nullcontext():
-            relocate_artifacts(self._project, uri, experiment.get("artifact_location"))
+            relocate_artifacts(self._main, uri, experiment.get("artifact_location"))
             super().after_context_created(context)
         tracked = MlflowClient().get_experiment_by_name(self.mlflow_config.tracking.experiment.name)
         assert tracked is not None  # kedro-mlflow creates it
@@ -67,13 +81,14 @@ class RunTracking(MlflowHook):
         end_killed_runs(self._experiment_id)
 
     @hook_impl
-    def after_catalog_created(self, conf_catalog: dict[str, Any]) -> None:
-        """Read where datasets are stored.
+    def after_catalog_created(self, conf_catalog: dict[str, Any], parameters: dict[str, Any]) -> None:
+        """Read where datasets are stored, and the parameters.
 
         Unlike kedro-mlflow's hook, it does not build every dataset to prefix metrics with the dataset's name: that
         would import the libraries of all stages into each.
         """
-        self._catalog = Catalog(conf_catalog)
+        self._catalog, self._parameters = Catalog(conf_catalog), parameters["parameters"]
+        self._datasets = list(conf_catalog)
         self._names = {self._path(name): name for name in conf_catalog if self._catalog.is_traced(name)}
 
     @hook_impl
@@ -82,7 +97,8 @@ class RunTracking(MlflowHook):
         inputs = self._catalog.content_md5s(self._project, pipeline.inputs())
         upstream = read_upstream({str(self._path(name)): md5 for name, md5 in inputs.items()}, self._project)
         keys = sorted(name for name in pipeline.inputs() if name.startswith("params:"))
-        values = upstream.parameters | {key.removeprefix("params:"): catalog.load(key) for key in keys}
+        values = _resolve(upstream.parameters, catalog)
+        values |= {key.removeprefix("params:"): catalog.load(key) for key in keys}
         parameters = {_param_name(key): value for key, value in flatten(values).items() if value != {}}
         if MODEL in inputs:
             self.mlflow_config.tracking.run.id = self._run_to_continue(inputs[MODEL], parameters)
@@ -91,9 +107,12 @@ class RunTracking(MlflowHook):
             mlflow.log_params(parameters)
             # not log_dict, which sorts keys: the order of the columns is the order of the features
             mlflow.log_text(json.dumps(values, indent=2), PARAMETERS)
-            code = describe_code(self._project)
-            environment = describe_environment(self._project / "requirements.lock")
-            mlflow.set_tags(code.tags | environment | {_PROCESS: _this_process()})
+            code = describe_code(self._project, self._archive(), self._find_sources)
+            unlocked = find_unlocked(self._project, class_names(self._parameters))
+            mlflow.set_tags(code.tags | describe_environment(self._project, unlocked) | process_tags())
+            if unlocked and MODEL in pipeline.all_outputs():
+                more = f" and {len(unlocked) - _LISTED} more" if len(unlocked) > _LISTED else ""
+                logger.warning(_NOT_LOCKED, LOCK, ", ".join(map(str, unlocked[:_LISTED])) + more)
             if code.diff:
                 mlflow.log_stream(io.BytesIO(code.diff), UNCOMMITTED.format(code.tags[GIT + "diff"]))
             known = {self._names[path]: md5 for path, md5 in upstream.files.items() if path in self._names}
@@ -110,6 +129,32 @@ class RunTracking(MlflowHook):
         """Log the content of a file that the run wrote."""
         if self._is_mlflow_enabled:
             self._log_data(self._catalog.content_md5s(self._project, [dataset_name]))
+
+    def _read_settings(self, context: KedroContext) -> dict[str, Any]:
+        """The settings of MLflow; in a temporary workspace those of the project that it belongs to."""
+        loader = context.config_loader
+        if self._main == self._project:
+            return dict(loader["mlflow"])
+        main = read_conf(self._main, context.env)
+        settings = dict(main["mlflow"])
+        # git does not have conf/local, and its paths are relative to the project's folder
+        loader["mlflow"] = with_absolute_paths(settings, self._main)
+        with suppress(MissingConfigException):
+            loader["credentials"] = main["credentials"]
+        read_conf(self._project, context.env)  # loaders share one resolver of `globals`: set it back
+        return settings
+
+    def _archive(self) -> Archive:
+        return Lineage.read("lineage", self._parameters.get("lineage") or {}).archive
+
+    def _find_sources(self) -> set[Path]:
+        """The files that the run reads as code or configuration, as far as git may have them."""
+        classes = [*class_names(self._parameters), *chain(*map(self._catalog.class_paths, self._datasets))]
+        modules = import_closure([*project_modules(), *map(defining_module, classes)]).values()
+        environments = {"base", self._environment or "base"}
+        conf = (conf_files(self._project, name, kind) for name in environments for kind in ("parameters", "catalog"))
+        files = [*modules, *(path.with_suffix(".pyi") for path in modules), *map(self._project.joinpath, chain(*conf))]
+        return {path.resolve() for path in files}
 
     def _run_to_continue(self, model_md5: str, parameters: dict[str, Any]) -> str | None:
         """The newest run with this model, unless its parameters have other values, which can't be changed."""
@@ -129,34 +174,27 @@ class RunTracking(MlflowHook):
         if md5s:
             mlflow.set_tags({DATA + name: md5 for name, md5 in md5s.items()})
         for name in sorted(filter(self._catalog.is_table, md5s)):
-            source = resolve_dataset_source(remote_uri(str(self._path(name)), md5s[name], self._project))
+            source = _dataset_source(remote_uri(str(self._path(name)), md5s[name], self._main))
             dataset = MetaDataset(source, name=name, digest=md5s[name])  # type: ignore[abstract]
             mlflow.log_input(dataset, context=name)
+
+
+def _resolve(values: dict[str, Any], catalog: CatalogProtocol) -> dict[str, Any]:
+    """Values of dvc.lock, where one that refers to another (`${...}`) is text, as the run has them."""
+    return {
+        key: catalog.load(f"params:{key}") if "${" in str(value) and f"params:{key}" in catalog else value
+        for key, value in values.items()
+    }
+
+
+def _dataset_source(uri: str) -> DatasetSource:
+    """The source of a dataset; MLflow has no class for some remotes of DVC, such as ssh:// and azure://."""
+    try:
+        return resolve_dataset_source(uri)
+    except MlflowException:
+        return CodeDatasetSource({"uri": uri})
 
 
 def _param_name(key: str) -> str:
     """A valid name of an MLflow parameter; some keys contain names of columns, which may have any characters."""
     return re.sub(r"[^\w.\- ]", "_", key)
-
-
-def end_killed_runs(experiment_id: str) -> None:
-    """End, as KILLED, the runs of this machine that are recorded as running but whose process has ended."""
-    client = MlflowClient()
-    running = f"attributes.status = 'RUNNING' and tags.{_PROCESS} LIKE '{socket.gethostname()} %'"
-    for run in client.search_runs([experiment_id], running):
-        _, pid, started = run.data.tags[_PROCESS].rsplit(" ", 2)
-        if not _is_alive(int(pid), float(started)):
-            client.set_terminated(run.info.run_id, RunStatus.to_string(RunStatus.KILLED))
-            logger.warning("run %s was killed and is now ended", run.info.run_id)
-
-
-def _this_process() -> str:
-    # Process ids are reused; together with its start time, an id identifies one process for good.
-    return f"{socket.gethostname()} {os.getpid()} {psutil.Process().create_time()}"
-
-
-def _is_alive(pid: int, started: float) -> bool:
-    try:
-        return abs(psutil.Process(pid).create_time() - started) < 1
-    except psutil.NoSuchProcess:
-        return False

@@ -1,10 +1,12 @@
-from .estimators import build_estimator, fit_on_columns, fit_on_features, with_imputation
+from .dates import DatetimeParts, datetime_part
+from .estimators import build_estimator, fit_on_columns, fit_on_features, unwrap, with_input_steps
 from .fallback import GroupMeans, GroupRates
 from .guard import Guard, conformal_quantile, possible_classes
 from .packaged_model import PackagedModel
 from .preprocessing import FeatureSettings, build_preprocessor, fit_features
-from .scores import score
-from .transformers import DatetimeParts, LeanColumnTransformer
+from .scores import decide, score
+from .threads import one_thread
+from .transformers import LeanColumnTransformer
 
 __all__ = [
     "DatetimeParts",
@@ -17,10 +19,14 @@ __all__ = [
     "build_estimator",
     "build_preprocessor",
     "conformal_quantile",
+    "datetime_part",
+    "decide",
     "fit_features",
     "fit_on_columns",
     "fit_on_features",
+    "one_thread",
     "possible_classes",
     "score",
-    "with_imputation",
+    "unwrap",
+    "with_input_steps",
 ]

@@ -16,6 +16,8 @@ from sklearn.utils import get_tags
 
 from ..contract import Contract
 from ..parameters import ParameterError, Section
+from .labels import EncodedLabels
+from .threads import threads_for_fit
 
 
 class EstimatorSettings(Section):
@@ -48,17 +50,31 @@ def build_estimator(settings: Mapping[str, Any], section: str, contract: Contrac
     return estimator
 
 
-def with_imputation(estimator: BaseEstimator) -> BaseEstimator:
-    """The estimator, with median imputation and scaling before one that does not accept missing values."""
+def with_input_steps(estimator: BaseEstimator) -> BaseEstimator:
+    """The estimator with what it needs around it.
+
+    Median imputation and scaling come before one that does not accept missing values. A classifier of another library
+    than scikit-learn gets its classes as numbers from 0, because some accept nothing else.
+    """
+    if is_classifier(estimator) and not type(estimator).__module__.startswith("sklearn."):
+        estimator = EncodedLabels(estimator)
     if get_tags(estimator).input_tags.allow_nan:
         return estimator
     return make_pipeline(SimpleImputer(strategy="median", keep_empty_features=True), StandardScaler(), estimator)
 
 
+def unwrap(estimator: BaseEstimator) -> BaseEstimator:
+    """The fitted estimator that conf/ names, inside of what `with_input_steps` put around it."""
+    if isinstance(estimator, Pipeline):
+        estimator = estimator[-1]
+    return estimator.estimator_ if isinstance(estimator, EncodedLabels) else estimator
+
+
 def fit_on_features(estimator: BaseEstimator, features: pd.DataFrame, target: pd.Series) -> BaseEstimator:
     """Fit an estimator on features of shape (n_rows, n_features) and the target of the same rows."""
     # an array: an estimator without feature names to compare predicts single rows faster
-    fitted = estimator.fit(features.to_numpy(), target.to_numpy())
+    with threads_for_fit(features.size):
+        fitted = estimator.fit(features.to_numpy(), target.to_numpy())
     _reset_threads(fitted)
     return fitted
 

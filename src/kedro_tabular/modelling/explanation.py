@@ -8,6 +8,7 @@ import pandas as pd
 from sklearn.base import BaseEstimator
 from sklearn.pipeline import Pipeline
 
+from .estimators import unwrap
 from .fallback import Groups
 from .scores import score
 
@@ -32,9 +33,8 @@ class Explainer:
 
     def __init__(self, estimator: BaseEstimator, names: list[str], medians: np.ndarray) -> None:
         self._estimator, self._names, self._medians = estimator, names, medians
-        is_pipeline = isinstance(estimator, Pipeline)
-        self._steps: Pipeline | None = estimator[:-1] if is_pipeline else None
-        self._final = estimator[-1] if is_pipeline else estimator
+        self._steps: Pipeline | None = estimator[:-1] if isinstance(estimator, Pipeline) else None
+        self._final = unwrap(estimator)
         self._classes = getattr(estimator, "classes_", None)
         self._tree_explainer = _make_tree_explainer(self._final)
 

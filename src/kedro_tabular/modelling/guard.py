@@ -78,13 +78,9 @@ class Guard:
         distances = self._distances(values)
         self.max_distance = float(np.quantile(distances, self.settings["distance_quantile"], method="higher"))
 
-    def calibrate(
-        self, y_true: np.ndarray, scores: np.ndarray, fallback_scores: np.ndarray, classes: np.ndarray | None
-    ) -> "Guard":
-        """Calibrate the confidence of both models on rows that neither was trained on: see `conformal_quantile`."""
-        alpha = self.settings["alpha"]
-        self.limit = conformal_quantile(y_true, scores, classes, alpha)
-        self.fallback_limit = conformal_quantile(y_true, fallback_scores, classes, alpha)
+    def calibrate(self, y_true: np.ndarray, scores: np.ndarray, classes: np.ndarray | None) -> "Guard":
+        """Calibrate the model's confidence on rows that it was not trained on: see `conformal_quantile`."""
+        self.limit = conformal_quantile(y_true, scores, classes, self.settings["alpha"])
         return self
 
     def check_input(self, columns: Mapping[str, np.ndarray], reasons: RowReasons) -> None:

@@ -23,7 +23,7 @@ from ..contract import predictions as output
 from .explanation import Explainer, explain_fallback
 from .guard import Guard
 from .loading import load
-from .scores import score
+from .scores import decide, score
 from .transformers import LeanColumnTransformer
 
 FITTED_ARTIFACTS = ("preprocessor", "model", "guard", "fallback")
@@ -50,8 +50,9 @@ class PackagedModel(PythonModel):
     """Contract, guard, preprocessing, estimator and fallback behind one `predict`.
 
     Rows are scored independently. Predictions have the order and index of the rows, and these columns: `prediction`;
-    for a classification `probability_<class>` of each class, for a regression `lower` and `upper`; `source`, "model" or
-    "fallback"; `reasons`, a tuple (see `RowReasons`); and on request `explanation` (see `Explainer.explain`).
+    for a classification `probability_<class>` of each class, for a regression `lower` and `upper`, NaN where the
+    fallback predicts; `source`, "model" or "fallback"; `reasons`, a tuple (see `RowReasons`); and on request
+    `explanation` (see `Explainer.explain`).
     """
 
     contract: Contract
@@ -59,6 +60,7 @@ class PackagedModel(PythonModel):
     estimator: BaseEstimator
     guard: Guard
     fallback: BaseEstimator
+    threshold: float | None = None  # see `decide`
 
     @classmethod
     def from_parts(
@@ -68,17 +70,19 @@ class PackagedModel(PythonModel):
         estimator: BaseEstimator,
         guard: Guard,
         fallback: BaseEstimator,
+        threshold: float | None = None,
     ) -> "PackagedModel":
-        """The model from fitted objects in memory."""
+        """The model from fitted objects in memory, and the threshold of its decision (see `decide`)."""
         model = cls()
         model.contract, model.preprocessor, model.estimator = contract, preprocessor, estimator
-        model.guard, model.fallback = guard, fallback
+        model.guard, model.fallback, model.threshold = guard, fallback, threshold
         return model
 
     def load_context(self, context: PythonModelContext) -> None:
         """Load the artifacts of a registered version (MLflow calls this once)."""
         config = json.loads(Path(context.artifacts["contract"]).read_text(encoding="utf-8"))
         self.contract = Contract.from_parameters(config["table"])
+        self.threshold = config.get("decision", {}).get("threshold")
         self.preprocessor, self.estimator, self.guard, self.fallback = (
             load(Path(context.artifacts[name]), config["trusted_types"]) for name in FITTED_ARTIFACTS
         )
@@ -130,12 +134,13 @@ class PackagedModel(PythonModel):
             for name, column in self.contract.columns.items()
         ]
         prediction_type, numbers = DataType.double, [output.LOWER, output.UPPER]
+        has_numbers = self.classes is not None  # in every row
         if self.classes is not None:
             prediction_type = _CLASS_TYPES.get(self.classes.dtype.kind, DataType.string)
             numbers = output.score_columns(self.classes)
         outputs: list[ColSpec | TensorSpec] = [
             ColSpec(prediction_type, output.PREDICTION),
-            *(ColSpec(DataType.double, name) for name in numbers),
+            *(ColSpec(DataType.double, name, required=has_numbers) for name in numbers),
             ColSpec(DataType.string, output.SOURCE),
             ColSpec(Array(DataType.string), output.REASONS),
             ColSpec(_EXPLANATION_TYPE, output.EXPLANATION, required=False),
@@ -165,10 +170,11 @@ class PackagedModel(PythonModel):
     def _to_predictions(self, scores: np.ndarray, use_fallback: np.ndarray) -> dict[str, np.ndarray]:
         if self.classes is None:
             prediction = scores[:, 0]
-            width = np.where(use_fallback, self.guard.fallback_limit, self.guard.limit)
+            # the fallback predicts rows outside the contract, whose errors no calibration row tells
+            width = np.where(use_fallback, np.nan, self.guard.limit)
             return {output.PREDICTION: prediction, output.LOWER: prediction - width, output.UPPER: prediction + width}
         probabilities = {output.probability_column(label): scores[:, k] for k, label in enumerate(self.classes)}
-        return {output.PREDICTION: self.classes.take(scores.argmax(axis=1)), **probabilities}
+        return {output.PREDICTION: self.classes.take(decide(scores, self.threshold)), **probabilities}
 
     @cached_property
     def _explainer(self) -> Explainer:

@@ -1,6 +1,8 @@
 """The preprocessing pipeline, built from `params:features`."""
 
+from collections.abc import Mapping
 from types import ModuleType
+from typing import Any, Literal
 
 import pandas as pd
 from pydantic import Field
@@ -9,27 +11,39 @@ from sklearn.model_selection import KFold, StratifiedKFold
 
 from ..contract import Contract
 from ..parameters import ParameterError, Section
-from .transformers import CategoryCodes, DatetimeParts, Derived, LeanColumnTransformer, Numbers, TargetMeans
+from .dates import DatetimeParts, DaysBetween
+from .estimators import EstimatorSettings
+from .transformers import CategoryCodes, Derived, LeanColumnTransformer, Numbers, OneHot, TargetMeans
 
 _FOLDS = 5  # scikit-learn's default for cross-fitting a target encoder
+_TREES = ("sklearn.tree.", "sklearn.ensemble.", "xgboost.", "lightgbm.", "catboost.")
 
 
 class FeatureSettings(Section):
     """`params:features`: how columns become features."""
 
+    encoding: Literal["auto", "ordinal", "one_hot"] = "auto"
     max_codes: int = Field(ge=1)
+    min_category_rows: int = Field(default=10, ge=1)
     datetime_parts: list[str]
     derived: dict[str, list[str]] = Field(default_factory=dict)
 
 
 def build_preprocessor(
-    contract: Contract, features: FeatureSettings, functions: ModuleType, train_table: pd.DataFrame, seed: int
+    contract: Contract,
+    features: FeatureSettings,
+    estimator: Mapping[str, Any],
+    functions: ModuleType,
+    train_table: pd.DataFrame,
+    seed: int,
 ) -> ColumnTransformer:
     """Build the preprocessing: an unfitted scikit-learn transformer, to which steps can be added.
 
     Args:
         contract: the columns and their types.
         features: how they become features.
+        estimator: `params:estimator`. Trees split ordinal codes where they like; other estimators take a code for an
+            amount, so they get a column of 0 and 1 for each category.
         functions: the module with the functions that `features.derived` names.
         train_table: the training rows, in which the values of each category are counted.
         seed: of the target encoder's folds.
@@ -41,12 +55,13 @@ def build_preprocessor(
     categories = contract.of_type("category")
     many = [name for name in categories if train_table[name].nunique() > features.max_codes]
     few = [name for name in categories if name not in many]
-    folds = StratifiedKFold if contract.task == "classification" else KFold
+    datetimes = contract.of_type("datetime")
     steps = [
-        ("codes", CategoryCodes(), few),
-        ("target_means", TargetMeans(cv=folds(_FOLDS, shuffle=True, random_state=seed)), many),
+        _encoder(features, estimator, few),
+        ("target_means", _target_means(contract, train_table, seed), many),
         ("numbers", Numbers(), contract.of_type("number")),
-        ("datetimes", DatetimeParts(features.datetime_parts), contract.of_type("datetime")),
+        ("datetimes", DatetimeParts(features.datetime_parts), datetimes),
+        ("days_between", DaysBetween(), datetimes if len(datetimes) > 1 else []),
     ]
     for name, columns in features.derived.items():
         steps.append((f"derived_{name}", Derived(f"{functions.__name__}.{name}"), columns))
@@ -65,6 +80,23 @@ def fit_features(preprocessor: ColumnTransformer, rows: pd.DataFrame, target: pd
     except ValueError:  # two features have the same name, such as `when_hour` and the hour of `when`
         names = preprocessor.set_params(verbose_feature_names_out=True).get_feature_names_out()
     return pd.DataFrame(features, columns=names)
+
+
+def _encoder(
+    features: FeatureSettings, estimator: Mapping[str, Any], columns: list[str]
+) -> tuple[str, CategoryCodes | OneHot, list[str]]:
+    trees = EstimatorSettings.read("estimator", estimator).class_path.startswith(_TREES)
+    if features.encoding == "one_hot" or (features.encoding == "auto" and not trees):
+        return "one_hot", OneHot(features.min_category_rows), columns
+    return "codes", CategoryCodes(), columns
+
+
+def _target_means(contract: Contract, train_table: pd.DataFrame, seed: int) -> TargetMeans:
+    folds = KFold if contract.task == "regression" else StratifiedKFold
+    n_classes = train_table[contract.target].nunique()
+    # "auto" takes whole numbers for classes
+    kind = "continuous" if contract.task == "regression" else "binary" if n_classes == 2 else "multiclass"
+    return TargetMeans(target_type=kind, cv=folds(_FOLDS, shuffle=True, random_state=seed))
 
 
 def _check_derived(contract: Contract, features: FeatureSettings, functions: ModuleType) -> None:

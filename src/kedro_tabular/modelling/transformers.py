@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from functools import cache
 from importlib import import_module
 from itertools import repeat
-from typing import Any, ClassVar, Self
+from typing import Any, Self
 
 import numpy as np
 import pandas as pd
@@ -30,14 +30,16 @@ class LeanColumnTransformer(ColumnTransformer):
         """Features as float64 of shape (n_rows, n_features), from a table or, faster, from its columns by name."""
         blocks = []
         for _, transformer, columns in self.transformers_:
-            if isinstance(transformer, _ColumnwiseTransformer):
+            if isinstance(transformer, ColumnwiseTransformer):
                 blocks.append(transformer.transform_columns([_to_array(X[name]) for name in columns]))
             elif transformer != "drop":  # a stock transformer
                 blocks.append(transformer.transform(pd.DataFrame({name: X[name] for name in columns})))
         return np.concatenate(blocks, axis=1, dtype=np.float64)
 
 
-class _ColumnwiseTransformer(ABC):
+class ColumnwiseTransformer(ABC):
+    """Transforms columns, so that a single row needs no table."""
+
     def transform(self, X: pd.DataFrame) -> np.ndarray:
         """Features as float64 of shape (n_rows, n_features)."""
         return self.transform_columns([_to_array(X[name]) for name in X.columns])
@@ -53,7 +55,7 @@ def _to_array(column: pd.Series | np.ndarray) -> np.ndarray:
     return np.asarray(column)
 
 
-class _HashLookup(_ColumnwiseTransformer):
+class _HashLookup(ColumnwiseTransformer):
     """Looks up values among an encoder's `categories_` in hash tables, which the first transform builds."""
 
     categories_: list[np.ndarray]
@@ -98,6 +100,51 @@ class CategoryCodes(_HashLookup, OrdinalEncoder):
         return codes
 
 
+class OneHot(_HashLookup, TransformerMixin, BaseEstimator):
+    """A column of 0 and 1 for each category, and for missing values if there are any.
+
+    Categories with fewer than `min_rows` training rows share the column `rare`; unseen ones have 0 in all columns.
+    """
+
+    _RARE, _MISSING = "(rare)", "(missing)"
+
+    def __init__(self, min_rows: int = 1) -> None:
+        self.min_rows = min_rows
+
+    def fit(self, X: pd.DataFrame, y: Any = None) -> Self:
+        """Learn the categories and how often each occurs."""
+        self.categories_: list[np.ndarray] = []
+        self.outputs_: list[np.ndarray] = []  # by column: the output column of each category
+        names: list[str] = []
+        for name in X:
+            counts = X[name].value_counts(dropna=False)
+            frequent = sorted(value for value in counts.index[counts >= self.min_rows] if not pd.isna(value))
+            rare = sorted(value for value in counts.index[counts < self.min_rows] if not pd.isna(value))
+            missing = [None] if counts.index.isna().any() else []
+            self.categories_.append(np.array([*frequent, *rare, *missing], dtype=object))
+            first, last = len(names), len(names) + len(frequent)
+            names += [f"{name}={value}" for value in frequent]
+            names += [f"{name}={self._RARE}"] * bool(rare) + [f"{name}={self._MISSING}"] * bool(missing)
+            outputs = [*range(first, last), *[last] * len(rare), *[last + bool(rare)] * len(missing)]
+            self.outputs_.append(np.array([*outputs, -1], dtype=np.intp))  # the last one for unseen values
+        self.names_ = np.array(names, dtype=object)
+        self.feature_names_in_ = np.asarray(X.columns, dtype=object)
+        self.n_features_in_ = X.shape[1]
+        return self
+
+    def transform_columns(self, columns: list[np.ndarray]) -> np.ndarray:
+        """0 and 1 as float64 of shape (n_rows, n_outputs)."""
+        encoded = np.zeros((len(columns[0]), len(self.names_) + 1))
+        positions, rows = self._positions(columns), np.arange(len(encoded))
+        for j, outputs in enumerate(self.outputs_):
+            encoded[rows, outputs[positions[:, j]]] = 1
+        return encoded[:, :-1]  # the last column collects unseen values
+
+    def get_feature_names_out(self, input_features: Any = None) -> np.ndarray:
+        """Names such as `colour=red`, in the order of the columns of `transform`."""
+        return self.names_
+
+
 class TargetMeans(_HashLookup, TargetEncoder):
     """TargetEncoder for many categories: the smoothed mean of the target, cross-fitted on training rows.
 
@@ -116,7 +163,7 @@ class TargetMeans(_HashLookup, TargetEncoder):
         return encoded
 
 
-class _StatelessTransformer(_ColumnwiseTransformer, TransformerMixin, BaseEstimator):
+class StatelessTransformer(ColumnwiseTransformer, TransformerMixin, BaseEstimator):
     """Learns nothing from training rows but the names of their columns."""
 
     def fit(self, X: pd.DataFrame, y: Any = None) -> Self:
@@ -126,7 +173,7 @@ class _StatelessTransformer(_ColumnwiseTransformer, TransformerMixin, BaseEstima
         return self
 
 
-class Numbers(OneToOneFeatureMixin, _StatelessTransformer):
+class Numbers(OneToOneFeatureMixin, StatelessTransformer):
     """Passes numbers on as float64; missing values stay NaN for the estimator to handle."""
 
     def transform_columns(self, columns: list[np.ndarray]) -> np.ndarray:
@@ -134,56 +181,7 @@ class Numbers(OneToOneFeatureMixin, _StatelessTransformer):
         return np.stack(columns, axis=1).astype(np.float64, copy=False)
 
 
-class DatetimeParts(_StatelessTransformer):
-    """Splits date-times into numbers that are periodic (hour, weekday ...) or increase (year); missing becomes NaN.
-
-    Each column gets the `parts`, some of `PARTS`. `hour` has the minutes as its fraction, Monday is `weekday` 0.
-    """
-
-    PARTS: ClassVar[tuple[str, ...]] = ("hour", "weekday", "day", "month", "day_of_year", "year")
-
-    def __init__(self, parts: tuple[str, ...] | list[str] = ("hour", "weekday")) -> None:
-        self.parts = parts
-
-    def fit(self, X: pd.DataFrame, y: Any = None) -> Self:
-        """Check the names of the parts. Raises ValueError for an unknown one."""
-        unknown = sorted(set(self.parts) - set(self.PARTS))
-        if unknown:
-            raise ValueError(f"unknown date-time parts {unknown}, known are {list(self.PARTS)}")
-        return super().fit(X, y)
-
-    def transform_columns(self, columns: list[np.ndarray]) -> np.ndarray:
-        """Parts as float64 of shape (n_rows, n_columns * n_parts)."""
-        seconds = [values.astype("datetime64[s]") for values in columns]
-        return np.stack([_datetime_part(times, part) for times in seconds for part in self.parts], axis=1)
-
-    def get_feature_names_out(self, input_features: Any = None) -> np.ndarray:
-        """Names such as `time_hour`, in the order of the columns of `transform`."""
-        return np.asarray([f"{name}_{part}" for name in self.feature_names_in_ for part in self.parts], dtype=object)
-
-
-def _datetime_part(seconds: np.ndarray, part: str) -> np.ndarray:
-    """One of `DatetimeParts.PARTS` of datetime64[s] as float64; NaN for missing.
-
-    Arithmetic on datetime64 takes microseconds for one row, pandas' `.dt` a tenth of a millisecond.
-    """
-    days = seconds.astype("datetime64[D]")
-    if part == "hour":
-        values = (seconds - days).astype(np.float64) / 3600
-    elif part == "weekday":
-        values = ((days.astype(np.int64) + 3) % 7).astype(np.float64)  # 1970-01-01 was a Thursday
-    elif part == "day":
-        values = (days - days.astype("datetime64[M]")).astype(np.float64) + 1
-    elif part == "month":
-        values = (days.astype("datetime64[M]").astype(np.int64) % 12 + 1).astype(np.float64)
-    elif part == "day_of_year":
-        values = (days - days.astype("datetime64[Y]")).astype(np.float64) + 1
-    else:  # year
-        values = days.astype("datetime64[Y]").astype(np.float64) + 1970
-    return np.where(np.isnat(seconds), np.nan, values)
-
-
-class Derived(_StatelessTransformer):
+class Derived(StatelessTransformer):
     """A feature computed from several columns by a function, such as one of the project's features.py.
 
     The model stores only the import path `function`, whose last part is the feature's name; the function itself is in

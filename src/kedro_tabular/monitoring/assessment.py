@@ -77,7 +77,8 @@ def observe(
         except ContractError as error:
             problems.append(f"version {version} can't be assessed: {error}")
             continue
-        versions[version] = VersionRows(profile, add_derived_columns(rows, profile.classes), n_rows)
+        rows = add_derived_columns(rows, profile.classes, profile.threshold)
+        versions[version] = VersionRows(profile, rows, n_rows)
     for problem in problems:
         logger.warning(problem)
     return WindowRows(span, summary, versions, problems)

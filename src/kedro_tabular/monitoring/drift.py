@@ -4,6 +4,7 @@ The measures compare counts of bins, so the cost does not depend on the length o
 a window and of the reference, of shape (..., n_bins), and returns an array of shape (...).
 """
 
+from collections.abc import Mapping
 from statistics import NormalDist
 from typing import Any, Literal, NamedTuple
 
@@ -117,7 +118,13 @@ def measure_drift(column: MonitoredColumn, live: np.ndarray, reference: np.ndarr
 
 
 def find_thresholds(
-    columns: list[CountedColumn], floors: dict[str, float], unit: Unit, n_draws: int, false_alarms: float, seed: int
+    columns: list[CountedColumn],
+    floors: dict[str, float],
+    unit: Unit,
+    n_draws: int,
+    false_alarms: float,
+    seed: int,
+    n_blocks: Mapping[str, int] | None = None,
 ) -> dict[str, dict[str, Measurement]]:
     """Measure columns, each with a threshold that few windows without drift exceed.
 
@@ -126,10 +133,12 @@ def find_thresholds(
         unit: what is drawn from the profile: rows, or whole blocks, whose rows then stay together.
         n_draws: number of simulated windows.
         false_alarms: share of windows without drift in which any measure of any column exceeds its threshold.
+        n_blocks: by column how many blocks the window has; where it is not known, its rows tell by those of the
+            reference.
     """
     if not columns:
         return {}
-    by_chance = _simulate(columns, unit, n_draws, false_alarms, seed)
+    by_chance = _simulate(columns, unit, n_draws, false_alarms, seed, n_blocks or {})
     return {
         column.name: {
             name: Measurement(float(value), max(by_chance[column.name, name], floors[name]))
@@ -140,7 +149,7 @@ def find_thresholds(
 
 
 def _simulate(
-    columns: list[CountedColumn], unit: Unit, n_draws: int, false_alarms: float, seed: int
+    columns: list[CountedColumn], unit: Unit, n_draws: int, false_alarms: float, seed: int, n_blocks: Mapping[str, int]
 ) -> dict[tuple[str, str], float]:
     """The joint thresholds by column and measure.
 
@@ -158,9 +167,10 @@ def _simulate(
             counts = [rng.multinomial(n, shares, n_draws) for n in (n_live, n_reference)]
         else:
             rng = np.random.default_rng(seed)  # the same blocks for all columns, which are correlated
-            n_blocks = max(1, round(n_live * len(blocks) / max(n_reference, 1)))
+            by_rows = max(1, round(n_live * len(blocks) / max(n_reference, 1)))
             uniform = np.full(len(blocks), 1 / len(blocks))
-            counts = [rng.multinomial(n, uniform, n_draws) @ blocks for n in (n_blocks, len(blocks))]
+            sizes = (n_blocks.get(column.name, by_rows), len(blocks))
+            counts = [rng.multinomial(n, uniform, n_draws) @ blocks for n in sizes]
         drawn |= {(column.name, name): values for name, values in measure_drift(column, *counts).items()}
     values = np.stack(list(drawn.values()))
     means, deviations = values.mean(axis=1), values.std(axis=1) + 1e-12

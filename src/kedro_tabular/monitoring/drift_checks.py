@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.inspection import permutation_importance
 from sklearn.metrics import roc_auc_score
@@ -11,8 +12,8 @@ from sklearn.model_selection import StratifiedKFold, cross_val_predict
 from threadpoolctl import threadpool_limits
 
 from ..contract import to_string_array
-from .drift import MISSING, NEW, WASSERSTEIN, Finding, Measurement, find_thresholds, normal_quantile
-from .profile import Group, MonitoredColumn, Profile, bin_rows, count_reasons
+from .drift import MISSING, NEW, WASSERSTEIN, CountedColumn, Finding, Measurement, find_thresholds, normal_quantile
+from .profile import OUTCOME, Group, MonitoredColumn, Profile, bin_rows, count_reasons
 from .settings import DriftCheck, Monitoring
 
 _CHECKS: dict[Group, DriftCheck] = {"input": "drift", "output": "output_drift", "outcome": "outcome_drift"}
@@ -29,7 +30,8 @@ def compare_columns(
     counted = [(column, live, blocks) for column, live, blocks in counted if live.sum() >= settings.min_rows]
     floors = settings.floors.model_dump()
     by_rows = find_thresholds(counted, floors, "rows", settings.draws, settings.false_alarms, seed)
-    by_blocks = find_thresholds(counted, floors, "blocks", settings.draws, settings.false_alarms, seed)
+    n_blocks = _count_blocks(counted, rows, profile)
+    by_blocks = find_thresholds(counted, floors, "blocks", settings.draws, settings.false_alarms, seed, n_blocks)
     findings, distributions = [], []
     for column, live, blocks in counted:
         of_rows = by_rows[column.name]
@@ -57,6 +59,31 @@ def compare_columns(
         }
         distributions.append(distribution)
     return findings, distributions
+
+
+def _count_blocks(columns: list[CountedColumn], rows: pa.Table, profile: Profile) -> dict[str, int]:
+    """By column how many blocks of the reference the days of the window make; none if the rows have no time.
+
+    More rows on the same days don't make more days.
+    """
+    if "event_time" not in rows.column_names:
+        return {}
+    days = {group: _effective_days(rows["event_time"]) for group in _CHECKS}
+    if OUTCOME in rows.column_names:
+        days["outcome"] = _effective_days(rows["event_time"].filter(pc.is_valid(rows[OUTCOME])))
+    n_blocks = {}
+    for column, live, blocks in columns:
+        in_window = days[column.group] / (profile.days_per_block or 1)
+        if profile.days_per_block is None:  # a block may have been more than a day
+            in_window = min(in_window, live.sum() * len(blocks) / max(blocks.sum(), 1))
+        n_blocks[column.name] = max(1, round(in_window))
+    return n_blocks
+
+
+def _effective_days(times: pa.ChunkedArray) -> float:
+    """The number of days with rows; fewer if some days have more rows than others (Kish 1965, "Survey Sampling")."""
+    counts = np.unique(times.to_numpy().astype("datetime64[D]"), return_counts=True)[1]
+    return float(counts.sum() ** 2 / max(np.square(counts).sum(), 1))
 
 
 def _describe(

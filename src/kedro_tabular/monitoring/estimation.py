@@ -6,6 +6,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ..evaluation import LabelledScores, bootstrap, lower_is_better, make_statistic
+from ..modelling import decide
 from .profile import Calibration
 
 _MAX_ROWS, _RESAMPLES = 2000, 60  # of the bootstrap for a standard error
@@ -41,7 +42,13 @@ def measure_quality(scored: LabelledScores, metric: str, n_bins: int, seed: int)
 
 
 def estimate_quality(
-    scores: np.ndarray, classes: np.ndarray, calibration: Sequence[Calibration], metric: str, n_bins: int, seed: int
+    scores: np.ndarray,
+    classes: np.ndarray,
+    calibration: Sequence[Calibration],
+    metric: str,
+    n_bins: int,
+    seed: int,
+    threshold: float | None = None,
 ) -> Quality | None:
     """The expected metric of a classification without any outcomes: confidence-based performance estimation.
 
@@ -53,16 +60,23 @@ def estimate_quality(
         scores: probabilities, shape (n_rows, n_classes), with a class and a calibration for each column.
         n_bins: number of bins of equal width for the expected calibration error.
         seed: of the outcomes that are simulated for the standard error.
+        threshold: of the model's decision.
+
+    Raises:
+        ParameterError: the metric is one of the project's that takes no weights.
     """
     if len(scores) < 2:
         return None
-    calibrated = calibrate(scores, calibration)
-    all_outcomes = LabelledScores(np.repeat(classes, len(scores)), np.tile(scores, (len(classes), 1)), classes)
+    calibrated, decisions = calibrate(scores, calibration), classes.take(decide(scores, threshold))
+    all_outcomes = LabelledScores(
+        np.repeat(classes, len(scores)), np.tile(scores, (len(classes), 1)), classes, np.tile(decisions, len(classes))
+    )
     value = float(make_statistic(metric, all_outcomes, n_bins)(calibrated.T.reshape(-1, 1))[0])
     rng = np.random.default_rng(seed)
     sample = rng.choice(len(scores), min(len(scores), _MAX_ROWS), replace=False)
     outcomes = (rng.random(len(sample))[:, None] > np.cumsum(calibrated[sample], axis=1)[:, :-1]).sum(axis=1)
-    simulated = measure_quality(LabelledScores(classes.take(outcomes), scores[sample], classes), metric, n_bins, seed)
+    simulated_rows = LabelledScores(classes.take(outcomes), scores[sample], classes, decisions[sample])
+    simulated = measure_quality(simulated_rows, metric, n_bins, seed)
     if simulated is None or not np.isfinite(value):
         return None
     return Quality(len(scores), value, simulated.error * np.sqrt(len(sample) / len(scores)))

@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 from pydantic import Field
 
 from ..contract import PREDICTION, REASONS, Contract, score_columns, to_float_array, to_plain_array, to_string_array
-from ..modelling import DatetimeParts
+from ..modelling import datetime_part, decide
 from ..parameters import Section
 
 Group = Literal["input", "output", "outcome"]
@@ -75,7 +75,7 @@ class MonitoredColumn(Section):
         if self.part is None:
             return to_float_array(values)
         times = values.to_numpy().astype("datetime64[us]")
-        return DatetimeParts([self.part]).transform_columns([times])[:, 0]
+        return datetime_part(times, self.part)
 
     def count(self, rows: pa.Table) -> np.ndarray:
         """The number of rows in each bin, shape (n_bins,)."""
@@ -118,12 +118,14 @@ class Profile(Section):
     reasons: dict[str, int]  # the number of rows with each reason
     # By column the counts of each block of rows in the order of time: a day, or several days if there are many.
     blocks: dict[str, list[list[int]]]
+    days_per_block: float | None = None  # not in profiles of earlier releases
     sample: list[list[int]]  # the bins of a sample of rows, in the order of `inputs`
     metric: str
     calibration_bins: int
     quality: list[SliceQuality]  # the first is for all rows
     calibration: list[Calibration] | None  # by class
     estimated: float | None  # the metric of the reference rows as `estimate_quality` estimates it
+    threshold: float | None = None  # of the decision
 
     @cached_property
     def contract(self) -> Contract:
@@ -148,12 +150,15 @@ def bin_rows(columns: list[MonitoredColumn], rows: pa.Table) -> np.ndarray:
     return np.stack([column.codes(rows) for column in columns], axis=1)
 
 
-def add_derived_columns(rows: pa.Table, classes: list[str] | None) -> pa.Table:
-    """Add the predicted class and the confidence of a classification, which follow from the probabilities."""
+def add_derived_columns(rows: pa.Table, classes: list[str] | None, threshold: float | None) -> pa.Table:
+    """Add the predicted class and the confidence of a classification, which follow from the probabilities.
+
+    `threshold` is that of the model's decision.
+    """
     if classes is None:
         return rows
     scores = get_scores(rows, classes)
-    predicted = pa.array(np.array(classes, dtype=object)[scores.argmax(axis=1)], pa.string())
+    predicted = pa.array(np.array(classes, dtype=object)[decide(scores, threshold)], pa.string())
     if PREDICTION in rows.column_names:
         rows = rows.drop_columns([PREDICTION])
     return rows.append_column(CONFIDENCE, pa.array(scores.max(axis=1))).append_column(PREDICTION, predicted)

@@ -31,21 +31,25 @@ def profile_reference(
     calibration_bins: int,
     settings: dict[str, Any],
     seed: int,
+    decision: dict[str, Any] | None = None,
 ) -> dict[str, Any]:
     """The profile of the calibration rows and of the packaged model's predictions for them, as JSON.
+
+    `decision` is that of `choose_decision`; without it the most probable class is predicted.
 
     Raises:
         ParameterError: the task has no such metric, or a column of the slices is not a category.
     """
     schema, profile_settings = Contract.from_parameters(contract), ProfileSettings.read("profile", settings)
     _check_settings(schema, profile_settings)
-    packaged = PackagedModel.from_parts(schema, preprocessor, model, guard, fallback)
+    threshold = decision["threshold"] if decision else None
+    packaged = PackagedModel.from_parts(schema, preprocessor, model, guard, fallback, threshold)
     predictions = packaged.predict(calibration_table[schema.features])
     classes = None if packaged.classes is None else [str(label) for label in packaged.classes]
-    rows = as_rows(calibration_table, predictions, schema, classes)
+    rows = as_rows(calibration_table, predictions, schema, classes, threshold)
     inputs = list(input_columns(schema, rows, guard, datetime_parts, profile_settings))
     columns = with_unique_names([*inputs, *output_columns(rows, classes, profile_settings)])
-    blocks = _time_blocks(calibration_table[schema.time]) if schema.time else np.zeros(len(rows), dtype=int)
+    blocks, days_per_block = _time_blocks(calibration_table, schema)
     sample = np.random.default_rng(seed).permutation(len(rows))[: profile_settings.sample_rows]
     profile = Profile(
         table=contract,
@@ -54,12 +58,14 @@ def profile_reference(
         watched=columns,
         reasons=count_reasons(rows),
         blocks={column.name: column.count_by_block(rows, blocks).tolist() for column in columns},
+        days_per_block=days_per_block,
         sample=bin_rows(inputs, rows.take(np.sort(sample))).tolist(),
         metric=profile_settings.metric,
         calibration_bins=calibration_bins,
         quality=[],
         calibration=None,
         estimated=None,
+        threshold=threshold,
     )
     return _add_quality(profile, rows, profile_settings, seed).model_dump(mode="json")
 
@@ -74,20 +80,28 @@ def _check_settings(contract: Contract, settings: ProfileSettings) -> None:
         raise ParameterError(f"profile.slices in conf/: {', '.join(wrong)} is not a category of table.columns")
 
 
-def as_rows(table: pd.DataFrame, predictions: pd.DataFrame, contract: Contract, classes: list[str] | None) -> pa.Table:
+def as_rows(
+    table: pd.DataFrame,
+    predictions: pd.DataFrame,
+    contract: Contract,
+    classes: list[str] | None,
+    threshold: float | None = None,
+) -> pa.Table:
     """Rows with their target and the packaged model's predictions in the format of scored rows."""
     frame = pd.concat([table[contract.features].add_prefix(INPUT), predictions.drop(columns=REASONS)], axis=1)
     frame[OUTCOME] = table[contract.target].astype(float if classes is None else str)
     reasons = pa.array(predictions[REASONS].map(list), pa.list_(pa.string()))
     rows = pa.Table.from_pandas(frame, preserve_index=False).append_column(REASONS, reasons)
-    return add_derived_columns(rows, classes)
+    return add_derived_columns(rows, classes, threshold)
 
 
-def _time_blocks(times: pd.Series) -> np.ndarray:
-    """The block of each row: a day, or several days if there are many."""
-    days = np.unique(times.to_numpy().astype("datetime64[D]"), return_inverse=True)[1].ravel()
+def _time_blocks(table: pd.DataFrame, contract: Contract) -> tuple[np.ndarray, float]:
+    """The block of each row, a day or several days if there are many, and the days of a block."""
+    if contract.time is None:
+        return np.zeros(len(table), dtype=int), 1.0
+    days = np.unique(table[contract.time].to_numpy().astype("datetime64[D]"), return_inverse=True)[1].ravel()
     n_days = int(days.max()) + 1
-    return days if n_days <= _MAX_BLOCKS else days * _MAX_BLOCKS // n_days
+    return (days, 1.0) if n_days <= _MAX_BLOCKS else (days * _MAX_BLOCKS // n_days, n_days / _MAX_BLOCKS)
 
 
 def _add_quality(profile: Profile, rows: pa.Table, settings: ProfileSettings, seed: int) -> Profile:

@@ -10,6 +10,7 @@ import pyarrow.compute as pc
 
 from ..contract import SOURCE, to_float_array, to_string_array
 from ..evaluation import LabelledScores, make_statistic, metric_names
+from ..modelling import decide
 from .drift import Finding, Measurement, normal_quantile
 from .estimation import Quality, estimate_quality, measure_quality, metric_loss
 from .profile import INPUT, OUTCOME, Profile, SliceQuality, get_scores
@@ -41,7 +42,10 @@ class QualityEvaluator:
     def labelled(self, mask: np.ndarray | None = None) -> LabelledScores:
         """The rows with outcomes, or those in the mask."""
         chosen = self.has_outcome if mask is None else self.has_outcome & mask
-        return LabelledScores(self._y_true[chosen], self._scores[chosen], self._classes)
+        scored = LabelledScores(self._y_true[chosen], self._scores[chosen], self._classes)
+        if self._classes is None:
+            return scored
+        return scored._replace(decisions=self._classes.take(decide(scored.scores, self._profile.threshold)))
 
     def measure(self, mask: np.ndarray | None = None) -> Quality | None:
         """The metric of the rows with outcomes, or of those in the mask."""
@@ -54,7 +58,7 @@ class QualityEvaluator:
         if self._classes is None or profile.calibration is None:
             return None
         scores = self._scores if mask is None else self._scores[mask]
-        parameters = (profile.calibration, profile.metric, profile.calibration_bins, self._seed)
+        parameters = (profile.calibration, profile.metric, profile.calibration_bins, self._seed, profile.threshold)
         estimate = estimate_quality(scores, self._classes, *parameters)
         if estimate is None or profile.estimated is None:
             return estimate

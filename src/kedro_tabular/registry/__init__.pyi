@@ -1,9 +1,10 @@
 from . import aliases
 from .aliases import get_alias_version
 from .champion import Champion, ChampionDataset, Difference, compare_runs
-from .loading import LoadedModel, load_model
+from .loading import LoadedModel, ModelError, load_model
+from .promotion import experiment_name
 from .query import QueryError, select
-from .records import VersionRecord, read_records
+from .records import VersionRecord, find_by_content, read_records
 from .scoring import score_chunks
 from .versions import ModelPackage, RegisteredModelDataset
 
@@ -12,12 +13,15 @@ __all__ = [
     "ChampionDataset",
     "Difference",
     "LoadedModel",
+    "ModelError",
     "ModelPackage",
     "QueryError",
     "RegisteredModelDataset",
     "VersionRecord",
     "aliases",
     "compare_runs",
+    "experiment_name",
+    "find_by_content",
     "get_alias_version",
     "load_model",
     "read_records",

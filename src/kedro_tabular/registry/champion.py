@@ -1,11 +1,13 @@
 """The champion as it was registered: its stored objects, and the code that was archived with them."""
 
+import json
 from collections.abc import Callable
 from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import mlflow
+import numpy as np
 import pandas as pd
 from kedro.io import DatasetError
 from mlflow.artifacts import download_artifacts
@@ -35,11 +37,13 @@ class Champion:
     If the library's code has changed since, it predicts in a separate process, with its archived code.
     """
 
-    def __init__(self, version: ModelVersion, changes: list[Difference]) -> None:
+    def __init__(self, version: ModelVersion, changes: list[Difference], parameters: dict[str, str]) -> None:
         self.name = str(version.name)
         self.version = str(version.version)
         self.changes = changes
         """The differences to the active run."""
+        self.parameters = parameters
+        """The parameters that its run logged, by their path such as `split.train`."""
 
     @cached_property
     def predict(self) -> Callable[[pd.DataFrame], pd.DataFrame]:
@@ -49,11 +53,30 @@ class Champion:
             DatasetError: the files of the version can't be read.
             ContractError: when called with rows that can't be predicted as a whole.
         """
+        return load_model(self._folder).predict
+
+    @cached_property
+    def contract(self) -> dict[str, Any]:
+        """Its contract, in the form of `params:table`. Raises DatasetError if the files can't be read."""
+        config = json.loads((self._folder / "artifacts" / "contract.json").read_text(encoding="utf-8"))
+        contract: dict[str, Any] = config["table"]
+        return contract
+
+    @cached_property
+    def seen_rows(self) -> np.ndarray | None:
+        """The hashes of its training and calibration rows; None if an earlier release registered it without them.
+
+        Raises DatasetError if the files of the version can't be read.
+        """
+        file = self._folder / "artifacts" / "seen_rows.parquet"
+        return pd.read_parquet(file)["hash"].to_numpy() if file.is_file() else None
+
+    @cached_property
+    def _folder(self) -> Path:
         try:
-            folder = Path(download_artifacts(f"models:/{self.name}/{self.version}"))
+            return Path(download_artifacts(f"models:/{self.name}/{self.version}"))
         except (MlflowException, OSError) as error:
             raise DatasetError(f"the files of {self.name} version {self.version} can't be read: {error}") from error
-        return load_model(folder).predict
 
 
 class ChampionDataset(ReadOnlyDataset["Champion | None"]):
@@ -78,9 +101,9 @@ class ChampionDataset(ReadOnlyDataset["Champion | None"]):
             return None
         version = client.get_model_version(self._name, number)
         if active is None:
-            return Champion(version, [])
-        current = client.get_run(active.info.run_id)
-        return Champion(version, compare_runs(client.get_run(str(version.run_id)), current))
+            return Champion(version, [], {})
+        current, own = client.get_run(active.info.run_id), client.get_run(str(version.run_id))
+        return Champion(version, compare_runs(own, current), own.data.params)
 
     def _describe(self) -> dict[str, Any]:
         return {"name": self._name, "alias": self._alias}
@@ -96,6 +119,6 @@ def compare_runs(before: Run, after: Run) -> list[Difference]:
         differences += [
             Difference(kind, name, old.get(name, "none"), new.get(name, "none"))
             for name in sorted(old | new)
-            if old.get(name) != new.get(name)
+            if old.get(name, "none") != new.get(name, "none")
         ]
     return differences

@@ -24,6 +24,10 @@ from .archived_code import is_current
 logger = logging.getLogger(__name__)
 
 
+class ModelError(RuntimeError):
+    """A model in a separate process failed, for a reason other than its rows' contract, or its process ended."""
+
+
 class LoadedModel(Protocol):
     """A model that is loaded, in this process or in a separate one."""
 
@@ -65,7 +69,12 @@ class ModelProcess:
         )
 
     def predict(self, model_input: pd.DataFrame, params: dict[str, Any] | None = None) -> pd.DataFrame:
-        """Predict rows. Raises ContractError with the message of an error that the model raised."""
+        """Predict rows, as `PackagedModel.predict` does.
+
+        Raises:
+            ContractError: the rows break the model's contract.
+            ModelError: the model raised any other error, or its process ended.
+        """
         with self._lock:
             if self._process.poll() is not None:  # killed, for example because memory ran out
                 self._start()
@@ -81,9 +90,12 @@ class ModelProcess:
             if not header or (header == b"null\n" and predictions is None):
                 self._log.seek(0)
                 lines = self._log.read().decode(errors="replace").strip().splitlines()
-                raise RuntimeError(f"the model's process ended: {lines[-1] if lines else ''}")
+                raise ModelError(f"the model's process ended: {lines[-1] if lines else ''}")
         if predictions is None:
-            raise ContractError(json.loads(header))
+            name, message = json.loads(header)
+            if name == ContractError.__name__:
+                raise ContractError(message)
+            raise ModelError(f"the model raised {name}: {message}")
         for name, convert in (("reasons", tuple), ("explanation", json.loads)):
             if name in predictions:
                 predictions[name] = pd.Series(map(convert, predictions[name]), index=predictions.index, dtype=object)

@@ -1,5 +1,6 @@
 """Registered versions as flat records: all that the registry and the run know of each, by name."""
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -7,6 +8,7 @@ from typing import Any
 import mlflow
 from mlflow.entities import Run
 
+from ..lineage import DATA
 from .aliases import GATE
 
 _BATCH = 100  # run ids in one search
@@ -71,6 +73,20 @@ def read_records(model: str | None = None) -> list[VersionRecord]:
         for version in versions
     ]
     return sorted(records, key=lambda record: (record.model, -int(record.version)))
+
+
+def find_by_content(records: Iterable[VersionRecord], md5s: Mapping[str, str]) -> VersionRecord | None:
+    """The first version that was registered from files with this content; None if there is none.
+
+    Args:
+        records: versions.
+        md5s: of the stored objects, by their dataset. A version of an earlier release may lack some.
+    """
+    for record in records:
+        recorded = {name: record.tags[DATA + name] for name in md5s if DATA + name in record.tags}
+        if recorded and all(md5s[name] == md5 for name, md5 in recorded.items()):
+            return record
+    return None
 
 
 def _read_runs(ids: list[str]) -> dict[str, Run]:

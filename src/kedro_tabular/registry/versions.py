@@ -17,24 +17,13 @@ from mlflow.tracking import MlflowClient
 from ..files import write_atomically
 from ..lineage import DATA, ENVIRONMENT, GIT, bytes_md5, content_md5
 from ..modelling import PackagedModel
-from .aliases import (
-    CHALLENGER,
-    CHAMPION,
-    GATE,
-    GATE_CHAMPION,
-    GATE_FAILED,
-    REFUSED,
-    ROLLED_BACK,
-    get_alias_version,
-    promote,
-    set_challenger,
-)
+from .aliases import GATE
 from .archived_code import copy_code, model_code
+from .promotion import EXPERIMENT, deploy, experiment_name
 
 logger = logging.getLogger(__name__)
 
 FINGERPRINT = "fingerprint"
-_MAX_RULES = 3  # failed rules in the tag of a version; gate.json and the report have all
 
 # The script that MLflow runs to build the model when it loads a version. Generated, because MLflow runs a file of the
 # package on its own, where relative imports don't work and the package's name is not known.
@@ -51,7 +40,7 @@ set_model({PackagedModel.__name__}())
 class ModelPackage:
     """What a registered version is made of, in addition to the stored objects.
 
-    `gate` is the verdict of the gate, as returned by `apply_rules`.
+    `gate` is the verdict of the gate, as returned by `apply_rules`. Without `register`, no version is registered.
     """
 
     name: str
@@ -60,6 +49,7 @@ class ModelPackage:
     contract: dict[str, Any]
     requirements: list[str]
     gate: dict[str, Any]
+    register: bool = True
 
 
 class RegisteredModelDataset(AbstractDataset[ModelPackage, Any]):
@@ -84,10 +74,22 @@ class RegisteredModelDataset(AbstractDataset[ModelPackage, Any]):
     def save(self, data: ModelPackage) -> None:
         """Log the model to the active run, register it and, last, move the aliases as the verdict says."""
         mlflow.log_artifact(self._environment)
-        version = find_version(data, self._artifacts) or register(data, self._artifacts)
-        deploy(data.name, version, data.gate)
-        content = {"artifacts": artifact_md5s(self._artifacts), "contract": data.contract}
+        content: dict[str, Any] = {"artifacts": artifact_md5s(self._artifacts), "contract": data.contract}
+        if data.register:
+            self._register(data)
+        else:
+            logger.warning("no version of %s is registered: packaging.register is false", data.name)
+            content["registered"] = False
         write_atomically(self._filepath, json.dumps(content, indent=2))
+
+    def _register(self, data: ModelPackage) -> None:
+        version, experiment = find_version(data, self._artifacts), experiment_name()
+        if version is None:
+            version = register(data, self._artifacts)
+        elif experiment:  # with other rules: the verdict of the gate on what is registered stays as it is
+            logger.info("%s version %s is the model of the experiment %s", data.name, version, experiment)
+            return
+        deploy(data.name, version, data.gate)
 
     def load(self) -> Any:
         """Raise DatasetError: the dataset `champion` loads the deployed version."""
@@ -95,36 +97,6 @@ class RegisteredModelDataset(AbstractDataset[ModelPackage, Any]):
 
     def _describe(self) -> dict[str, Any]:
         return {"filepath": self._filepath}
-
-
-def deploy(name: str, version: str, gate: dict[str, Any]) -> None:
-    """Tag a version with the gate's verdict, and move the aliases accordingly."""
-    client, title = MlflowClient(), f"{name} version {version}"
-    champion = get_alias_version(name, CHAMPION)
-    if version == champion:
-        logger.info("%s is champion already", title)
-        return
-    failed = [rule["rule"] for rule in gate["rules"] if not rule["passed"]]
-    summary = ", ".join(failed[:_MAX_RULES])
-    if len(failed) > _MAX_RULES:
-        summary += f" and {len(failed) - _MAX_RULES} more"
-    tags = {GATE: gate["verdict"], GATE_FAILED: summary, GATE_CHAMPION: gate["champion"] or "none"}
-    for tag, value in tags.items():
-        client.set_model_version_tag(name, version, tag, value)
-    rolled_back = ROLLED_BACK + "at" in client.get_model_version(name, version).tags
-    if gate["verdict"] == REFUSED:
-        logger.warning("%s is refused by the gate: %s", title, summary)
-        if get_alias_version(name, CHALLENGER) == version:
-            client.delete_registered_model_alias(name, CHALLENGER)
-    elif gate["promote"] == "manual" or rolled_back or champion != gate["champion"]:
-        set_challenger(name, version)
-        reason = "it was rolled back" if rolled_back else "promote is manual"
-        if champion != gate["champion"]:
-            reason = f"version {champion} became champion during the comparison"
-        logger.info("%s passed the gate and is challenger (%s): kedro promote %s", title, reason, version)
-    else:
-        promote(name, version, f"passed the gate against version {champion}" if champion else "first version")
-        logger.info("%s passed the gate and is champion", title)
 
 
 def register(package: ModelPackage, artifacts: dict[str, str]) -> str:
@@ -152,6 +124,9 @@ def register(package: ModelPackage, artifacts: dict[str, str]) -> str:
             raise
     run_tags = client.get_run(logged.run_id).data.tags
     tags = {name: value for name, value in run_tags.items() if name.startswith((DATA, GIT, ENVIRONMENT))}
+    experiment = experiment_name()
+    if experiment:
+        tags[EXPERIMENT] = experiment
     version = client.create_model_version(
         package.name,
         source=logged.model_uri,

@@ -2,8 +2,8 @@
 
 Usage: python -P worker.py MODEL_FOLDER. Run as a script and never imported, because the archived code takes the place
 of the library. Reads pickled pairs of a table and the parameters from stdin, from the process that started this one.
-For each it writes to stdout a line of JSON with the message of an error, or null and then the predictions as an Arrow
-stream: what archived code returns is data, and is not unpickled.
+For each it writes to stdout a line of JSON with the name and the message of an error, or null and then the predictions
+as an Arrow stream: what archived code returns is data, and is not unpickled.
 """
 
 import json
@@ -13,6 +13,8 @@ import sys
 
 import mlflow
 import pyarrow as pa
+
+CONTRACT_ERROR = "ContractError"
 
 
 def main(folder: str) -> None:
@@ -31,12 +33,18 @@ def main(folder: str) -> None:
                 predictions["explanation"] = predictions["explanation"].map(json.dumps)
             table = pa.Table.from_pandas(predictions)
         except Exception as error:  # the other side reports it, whatever it is
-            output.write(json.dumps(str(error)).encode() + b"\n")
+            output.write(json.dumps([_name(error), str(error)]).encode() + b"\n")
         else:
             output.write(b"null\n")
             with pa.ipc.new_stream(output, table.schema) as writer:
                 writer.write_table(table)
         output.flush()
+
+
+def _name(error: Exception) -> str:
+    """CONTRACT_ERROR for the archived code's own class of this name and its subclasses, else the name of the class."""
+    names = [kind.__name__ for kind in type(error).__mro__]
+    return CONTRACT_ERROR if CONTRACT_ERROR in names else names[0]
 
 
 if __name__ == "__main__":

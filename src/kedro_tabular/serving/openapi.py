@@ -75,7 +75,8 @@ def body_schemas(version: LoadedVersion) -> dict[str, Any]:
     row = create_model("Row", __config__=ConfigDict(extra="allow"), **_with_aliases(row_fields))
     records = Field(examples=[[_example_record(version)]])
     rows = create_model("Rows", records=(list[row], records))  # type: ignore[valid-type]
-    scores: dict[str, Any] = {"lower": (float, ...), "upper": (float, ...)}
+    bound = Field(description="of the prediction interval; null where the fallback predicts")
+    scores: dict[str, Any] = {"lower": (float | None, bound), "upper": (float | None, bound)}
     if version.classes:
         class_fields = dict.fromkeys(version.classes, (float, ...))
         scores = {"probability": (create_model("Probability", **_with_aliases(class_fields)), ...)}

@@ -75,12 +75,14 @@ def restored(project):
 
 def test_a_table_takes_the_place_of_the_sample(restored, table):
     before = contents(restored)
-    diff = succeed(restored, "adopt", str(table), "--target", "answer", "--time", "when", "--dry-run")
+    diff = succeed(
+        restored, "adopt", str(table), "--target", "answer", "--estimator", "boosting", "--time", "when", "--dry-run"
+    )
     assert contents(restored) == before
     assert "delete tests/sample/" in diff
     assert "+  target: answer" in diff
 
-    output = succeed(restored, "adopt", str(table), "--target", "answer", "--time", "when")
+    output = succeed(restored, "adopt", str(table), "--target", "answer", "--estimator", "boosting", "--time", "when")
 
     assert "small_orders: classification of answer" in output
     for gone in (SAMPLE, SAMPLE + ".dvc", "tests/sample", "data/sample.md", ".dvc/sample", "dvc.lock"):
@@ -96,7 +98,9 @@ def test_a_table_takes_the_place_of_the_sample(restored, table):
     assert "data/01_raw/small orders.csv" in (restored / "dvc.yaml").read_text()
     checked = run_kedro(restored, "dvc", "check")
     assert checked.returncode == 0, checked.stderr
-    assert "nothing to change" in succeed(restored, "adopt", str(table), "--target", "answer", "--time", "when")
+    assert "nothing to change" in succeed(
+        restored, "adopt", str(table), "--target", "answer", "--estimator", "boosting", "--time", "when"
+    )
 
 
 def test_an_ingestion_of_ones_own_stays_where_the_sample_has_gone(tmp_path):
@@ -111,7 +115,7 @@ def test_an_ingestion_of_ones_own_stays_where_the_sample_has_gone(tmp_path):
 def test_a_file_among_the_raw_data_stays_where_it_is(restored, table):
     place = restored / "data/01_raw/mine.csv"
     shutil.copy(table, place)
-    succeed(restored, "adopt", str(place), "--target", "answer")
+    succeed(restored, "adopt", str(place), "--target", "answer", "--estimator", "boosting")
     entry = yaml.safe_load((restored / "conf/base/catalog.yml").read_text())["table"]
     assert entry["filepath"] == "data/01_raw/mine.csv"
     assert place.with_name("mine.csv.dvc").exists()
@@ -133,8 +137,11 @@ def test_unused_files_are_named(project, table):
     ("options", "expected"),
     [
         (["--target", "anser"], "no column 'anser' (--target); did you mean 'answer'"),
-        (["--target", "answer", "--time", "colour"], "(--time) can't order the rows"),
-        (["--target", "answer", "--drop", "size", "--drop", "nope"], "no column 'nope' (--drop)"),
+        (["--target", "answer", "--estimator", "boosting", "--time", "colour"], "(--time) can't order the rows"),
+        (
+            ["--target", "answer", "--estimator", "boosting", "--drop", "size", "--drop", "nope"],
+            "no column 'nope' (--drop)",
+        ),
         (["--target", "town"], "fewer than 10 rows"),
     ],
 )
@@ -149,10 +156,12 @@ def test_wrong_values_are_reported_and_change_nothing(project, tmp_path):
     table = make_table(400)
     table.loc[3, "weight"] = float("inf")
     table.to_parquet(tmp_path / "a.parquet")
-    assert "infinite" in fail(project, "adopt", str(tmp_path / "a.parquet"), "--target", "answer")
+    assert "infinite" in fail(
+        project, "adopt", str(tmp_path / "a.parquet"), "--target", "answer", "--estimator", "boosting"
+    )
     make_table(400).assign(answer=None).to_parquet(tmp_path / "a.parquet")
     assert "the target 'answer' is missing in all rows" in fail(
-        project, "adopt", str(tmp_path / "a.parquet"), "--target", "answer"
+        project, "adopt", str(tmp_path / "a.parquet"), "--target", "answer", "--estimator", "boosting"
     )
     assert contents(project) == before
 
@@ -160,7 +169,7 @@ def test_wrong_values_are_reported_and_change_nothing(project, tmp_path):
 def test_uncommitted_changes_are_refused(restored, table):
     readme = restored / "README.md"
     readme.write_text("mine")
-    output = fail(restored, "adopt", str(table), "--target", "answer")
+    output = fail(restored, "adopt", str(table), "--target", "answer", "--estimator", "boosting")
     assert "commit your changes first" in output
     assert "README.md" in output
     assert (restored / SAMPLE).exists()
@@ -170,7 +179,7 @@ def test_uncommitted_changes_are_refused(restored, table):
 def test_a_folder_without_git_is_refused(project, table, tmp_path):
     folder = tmp_path / "copy"
     shutil.copytree(project, folder, ignore=shutil.ignore_patterns(".git"))
-    assert "in no git repository" in fail(folder, "adopt", str(table), "--target", "answer")
+    assert "in no git repository" in fail(folder, "adopt", str(table), "--target", "answer", "--estimator", "boosting")
     assert (folder / SAMPLE).exists()
 
 
@@ -187,7 +196,9 @@ def test_the_catalog_reads_the_file_as_adopt_did(restored, tmp_path, monkeypatch
         }
     )
     odd.to_csv(tmp_path / "odd.csv", index=False, sep=";", encoding="cp1252")
-    succeed(restored, "adopt", str(tmp_path / "odd.csv"), "--target", "answer", "--time", "when")
+    succeed(
+        restored, "adopt", str(tmp_path / "odd.csv"), "--target", "answer", "--estimator", "boosting", "--time", "when"
+    )
     monkeypatch.chdir(restored)
     loader = OmegaConfigLoader("conf", base_env="base", default_run_env="base")
     register_params_resolver(loader["parameters"])

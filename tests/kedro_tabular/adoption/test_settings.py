@@ -4,9 +4,10 @@ import numpy as np
 import pandas as pd
 import pytest
 import yaml
+from kedro_tabular.adoption.estimators import choose_estimator
 from kedro_tabular.adoption.inference import infer_contract
 from kedro_tabular.adoption.options import Options
-from kedro_tabular.adoption.settings import choose_metric, choose_settings
+from kedro_tabular.adoption.settings import choose_metric, choose_settings, describe_left_out_rules
 from kedro_tabular.adoption.source import Source
 from kedro_tabular.adoption.split import choose_split
 from kedro_tabular.adoption.yaml_edit import set_values
@@ -17,6 +18,8 @@ from project.pipelines.data_prep.nodes import split_table
 
 from ...conftest import ROOT, make_table
 
+FEATURES = {"max_codes": 20, "datetime_parts": ["hour", "weekday"]}
+ESTIMATOR = {"class": "sklearn.linear_model.Ridge", "kwargs": {}}
 TEXT = """\
 # above
 gate:
@@ -82,7 +85,7 @@ def test_mappings_in_one_line_keep_their_other_keys_and_comments():
 def test_every_setting_has_its_place_in_conf(tmp_path):
     for time in ("when", None):
         inferred = infer(make_table(600), tmp_path, time=time)
-        for file, values in choose_settings(inferred, choose_split(inferred), "x.csv").items():
+        for file, values in choose_settings(inferred, choose_split(inferred), ESTIMATOR, "x.csv").items():
             text = (ROOT / "conf" / "base" / file).read_text()
             changed = yaml.safe_load(set_values(text, values))
             for path, value in values.items():
@@ -116,11 +119,87 @@ def test_metrics_follow_the_task_and_the_balance(tmp_path):
 def test_the_split_has_the_printed_sizes(tmp_path, time):
     inferred = infer(make_table(600), tmp_path, time=time)
     split = choose_split(inferred)
-    parts = split_table(inferred.table, inferred.contract.model_dump(), split.parameters, seed=1)
-    rows = {name: len(part) for name, part in parts._asdict().items()}
+    parts = split_table(inferred.table, inferred.contract.model_dump(), split.parameters, split.seed)
+    assert parts.rows == split.rows
     assert sum(split.rows.values()) == 600
-    assert all(abs(rows[name] - split.rows[name]) <= (0 if time else 2) for name in rows)
-    assert min(rows.values()) >= 50
+    assert min(split.rows.values()) >= 40
+
+
+def test_the_seed_leaves_no_part_without_a_class(tmp_path):
+    """Rows keep their part for ever, so that none can be stratified."""
+    table = make_table(150)
+    table["answer"] = np.isin(np.arange(150), [3, 11, 30, 41, 58, 77, 90, 101, 120, 149]).astype(int)
+    for first in range(20):
+        split = choose_split(infer(table, tmp_path), first)
+        assert split.seed >= first
+        assert all(part["answer"].nunique() == 2 for part in split.parts[:3])
+    assert choose_split(infer(make_table(600), tmp_path), 5).seed == 5
+
+
+def test_groups_too_few_to_split_are_refused(tmp_path):
+    table = make_table(300).assign(patient_id=np.arange(300) % 2)
+    with pytest.raises(ContractError, match="with the rows of each patient_id in one part"):
+        choose_split(infer(table, tmp_path, ids=("patient_id",)))
+
+
+def test_identifiers_that_repeat_are_not_learnt_from_and_are_told(tmp_path):
+    """Two eyes of one patient."""
+    for patients in (np.arange(600) // 2 + 1000, [f"P{n:04d}" for n in np.arange(600) // 2]):
+        for name in ("patient_id", "patient"):
+            table = make_table(600).assign(**{name: patients})
+            inferred = infer(table, tmp_path)
+            assert name in inferred.left_out
+            assert any(f"--id {name!r}" in warning for warning in inferred.warnings)
+            given = infer(table, tmp_path, ids=(name,))
+            split = choose_split(given)
+            assert split.parameters["group"] == [name]
+            assert not any("--id" in warning for warning in given.warnings)
+            parts = pd.concat([part.assign(part=n) for n, part in split.parts._asdict().items()])
+            assert (parts.groupby(name)["part"].nunique() == 1).all()
+
+
+def test_numbers_and_categories_that_repeat_by_chance_are_learnt_from(tmp_path):
+    rng = np.random.default_rng(0)
+    table = make_table(600).assign(age=rng.integers(18, 90, 600), minute=rng.integers(0, 300, 600))
+    table["store_id"] = rng.choice([f"store {n}" for n in range(25)], 600)
+    columns = infer(table, tmp_path).contract.columns
+    assert {"age", "minute", "store_id"} <= columns.keys()
+
+
+def test_dates_without_a_time_are_told(tmp_path):
+    warnings = infer(make_table(600), tmp_path).warnings
+    assert any("--time 'when'" in warning for warning in warnings)
+    assert infer(make_table(600), tmp_path, time="when").warnings == []
+
+
+def test_rules_of_the_gate_that_are_left_out_are_told(tmp_path):
+    def notes(n_rows, answer="binary", time=None):
+        inferred = infer(make_table(n_rows, answer), tmp_path, time=time)
+        return " ".join(describe_left_out_rules(inferred, choose_split(inferred)))
+
+    assert "calibration error" in notes(600)
+    assert "no slices" in notes(600)
+    assert notes(12_000) == ""
+    assert "calibration error" not in notes(600, "number")
+    assert "as independent" in notes(200, time="when")
+
+
+@pytest.mark.parametrize(("answer", "chosen"), [("binary", "linear"), ("number", "linear")])
+def test_the_simplest_estimator_that_is_as_good_as_the_best_is_chosen(tmp_path, answer, chosen):
+    inferred = infer(make_table(800, answer), tmp_path)
+    train = choose_split(inferred).parts.train
+    choice = choose_estimator(train, inferred.contract, FEATURES, [], None)
+    assert f"{chosen} is" in choice.note
+    assert "linear_model" in choice.parameters["class"]
+    assert choose_estimator(train, inferred.contract, FEATURES, [], "forest").parameters["class"].count("Forest")
+
+
+def test_a_steep_advantage_of_trees_is_seen(tmp_path):
+    table = make_table(800)
+    table["answer"] = ((table["size"] // 20 % 2 == 0) ^ (table["colour"] == "red")).astype(int)
+    inferred = infer(table, tmp_path)
+    choice = choose_estimator(choose_split(inferred).parts.train, inferred.contract, FEATURES, [], None)
+    assert "linear_model" not in choice.parameters["class"]
 
 
 def test_days_of_very_different_length_still_make_four_parts(tmp_path):
@@ -175,7 +254,8 @@ def test_duplicate_rows_are_warned_of_if_the_split_is_random(tmp_path):
     table = make_table(300)
     twice = pd.concat([table, table.head(40)], ignore_index=True)
     assert any("40 duplicate rows" in warning for warning in infer(twice, tmp_path).warnings)
-    assert infer(twice, tmp_path, time="when").warnings == infer(table, tmp_path).warnings == []
+    assert infer(twice, tmp_path, time="when").warnings == []
+    assert not any("duplicate" in warning for warning in infer(table, tmp_path).warnings)
 
 
 def test_many_rows_out_of_range_are_flagged_instead_of_left_to_the_fallback(tmp_path):
@@ -183,7 +263,7 @@ def test_many_rows_out_of_range_are_flagged_instead_of_left_to_the_fallback(tmp_
     many = make_table(300).assign(**{f"gene {n}": rng.normal(size=300) for n in range(80)})
     for table, expected in ((make_table(300), "fallback"), (many, "flag")):
         inferred = infer(table, tmp_path)
-        settings = choose_settings(inferred, choose_split(inferred), "x")["parameters_training.yml"]
+        settings = choose_settings(inferred, choose_split(inferred), ESTIMATOR, "x")["parameters_training.yml"]
         assert settings["guard", "actions", "outside_training"] == expected
         noted = [note for note in inferred.notes if "outside the range of the other rows" in note]
         assert bool(noted) == (expected == "flag")

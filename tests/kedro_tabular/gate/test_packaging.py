@@ -36,7 +36,7 @@ def test_the_report_shows_all_inputs_and_needs_no_other_file():
     measured = {"roc_auc": {"challenger": 0.75, "low": 0.7, "high": None}}
     html = write_report(
         gate={"verdict": "passed", "promote": "auto", "rules": [rule]},
-        comparison=Comparison(None, None, 0, measured, [], "", []),
+        comparison=Comparison(None, None, False, 100, 0, 0, measured, [], "", [], False, None),
         metrics={"roc_auc": 0.75, "dummy_roc_auc": 0.5},
         plots={"roc_curve": lambda: "<svg/>"},
         importance_plot="<svg/>",
@@ -62,3 +62,33 @@ def test_the_report_shows_all_inputs_and_needs_no_other_file():
     assert "<script>" not in html
     assert 'src="data:image/svg+xml;base64,' in html
     assert "http" not in html
+
+
+@pytest.mark.parametrize(
+    ("gate", "register", "experiment", "expected"),
+    [
+        ({}, True, None, "This version becomes the champion, if version 7 still is by then."),
+        ({"champion": None}, True, None, "This version becomes the champion."),
+        ({"promote": "manual"}, True, None, "This version becomes the challenger. Run kedro promote to deploy it."),
+        ({"promote": "never"}, True, None, "gets no alias, because gate.promote is never. Run kedro promote"),
+        ({}, True, "puffy-daks", "gets no alias, because it belongs to the experiment puffy-daks. Run kedro promote"),
+        ({"verdict": "refused"}, True, "puffy-daks", "This version is registered, but not deployed."),
+        ({}, False, "puffy-daks", "This version is not registered, because packaging.register is false."),
+    ],
+)
+def test_the_report_says_what_becomes_of_the_version(monkeypatch, gate, register, experiment, expected):
+    if experiment:
+        monkeypatch.setenv("DVC_EXP_NAME", experiment)
+    html = write_report(
+        gate={"verdict": "passed", "promote": "auto", "champion": "7", "rules": []} | gate,
+        comparison=Comparison(None, None, False, 100, 0, 0, {}, [], "", [], False, None),
+        metrics={},
+        plots={},
+        importance_plot="<svg/>",
+        guard_assessment=GUARD_ASSESSMENT,
+        guard_plot="<svg/>",
+        data_versions={},
+        contract=make_contract(),
+        packaging={"register": register},
+    )
+    assert expected in html

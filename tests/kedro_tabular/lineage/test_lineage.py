@@ -1,12 +1,14 @@
 import subprocess
 import sys
+import tracemalloc
 from pathlib import Path
 
 import pytest
 import yaml
-from kedro_tabular.lineage import provenance as lineage
+from kedro_tabular import lineage
+from kedro_tabular.lineage.provenance import read_upstream
 
-from ...repositories import commit, git
+from ...repositories import git
 
 
 @pytest.fixture
@@ -37,72 +39,34 @@ def test_a_changed_file_is_read_again(tmp_path):
     assert lineage.content_md5(path) != before
 
 
-def test_code_outside_git_or_before_the_first_commit_has_no_commit(tmp_path):
-    assert lineage.describe_code(tmp_path).tags == {"git.commit": "none: not a git repository"}
-    git(tmp_path, "init", "--quiet")
-    assert lineage.describe_code(tmp_path).tags == {"git.commit": "none: no commit yet"}
-
-
-def test_committed_code_is_clean_and_a_new_dvc_lock_does_not_count(repository):
-    (repository / "a.py").write_text("a = 1\n")
-    commit(repository)
-    (repository / "dvc.lock").write_text("stages: {}\n")
-    code = lineage.describe_code(repository)
-    assert code.diff == b""
-    assert code.tags["git.dirty"] == "false"
-    assert code.tags["git.branch"] == "main"
-    assert len(code.tags["git.commit"]) == 40
-
-
-def test_the_diff_takes_a_clone_to_the_same_state_new_and_deleted_files_included(repository, tmp_path_factory):
-    (repository / "a.py").write_text("a = 1\n")
-    (repository / "gone.py").write_text("")
-    commit(repository)
-    clone = tmp_path_factory.mktemp("clone")
-    subprocess.run(["git", "clone", "--quiet", repository, clone], check=True)
-    (repository / "a.py").write_text("a = 2\n")
-    (repository / "new.py").write_text("b = 3\n")
-    (repository / "windows.csv").write_bytes("naïve;1\r\n".encode("latin-1"))
-    (repository / "gone.py").unlink()
-    before = subprocess.run(["git", "-C", repository, "status", "--short"], capture_output=True, check=True).stdout
-
-    code = lineage.describe_code(repository)
-
-    assert code.tags["git.dirty"] == "true"
-    subprocess.run(["git", "-C", clone, "apply"], input=code.diff, check=True)
-    assert (clone / "a.py").read_text() == "a = 2\n"
-    assert (clone / "new.py").read_text() == "b = 3\n"
-    assert (clone / "windows.csv").read_bytes() == (repository / "windows.csv").read_bytes()
-    assert not (clone / "gone.py").exists()
-    after = subprocess.run(["git", "-C", repository, "status", "--short"], capture_output=True, check=True).stdout
-    assert after == before
-
-
 def test_upstream_files_and_parameters_are_those_of_the_same_md5(tmp_path):
     stages = {
         "one": {
             "deps": [{"path": "raw", "md5": "r"}],
             "outs": [{"path": "table", "md5": "t"}],
-            "params": {"conf/a.yml": {"limit": 15}},
+            "params": {
+                "conf/production/parameters_a.yml": {"limit": {"most": 20}},
+                "conf/base/catalog.yml": {"table": {"type": "pandas.CSVDataset"}},
+                "conf/base/parameters_a.yml": {"limit": {"least": 5, "most": 15}},
+            },
         },
         "two": {"deps": [{"path": "table", "md5": "t"}], "outs": [{"path": "features", "md5": "f"}]},
     }
     (tmp_path / "dvc.lock").write_text(yaml.safe_dump({"stages": stages}))
-    assert lineage.read_upstream({"features": "f"}, tmp_path) == ({"table": "t", "raw": "r"}, {"limit": 15})
-    assert lineage.read_upstream({"features": "other"}, tmp_path) == ({}, {})
-    assert lineage.read_upstream({"features": "f"}, tmp_path / "nowhere") == ({}, {})
+    assert read_upstream({"features": "f"}, tmp_path) == (
+        {"table": "t", "raw": "r"},
+        {"limit": {"least": 5, "most": 20}},
+    )
+    assert read_upstream({"features": "other"}, tmp_path) == ({}, {})
+    assert read_upstream({"features": "f"}, tmp_path / "nowhere") == ({}, {})
 
 
-def test_a_file_is_stored_in_its_own_remote_or_in_the_default_one(tmp_path):
-    (tmp_path / ".dvc").mkdir()
-    config = "[core]\n    remote = storage\n"
-    for name in ("storage", "other"):
-        config += f"['remote \"{name}\"']\n    url = in/{name}\n"
-    (tmp_path / ".dvc" / "config").write_text(config)
-    (tmp_path / "raw.csv.dvc").write_text("outs:\n- {path: raw.csv, remote: other}\n")
-    for path, remote in (("raw.csv", "other"), ("table.csv", "storage")):
-        assert lineage.remote_name(path, tmp_path) == remote
-        assert (
-            lineage.remote_uri(path, "abcdef", tmp_path)
-            == (tmp_path / ".dvc" / "in" / remote / "files/md5/ab/cdef").as_uri()
-        )
+def test_a_large_file_is_hashed_in_pieces(tmp_path):
+    path = tmp_path / "large"
+    with path.open("wb") as file:
+        file.truncate(200_000_000)
+    tracemalloc.start()
+    lineage.content_md5(path)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 2_000_000

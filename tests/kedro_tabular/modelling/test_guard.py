@@ -1,6 +1,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+from kedro_tabular.modelling import serialization
 from kedro_tabular.modelling.guard import Guard, conformal_quantile
 from kedro_tabular.parameters import ParameterError
 from mapie.classification import SplitConformalClassifier
@@ -58,14 +59,17 @@ def test_off_adds_no_reason_and_flag_leaves_the_row_to_the_model():
     }
 
 
+SIZE = 4  # its position among the features of a linear model
+
+
 class Fragile(LogisticRegression):
-    """Fails where the scaled third feature is large."""
+    """Fails where the scaled size is large."""
 
     def predict_proba(self, X):
-        if (X[:, 2] > 1.5).any():
+        if (X[:, SIZE] > 1.5).any():
             raise ValueError("too large")
         probabilities = super().predict_proba(X)
-        probabilities[X[:, 2] < -1.5] = np.nan
+        probabilities[X[:, SIZE] < -1.5] = np.nan
         return probabilities
 
 
@@ -121,6 +125,26 @@ def test_an_interval_that_is_too_wide_falls_back():
     assert set(predictions["source"]) == {"model"}
     np.testing.assert_allclose(predictions["upper"] - predictions["lower"], width)
     assert set(limited.predict(live)["source"]) == {"fallback"}
+
+
+def test_a_row_that_the_fallback_predicts_has_no_interval():
+    model, live = fit_packaged("number"), make_table(50, "number", seed=2)
+    live.loc[:9, "size"] = -1.0
+    live.loc[10:19, "weight"] = 1e6
+    predictions = model.predict(live)
+    assert predictions["source"].tolist() == ["fallback"] * 20 + ["model"] * 30
+    bounds = predictions[["lower", "upper"]]
+    assert bounds.loc[:19].isna().all(axis=None)
+    assert bounds.loc[20:].notna().all(axis=None)
+    assert predictions["prediction"].notna().all()
+
+
+def test_a_guard_that_an_earlier_release_has_stored_is_read(tmp_path):
+    model, live = fit_packaged("number"), make_table(5, "number", seed=2).assign(size=-1.0)
+    model.guard.fallback_limit = 1.5  # the half width of an interval that was answered outside the contract
+    serialization.dump(model.guard, tmp_path / "guard.skops", ["numpy.dtype"])
+    model.guard = serialization.load(tmp_path / "guard.skops", ["numpy.dtype"])
+    assert model.predict(live)["upper"].isna().all()
 
 
 def test_collinear_and_constant_columns_do_not_break_the_distance(contract):

@@ -33,6 +33,20 @@ def test_predictions_have_the_columns_of_the_signature_for_each_task(answer, col
         assert (best == predictions["prediction"].astype(str)).all()
 
 
+def test_two_classes_are_predicted_by_the_threshold_also_by_the_fallback():
+    model, live = fit_packaged("binary"), make_table(60, seed=1)
+    live.loc[:19, "size"] = -1.0
+    before = model.predict(live)
+    for threshold in (0.1, 0.9):
+        model.threshold = threshold
+        predictions = model.predict(live)
+        assert (predictions["prediction"] == (predictions["probability_1"] > threshold)).all()
+        assert (predictions["prediction"] != before["prediction"]).any()
+        pd.testing.assert_frame_equal(predictions.drop(columns="prediction"), before.drop(columns="prediction"))
+    model.threshold = 0.5
+    pd.testing.assert_frame_equal(model.predict(live), before, check_exact=True)
+
+
 def test_the_estimator_gets_the_features_of_the_preprocessing(binary):
     live = make_table(50, seed=1)
     features = binary.preprocessor.transform(binary.contract.select(live))

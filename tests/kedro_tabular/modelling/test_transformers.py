@@ -4,17 +4,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from kedro_tabular.contract.contract import Contract
+from kedro_tabular.modelling.dates import DatetimeParts, DaysBetween
 from kedro_tabular.modelling.preprocessing import FeatureSettings, build_preprocessor
-from kedro_tabular.modelling.transformers import (
-    CategoryCodes,
-    DatetimeParts,
-    LeanColumnTransformer,
-    Numbers,
-    TargetMeans,
-)
+from kedro_tabular.modelling.transformers import CategoryCodes, LeanColumnTransformer, Numbers, OneHot, TargetMeans
 from kedro_tabular.parameters import ParameterError
 from sklearn.base import clone
 from sklearn.compose import ColumnTransformer
+from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.model_selection import StratifiedKFold
 from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder, TargetEncoder
 
@@ -25,7 +21,8 @@ from ...conftest import make_contract, make_table
 CONTRACT = Contract.from_parameters(make_contract())
 TRAIN = make_table(600)
 FEATURES = FeatureSettings(max_codes=20, datetime_parts=list(DatetimeParts.PARTS))
-FITTED = build_preprocessor(CONTRACT, FEATURES, features, TRAIN, seed=0)
+TREES = {"class": "sklearn.ensemble.RandomForestClassifier"}
+FITTED = build_preprocessor(CONTRACT, FEATURES, TREES, features, TRAIN, seed=0)
 FITTED.fit_transform(CONTRACT.select(TRAIN), TRAIN["answer"])
 
 
@@ -72,8 +69,65 @@ def test_date_time_parts_equal_those_of_pandas():
         parts.month,
         parts.day_of_year,
         parts.year,
+        (times - pd.Timestamp("1970-01-01")) / pd.Timedelta(days=1),
     ]
     assert_same(made, np.stack(expected, axis=1))
+
+
+def test_parts_that_do_not_vary_are_left_out():
+    """Dates without a time of day have no hour."""
+    days = pd.DataFrame({"day": pd.to_datetime(["2024-01-01", "2024-03-06", None])})
+    parts = DatetimeParts(["hour", "weekday", "year"]).fit(days)
+    assert list(parts.get_feature_names_out()) == ["day_weekday"]
+    assert_same(parts.transform(days), [[0.0], [2.0], [np.nan]])
+    constant = DatetimeParts(["hour"]).fit(days)
+    assert constant.transform(days).shape == (3, 0)
+
+
+def test_days_between_date_times():
+    table = pd.DataFrame(
+        {
+            "signup": pd.to_datetime(["2024-01-01", "2024-01-02", None]),
+            "trial_end": pd.to_datetime(["2024-01-31", "2024-02-01", "2024-02-02"]),  # always 30 days later
+            "time": pd.to_datetime(["2024-02-01 12:00", "2024-03-01 00:00", "2024-04-01 00:00"]),
+        }
+    )
+    days = DaysBetween().fit(table)
+    assert list(days.get_feature_names_out()) == ["days_from_signup_to_time", "days_from_trial_end_to_time"]
+    assert_same(days.transform(table), [[31.5, 1.5], [59.0, 29.0], [np.nan, 59.0]])
+
+
+def test_a_signup_date_says_what_the_tenure_says():
+    rng = np.random.default_rng(0)
+    table = make_table(2000)
+    tenure = rng.uniform(0, 1000, 2000)
+    table["signup"] = (table["when"] - pd.to_timedelta(tenure, unit="D")).dt.floor("s")
+    table["answer"] = (tenure < 300).astype(int)
+    contract = make_contract()
+    contract["columns"]["signup"] = {"type": "datetime"}
+    schema = Contract.from_parameters(contract)
+    settings = FeatureSettings(max_codes=20, datetime_parts=["hour", "weekday"])
+    preprocessor = build_preprocessor(schema, settings, TREES, features, table[:1000], seed=0)
+    made = preprocessor.fit_transform(schema.select(table[:1000]), table["answer"][:1000])
+    model = HistGradientBoostingClassifier(max_iter=20).fit(made, table["answer"][:1000])
+    assert model.score(preprocessor.transform(schema.select(table[1000:])), table["answer"][1000:]) > 0.98
+
+
+def test_one_hot_equals_scikit_learns():
+    """Rare values share a column, missing values have their own, unseen ones are 0 throughout."""
+    values = ["red"] * 30 + ["blue"] * 20 + ["pink"] * 3 + ["grey"] * 2 + [None] * 5
+    train = pd.DataFrame({"colour": values, "size": ["S", "L"] * 30}).astype("str")
+    stock = OneHotEncoder(sparse_output=False, handle_unknown="ignore", min_frequency=5)
+    ours = OneHot(min_rows=5).fit(train)
+    live = pd.DataFrame({"colour": ["red", "pink", "mauve", None], "size": ["L", "S", "XL", "L"]})
+    expected = ["colour=blue", "colour=red", "colour=(rare)", "colour=(missing)", "size=L", "size=S"]
+    assert list(ours.get_feature_names_out()) == expected
+    stock.fit(train.astype(object).where(train.notna(), None))
+    names = list(stock.get_feature_names_out())
+    assert names == ["colour_blue", "colour_red", "colour_None", "colour_infrequent_sklearn", "size_L", "size_S"]
+    assert_same(
+        ours.transform(live)[:, [0, 1, 3, 2, 4, 5]], stock.transform(live.astype(object).where(live.notna(), None))
+    )
 
 
 def test_an_unknown_date_time_part_is_refused():
@@ -134,7 +188,7 @@ def test_a_derived_feature_is_that_of_its_function_in_training_and_on_rows(monke
     monkeypatch.setattr(features, "density", density, raising=False)
     derived = FEATURES.model_copy(update={"derived": {"density": ["weight", "size", "town"]}})
     table = TRAIN.assign(size=TRAIN["size"].where(TRAIN.index != 0, 0))
-    fitted = build_preprocessor(CONTRACT, derived, features, table, seed=0)
+    fitted = build_preprocessor(CONTRACT, derived, TREES, features, table, seed=0)
     made = fitted.fit_transform(CONTRACT.select(table), table["answer"])[:, -1]
     expected = (table["weight"] / table["size"]).where(table["town"].notna() & (table["size"] > 0))
     assert_same(made, expected)
@@ -150,4 +204,4 @@ def test_a_derived_feature_is_that_of_its_function_in_training_and_on_rows(monke
 )
 def test_a_derived_feature_without_function_or_columns_is_refused(derived, message):
     with pytest.raises(ParameterError, match=message):
-        build_preprocessor(CONTRACT, FEATURES.model_copy(update={"derived": derived}), features, TRAIN, seed=0)
+        build_preprocessor(CONTRACT, FEATURES.model_copy(update={"derived": derived}), TREES, features, TRAIN, seed=0)

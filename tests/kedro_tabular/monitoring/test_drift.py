@@ -5,7 +5,9 @@ import pyarrow as pa
 import pytest
 from kedro_tabular.monitoring import drift
 from kedro_tabular.monitoring.binning import find_edges
-from kedro_tabular.monitoring.profile import MonitoredColumn
+from kedro_tabular.monitoring.drift_checks import compare_columns
+from kedro_tabular.monitoring.profile import MonitoredColumn, Profile
+from kedro_tabular.monitoring.settings import Monitoring
 from scipy.spatial import distance
 from scipy.stats import wasserstein_distance
 
@@ -82,6 +84,87 @@ def test_blocks_that_differ_from_each_other_raise_the_threshold(rng):
     }
     assert by_unit["rows"].severity > 2
     assert by_unit["blocks"].severity < 1
+
+
+def make_profile(column, values, blocks, **changes):
+    fields = {
+        "table": {},
+        "classes": None,
+        "rows": len(values),
+        "watched": [column],
+        "reasons": {},
+        "blocks": {column.name: column.count_by_block(rows(values), blocks).tolist()},
+        "days_per_block": 1.0,
+        "sample": [],
+        "metric": "mae",
+        "calibration_bins": 10,
+        "quality": [],
+        "calibration": None,
+        "estimated": None,
+    }
+    return Profile(**fields | changes)
+
+
+def draw_days(rng, n_days, n_rows):
+    """Numbers of which those of one day are similar, and the day of each."""
+    days = np.repeat(np.arange(n_days), n_rows)
+    return rng.normal(np.repeat(rng.normal(0, 0.3, n_days), n_rows)), days
+
+
+def window(values, days):
+    return pa.table({"x": values, "event_time": np.datetime64("2020-03-01", "us") + days * np.timedelta64(1, "D")})
+
+
+@pytest.fixture(scope="module")
+def by_blocks(parameters):
+    floors = parameters["monitoring"]["floors"] | dict.fromkeys(FLOORS, 1e-9)
+    changes = {"draw": "blocks", "draws": 400, "false_alarms": 0.02, "min_rows": 50, "floors": floors}
+    return Monitoring.read("monitoring", parameters["monitoring"] | changes)
+
+
+@pytest.mark.parametrize("traffic", [0.2, 1, 10])
+def test_windows_without_drift_raise_few_alarms_however_many_rows_a_day_has(by_blocks, traffic):
+    alarms = 0
+    for seed in range(100):
+        rng = np.random.default_rng(seed)
+        values, days = draw_days(rng, 50, 100)
+        profile = make_profile(number(values, 10), values, days)
+        live = window(*draw_days(rng, 7, int(100 * traffic)))
+        alarms += compare_columns(live, profile, by_blocks, seed)[0][0].raised
+    assert alarms <= 7  # of a hundred; two are expected
+
+
+def test_drift_is_found_however_many_rows_a_day_has(by_blocks):
+    values, days = draw_days(np.random.default_rng(0), 50, 100)
+    profile = make_profile(number(values, 10), values, days)
+    for seed, n_rows in enumerate((20, 100, 1000)):
+        live, days = draw_days(np.random.default_rng(seed), 7, n_rows)
+        assert compare_columns(window(live + 1, days), profile, by_blocks, 0)[0][0].raised
+
+
+def test_the_limit_depends_on_the_days_of_the_window_and_of_a_block(by_blocks):
+    values, days = draw_days(np.random.default_rng(0), 50, 100)
+    profile = make_profile(number(values, 10), values, days)
+
+    def limit(profile, n_days, n_rows, **columns):
+        live = window(*draw_days(np.random.default_rng(1), n_days, n_rows))
+        for name, column in columns.items():
+            live = live.append_column(name, column)
+        return compare_columns(live, profile, by_blocks, 0)[1][0]["measures"]["wasserstein"]["limit"]
+
+    assert limit(profile, 7, 1000) == limit(profile, 7, 5000)
+    assert limit(profile, 3, 1000) > limit(profile, 7, 1000) > limit(profile, 14, 1000)
+    of_two_days = profile.model_copy(update={"days_per_block": 2.0})
+    assert limit(of_two_days, 14, 1000) == limit(profile, 7, 1000)
+    # a profile of an earlier release does not say how many days a block has
+    unknown = profile.model_copy(update={"days_per_block": None})
+    assert limit(unknown, 7, 1000) == limit(profile, 7, 1000)
+    assert limit(unknown, 14, 50) == limit(profile, 7, 100)
+    # outcomes are known for some days only
+    outcome = profile.watched[0].model_copy(update={"group": "outcome", "column": "outcome"})
+    known = pa.array(np.where(np.arange(7000) < 3000, 0.5, np.nan), from_pandas=True)
+    outcomes = profile.model_copy(update={"watched": [outcome]})
+    assert limit(outcomes, 7, 1000, outcome=known) == limit(profile, 3, 1000)
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,10 @@ import pytest
 from kedro_tabular.evaluation.metrics import LabelledScores
 from kedro_tabular.monitoring.estimation import calibrate, estimate_quality, measure_quality, metric_loss
 from kedro_tabular.monitoring.profile import Calibration
+from kedro_tabular.parameters import ParameterError
 from sklearn import metrics as sk
+
+from project import metrics as custom
 
 CLASSES = np.array(["0", "1"], dtype=object)
 CALIBRATED = [Calibration(probability=[0, 1], frequency=[0, 1])] * 2
@@ -58,6 +61,40 @@ def test_the_standard_error_is_the_standard_deviation_of_the_metric():
     assert np.mean([quality.error for quality in repeated]) == pytest.approx(deviation, rel=0.35)
     scores, y_true = draw(8000, 0)
     assert repeated[0].metric == pytest.approx(sk.roc_auc_score(y_true == "1", scores[:, 1]))
+
+
+def test_a_metric_of_the_project_is_estimated_with_the_weight_of_each_outcome(monkeypatch):
+    def hits(y_true, probabilities, classes, sample_weight=None):
+        return sk.accuracy_score(y_true, classes.take(probabilities.argmax(axis=1)), sample_weight=sample_weight)
+
+    monkeypatch.setitem(custom.CLASSIFICATION, "hits", hits)
+    scores, y_true = draw(20_000, 0, spread=3.0)
+    exact = scores.max(axis=1).mean()  # the probability that the predicted class is the true one
+    assert 0.8 < exact < 0.9
+    estimate = estimate_quality(scores, CLASSES, CALIBRATED, "hits", 10, 0)
+    assert estimate.metric == pytest.approx(exact, abs=1e-9)
+    measured = measure_quality(LabelledScores(y_true, scores, CLASSES), "hits", 10, 0)
+    assert estimate.metric == pytest.approx(measured.metric, abs=4 * measured.error)
+    assert estimate.error == pytest.approx(measured.error, rel=0.5)
+
+
+def test_a_metric_of_the_project_without_weights_is_measured_but_not_estimated(monkeypatch):
+    monkeypatch.setitem(custom.CLASSIFICATION, "old", lambda y_true, p, c: (c.take(p.argmax(1)) == y_true).mean())
+    scores, y_true = draw(1000, 0)
+    measured = measure_quality(LabelledScores(y_true, scores, CLASSES), "old", 10, 0)
+    assert measured.metric == pytest.approx((CLASSES.take(scores.argmax(axis=1)) == y_true).mean())
+    with pytest.raises(ParameterError, match=r"the metric old in metrics\.py needs the parameter sample_weight"):
+        estimate_quality(scores, CLASSES, CALIBRATED, "old", 10, 0)
+
+
+@pytest.mark.parametrize("metric", ["accuracy", "f1_macro"])
+def test_the_quality_of_decisions_is_estimated_at_the_models_threshold(metric):
+    scores, y_true = draw(20_000, 0)
+    decisions = CLASSES.take((scores[:, 1] > 0.2).astype(int))
+    estimate = estimate_quality(scores, CLASSES, CALIBRATED, metric, 10, 0, threshold=0.2)
+    measured = measure_quality(LabelledScores(y_true, scores, CLASSES, decisions), metric, 10, 0)
+    assert estimate.metric == pytest.approx(measured.metric, abs=4 * measured.error)
+    assert estimate.metric < estimate_quality(scores, CLASSES, CALIBRATED, metric, 10, 0).metric - 0.03
 
 
 def test_three_classes_and_a_regression_are_measured():

@@ -185,6 +185,25 @@ def test_columns_that_the_profile_lacks_are_ignored_and_missing_columns_are_repo
     assert result["problems"] == [problem]
 
 
+def test_the_quality_is_that_of_the_models_decisions(tmp_path, monitoring):
+    model = fit_packaged("binary")
+    model.threshold = 0.1
+    parts = (model.preprocessor, model.estimator, model.guard, model.fallback)
+    settings = PROFILE | {"metric": "accuracy"}
+    arguments = (make_table(1500, seed=9), *parts, make_contract(), ["hour"], 10, settings, 0)
+    profile = Profile.model_validate(profile_reference(*arguments, {"threshold": 0.1}))
+    assert profile.quality[0].metric < profile_reference(*arguments)["quality"][0]["metric"] - 0.03
+    scored = score(model, make_table(1000, seed=21), tmp_path / "a.parquet")
+    rules = [{"check": check, "windows": 1} for check in ("output_drift", "quality")]
+    result = monitor(tmp_path / "a.parquet", {"1": profile}, monitoring, rules=rules)
+    assert result["verdict"] == "ok"
+    version = result["versions"]["1"]
+    assert version["metrics"]["accuracy"] == (scored["prediction"] == scored["answer"]).mean()
+    assert version["estimated"]["metric"] == pytest.approx(version["measured"]["metric"], abs=0.05)
+    (column,) = [column for column in version["columns"] if column["name"] == "prediction"]
+    assert column["live"][column["labels"].index("1")] == (scored["prediction"] == 1).mean()
+
+
 @pytest.mark.parametrize("answer", ["text", "number"])
 def test_other_tasks_are_monitored_too(tmp_path, monitoring, answer):
     model = fit_packaged(answer)

@@ -8,15 +8,15 @@ import pytest
 from kedro.io import DatasetError
 from kedro_tabular.contract.contract import ContractError
 from kedro_tabular.contract.rows import to_columns
-from kedro_tabular.lineage.provenance import content_md5
-from kedro_tabular.registry.aliases import PromotionError, get_alias_version, rollback
+from kedro_tabular.lineage.hashes import content_md5
+from kedro_tabular.registry.aliases import PromotionError, get_alias_version, promote, rollback
 from kedro_tabular.registry.champion import ChampionDataset
-from kedro_tabular.registry.loading import load_model
+from kedro_tabular.registry.loading import ModelError, load_model
 from mlflow.tracking import MlflowClient
 
 from ...conftest import fit_packaged, make_table
 from .. import registering
-from ..registering import make_registry, package, verdict
+from ..registering import break_archived_code, make_registry, package, verdict
 
 
 @pytest.fixture
@@ -70,6 +70,9 @@ def test_a_rollback_goes_back_once_and_a_rolled_back_version_is_not_promoted_aut
     dataset, model = registry
     with mlflow.start_run() as run:
         dataset.save(package(model, verdict("1")))
+    with pytest.raises(LookupError):
+        rollback("small", "its files are missing", {}.__getitem__)
+    assert deployed() == {"champion": "2", "previous": "1", "challenger": None}
     assert rollback("small", "it was worse") == ("1", "2")
     assert deployed() == {"champion": "1", "previous": None, "challenger": None}
     assert tags("2")["rolled_back.reason"] == "it was worse"
@@ -79,6 +82,94 @@ def test_a_rollback_goes_back_once_and_a_rolled_back_version_is_not_promoted_aut
     with mlflow.start_run(run.info.run_id):
         dataset.save(package(model, verdict("1")))
     assert deployed() == {"champion": "1", "previous": None, "challenger": "2"}
+
+
+def description(version):
+    return MlflowClient().get_model_version("small", version).description
+
+
+def test_a_description_says_why_a_version_did_not_become_champion(registry):
+    register(registry, verdict(failed=["size in MB", "champion"]))
+    assert description("1").startswith("Not promoted on 2")
+    assert description("1").endswith(
+        ": refused by the gate\n- size in MB: size in MB is bad\n- champion: champion is bad"
+    )
+    register(registry)
+    assert not description("2")
+    register(registry, verdict("2", promote="manual"))
+    assert description("3").endswith(": gate.promote is manual")
+    promote("small", "3", "waited long enough")
+    assert description("3").endswith(": gate.promote is manual")  # on that day
+
+
+def test_a_description_that_somebody_wrote_stays(registry):
+    dataset, model = registry
+    register(registry)
+    with mlflow.start_run() as run:
+        dataset.save(package(model, verdict("1", promote="manual")))
+    MlflowClient().update_model_version("small", "2", "for the holidays")
+    with mlflow.start_run(run.info.run_id):
+        dataset.save(package(model, verdict("1", promote="manual")))
+    assert description("2") == "for the holidays"
+
+
+def test_without_promotion_a_version_is_registered_with_its_verdict_and_no_alias_moves(registry, caplog):
+    caplog.set_level("INFO", "kedro_tabular")
+    register(registry, verdict(promote="never"))
+    assert deployed() == {"champion": None, "previous": None, "challenger": None}
+    assert tags("1")["gate"] == "passed"
+    assert description("1").endswith(": gate.promote is never")
+    assert caplog.messages[-1].endswith("gets no alias (gate.promote is never): kedro promote 1")
+    promote("small", "1", "by hand")
+    register(registry, verdict("1", failed=["size in MB"], promote="never"))
+    assert deployed() == {"champion": "1", "previous": None, "challenger": None}
+    assert tags("2")["gate"] == "refused"
+
+
+@pytest.mark.parametrize("promote", ["auto", "manual"])
+def test_a_version_of_an_experiment_names_it_and_gets_no_alias(registry, monkeypatch, caplog, promote):
+    caplog.set_level("INFO", "kedro_tabular")
+    dataset, model = registry
+    register(registry)
+    monkeypatch.setenv("DVC_EXP_NAME", "puffy-daks")
+    with mlflow.start_run() as run:
+        dataset.save(package(model, verdict("1", promote=promote)))
+    assert deployed() == {"champion": "1", "previous": None, "challenger": None}
+    assert (tags("2")["experiment"], tags("2")["gate"]) == ("puffy-daks", "passed")
+    assert caplog.messages[-1].endswith("(it belongs to the experiment puffy-daks): kedro promote 2")
+    assert description("2").endswith(": it belongs to the experiment puffy-daks")
+
+    monkeypatch.setenv("DVC_EXP_NAME", "stricter-rules")
+    with mlflow.start_run(run.info.run_id):  # the same model: its verdict stays
+        dataset.save(package(model, verdict("1", failed=["size in MB"])))
+    assert (tags("2")["experiment"], tags("2")["gate"]) == ("puffy-daks", "passed")
+    monkeypatch.delenv("DVC_EXP_NAME")
+    with mlflow.start_run(run.info.run_id):  # applied, and run outside an experiment
+        dataset.save(package(model, verdict("1")))
+    assert deployed() == {"champion": "2", "previous": "1", "challenger": None}
+
+
+def test_without_registration_the_run_is_logged_and_no_version_exists(registry, caplog, tmp_path):
+    dataset, model = registry
+    with mlflow.start_run() as run:
+        dataset.save(package(model, register=False))
+    assert MlflowClient().search_registered_models() == []
+    assert "no version of small is registered: packaging.register is false" in caplog.text
+    assert [file.path for file in MlflowClient().list_artifacts(run.info.run_id)] == ["requirements.lock"]
+    assert json.loads((tmp_path / "registered.json").read_text())["registered"] is False
+
+
+def test_an_interrupted_promotion_is_completed_by_the_next_run(registry):
+    dataset, model = registry
+    register(registry)
+    with mlflow.start_run() as run:
+        dataset.save(package(model, verdict("1", promote="manual")))
+    MlflowClient().set_registered_model_alias("small", "champion", "2")  # killed after this call
+    with mlflow.start_run(run.info.run_id):
+        dataset.save(package(model, verdict("2")))
+    assert deployed() == {"champion": "2", "previous": None, "challenger": None}
+    assert tags("2")["promoted.reason"] == "passed the gate"
+    assert tags("2")["gate.champion"] == "1"  # not itself
 
 
 def test_many_failed_rules_are_counted(registry):
@@ -128,6 +219,19 @@ def test_the_champion_runs_its_archived_code_if_the_code_has_changed(registry):
     loaded.predict.__self__._process.kill()  # as the system does when memory runs out
     loaded.predict.__self__._process.wait()
     assert set(loaded.predict(live)["source"]) == {"of old"}
+
+
+def test_of_the_errors_of_archived_code_only_those_of_the_contract_stay_contract_errors(registry):
+    register(registry)
+    break_archived_code(Path.cwd())
+    rows = make_table(3).drop(columns="answer")
+    loaded = ChampionDataset("small").load()
+    with pytest.raises(ContractError, match="missing columns: town"):
+        loaded.predict(rows.drop(columns="town"))
+    with pytest.raises(ModelError, match="the model raised KeyError: 'thirteen'") as raised:
+        loaded.predict(rows.assign(size=13.0))
+    assert not isinstance(raised.value, ContractError | ValueError)
+    assert len(loaded.predict(rows)) == 3
 
 
 def test_a_champion_whose_files_are_missing_raises_an_error(registry):

@@ -14,7 +14,7 @@ from kedro_tabular.serving.deployment import Deployment, DeploymentError
 from mlflow.tracking import MlflowClient
 
 from ...conftest import fit_packaged, make_table
-from ..registering import TRUSTED, register, store, verdict
+from ..registering import TRUSTED, break_archived_code, register, store, verdict
 from .conftest import Server, records, start
 
 
@@ -101,6 +101,22 @@ def test_a_version_that_can_not_predict_is_refused_and_the_old_one_is_served_on(
     assert str(service.folder) not in service.server.get("/ready").text
     assert served_version(service) == "1"
     assert "versions_refused 1.0" in service.server.get("/metrics").text
+
+
+def test_an_error_of_archived_code_is_an_internal_error_of_that_request_alone(service):
+    known = set(service.folder.rglob("MLmodel"))
+    register(service.registry, service.model, verdict("1", promote="manual"))
+    (new,) = (path for path in set(service.folder.rglob("MLmodel")) - known if "served" not in path.parts)
+    break_archived_code(new.parent)
+    MlflowClient().set_registered_model_alias("small", "champion", "2")
+    wait_for(lambda: served_version(service) == "2")
+    load = Load(service.server.url)
+    responses = [service.server.post("/predict", {"records": records(1, size=13)}) for _ in range(3)]
+    load.end()
+    assert [response.status_code for response in responses] == [500] * 3
+    assert {response.json()["error"]["code"] for response in responses} == {"internal_error"}
+    assert "thirteen" not in responses[0].text
+    assert set(load.statuses) == {200}
 
 
 def test_a_start_with_a_champion_that_can_not_predict_serves_the_last_good_version(service):

@@ -24,11 +24,12 @@ def predict_test(
     model: BaseEstimator,
     guard: Guard,
     fallback: BaseEstimator,
+    decision: dict[str, Any],
     contract: dict[str, Any],
 ) -> pd.DataFrame:
     """The target of each test row beside the predictions of the packaged model."""
     schema = Contract.from_parameters(contract)
-    packaged = PackagedModel.from_parts(schema, preprocessor, model, guard, fallback)
+    packaged = PackagedModel.from_parts(schema, preprocessor, model, guard, fallback, decision["threshold"])
     return pd.concat([test_table[[schema.target]], packaged.predict(test_table)], axis=1)
 
 
@@ -59,7 +60,8 @@ def plot_predictions(
     scored = LabelledScores.from_predictions(test_predictions, Contract.from_parameters(contract))
     if scored.classes is None:
         return plots.regression_plots(scored.y_true, scored.scores)
-    return plots.classification_plots(scored.y_true, scored.scores, scored.classes, settings.calibration_bins)
+    bins = settings.calibration_bins
+    return plots.classification_plots(scored.y_true, scored.scores, scored.classes, bins, scored.predicted)
 
 
 def plot_importance(

@@ -1,18 +1,18 @@
 """Wiring of the evaluation: from the model and the test rows to metrics and plots."""
 
 from kedro.pipeline import Pipeline, node
-from kedro_tabular.evaluation import assess_guard
+from kedro_tabular.evaluation import assess_decision, assess_guard
 
 from .nodes import measure_metrics, plot_importance, plot_predictions, predict_test
 
 
 def create_pipeline() -> Pipeline:
-    """The fitted objects and `test_table` in; metrics, the assessment of the guard and plots out."""
+    """The fitted objects and `test_table` in; metrics, assessments of guard and decision, and plots out."""
     return Pipeline(
         [
             node(
                 predict_test,
-                inputs=["test_table", "preprocessor", "model", "guard", "fallback", "params:table"],
+                inputs=["test_table", "preprocessor", "model", "guard", "fallback", "decision", "params:table"],
                 outputs="test_predictions",
                 name="predict_test",
             ),
@@ -34,9 +34,16 @@ def create_pipeline() -> Pipeline:
                     "guard",
                     "params:table",
                     "params:evaluation",
+                    "decision",
                 ],
                 outputs=["guard_assessment", "guard_plot"],
                 name="assess_guard",
+            ),
+            node(
+                assess_decision,
+                inputs=["test_predictions", "params:table", "decision"],
+                outputs="decision_assessment",
+                name="assess_decision",
             ),
             node(
                 plot_predictions,

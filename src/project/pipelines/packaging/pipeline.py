@@ -5,22 +5,24 @@ from kedro_tabular.gate import apply_rules, compare_models, measure_cost, packag
 
 _FITTED = ["preprocessor", "model", "guard", "fallback"]
 _TEST = ["champion", "test_table", "test_predictions"]
-_IN_REPORT = ["gate", "comparison", "metrics", "plots", "importance_plot", "guard_assessment", "guard_plot"]
-_SETTINGS_IN_REPORT = ["split", "features", "estimator", "guard", "fallback", "seed"]
+_EVALUATED = ["metrics", "plots", "importance_plot", "guard_assessment", "guard_plot", "decision_assessment"]
+_SETTINGS_IN_REPORT = ["split", "features", "estimator", "guard", "fallback", "decision", "packaging", "seed"]
 
 
 def create_pipeline() -> Pipeline:
     """The fitted objects and their evaluation in; the verdict, the report and a registered version out."""
     bins = "params:evaluation.calibration_bins"
-    report = {name: name for name in [*_IN_REPORT, "data_versions"]} | {"contract": "params:table"}
+    report = {name: name for name in ["gate", "comparison", *_EVALUATED, "data_versions"]} | {
+        "contract": "params:table"
+    }
     report |= {name: f"params:{name}" for name in _SETTINGS_IN_REPORT}
     to_package = [*_FITTED, "profile", "test_table", "gate", "report"]
-    settings = ["params:table", "params:packaging", "params:trusted_types"]
+    settings = ["params:table", "params:packaging", "params:trusted_types", "decision"]
     return Pipeline(
         [
             node(
                 compare_models,
-                [*_TEST, "params:table", "params:gate", bins, "params:seed"],
+                [*_TEST, "params:table", "params:gate", "params:split", bins, "params:seed"],
                 "comparison",
                 name="compare_models",
             ),

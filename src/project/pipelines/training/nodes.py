@@ -4,7 +4,7 @@ from typing import Any
 
 import pandas as pd
 from kedro_tabular.contract import Contract
-from kedro_tabular.modelling import Guard, build_estimator, fit_on_columns, fit_on_features, score, with_imputation
+from kedro_tabular.modelling import Guard, build_estimator, fit_on_columns, fit_on_features, score, with_input_steps
 from sklearn.base import BaseEstimator, TransformerMixin
 
 
@@ -17,7 +17,7 @@ def train_estimator(
 ) -> BaseEstimator:
     """Fit the estimator on the features (n_rows, n_features) and the target of the same rows."""
     schema = Contract.from_parameters(contract)
-    unfitted = with_imputation(build_estimator(estimator, "estimator", schema, seed))
+    unfitted = with_input_steps(build_estimator(estimator, "estimator", schema, seed))
     return fit_on_features(unfitted, train_features, train_table[schema.target])
 
 
@@ -37,7 +37,6 @@ def fit_guard(
     calibration_table: pd.DataFrame,
     preprocessor: TransformerMixin,
     model: BaseEstimator,
-    fallback: BaseEstimator,
     contract: dict[str, Any],
     guard: dict[str, Any],
 ) -> Guard:
@@ -46,4 +45,4 @@ def fit_guard(
     rows, target = schema.select(calibration_table), calibration_table[schema.target].to_numpy()
     scores = score(model, preprocessor.transform(rows))
     fitted = Guard(guard).fit(schema, train_table, train_features)
-    return fitted.calibrate(target, scores, score(fallback, rows), getattr(model, "classes_", None))
+    return fitted.calibrate(target, scores, getattr(model, "classes_", None))

@@ -1,13 +1,14 @@
-"""Wiring of training: from features to the fitted estimator, its fallback, the guard and the reference profile."""
+"""Wiring of training: from features to the estimator, its fallback, the guard, the decision and the profile."""
 
 from kedro.pipeline import Pipeline, node
+from kedro_tabular.evaluation import choose_decision
 from kedro_tabular.monitoring import profile_reference
 
 from .nodes import fit_guard, train_estimator, train_fallback
 
 
 def create_pipeline() -> Pipeline:
-    """Features, training and calibration table in; `model`, `fallback`, `guard` and `profile` out."""
+    """Features, training and calibration table in; `model`, `fallback`, `guard`, `decision` and `profile` out."""
     return Pipeline(
         [
             node(
@@ -30,12 +31,25 @@ def create_pipeline() -> Pipeline:
                     "calibration_table",
                     "preprocessor",
                     "model",
-                    "fallback",
                     "params:table",
                     "params:guard",
                 ],
                 outputs="guard",
                 name="fit_guard",
+            ),
+            node(
+                choose_decision,
+                inputs=[
+                    "calibration_table",
+                    "preprocessor",
+                    "model",
+                    "guard",
+                    "fallback",
+                    "params:table",
+                    "params:decision",
+                ],
+                outputs="decision",
+                name="choose_decision",
             ),
             node(
                 profile_reference,
@@ -50,6 +64,7 @@ def create_pipeline() -> Pipeline:
                     "params:evaluation.calibration_bins",
                     "params:profile",
                     "params:seed",
+                    "decision",
                 ],
                 outputs="profile",
                 name="profile_reference",

@@ -1,0 +1,34 @@
+"""Classes as numbers, for classifiers that accept nothing else."""
+
+from typing import Any, Self
+
+import numpy as np
+from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin, clone
+from sklearn.utils import Tags, get_tags
+
+
+class EncodedLabels(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
+    """A classifier that is fitted on the positions of the classes, 0 to n_classes - 1, and predicts the classes."""
+
+    def __init__(self, estimator: BaseEstimator) -> None:
+        self.estimator = estimator
+
+    def fit(self, X: np.ndarray, y: Any) -> Self:
+        """Fit a clone of the estimator on features (n_rows, n_features) and the classes of the same rows."""
+        self.classes_, positions = np.unique(np.asarray(y), return_inverse=True)
+        self.estimator_ = clone(self.estimator).fit(X, positions)
+        return self
+
+    def predict_proba(self, X: np.ndarray) -> np.ndarray:
+        """Probabilities of shape (n_rows, n_classes)."""
+        return self.estimator_.predict_proba(X)
+
+    def predict(self, X: np.ndarray) -> np.ndarray:
+        """The most probable class of each row, shape (n_rows,)."""
+        return self.classes_.take(self.predict_proba(X).argmax(axis=1))
+
+    def __sklearn_tags__(self) -> Tags:
+        """The tags of the estimator, such as whether it accepts missing values."""
+        tags: Tags = super().__sklearn_tags__()
+        tags.input_tags = get_tags(self.estimator).input_tags
+        return tags

@@ -1,0 +1,115 @@
+"""What follows from the gate's verdict on a registered version: its tags, its description and its alias."""
+
+import logging
+import os
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from mlflow.tracking import MlflowClient
+
+from .aliases import (
+    CHALLENGER,
+    CHAMPION,
+    GATE,
+    GATE_CHAMPION,
+    GATE_FAILED,
+    REFUSED,
+    ROLLED_BACK,
+    LockedAliases,
+    complete_promotion,
+    get_alias_version,
+    lock_aliases,
+)
+
+logger = logging.getLogger(__name__)
+
+MANUAL, NEVER = "manual", "never"  # values of gate.promote, beside auto
+EXPERIMENT = "experiment"  # tag of a version with the name of the DVC experiment that registered it
+_MAX_RULES = 3  # failed rules in the tag of a version; gate.json and the report have all
+_MAX_DESCRIPTION = 4000  # characters; MLflow's database holds 5000
+_NOT_PROMOTED = "Not promoted on "
+
+
+def experiment_name(environment: Mapping[str, str] = os.environ) -> str | None:
+    """The name of the DVC experiment that this process is a stage of; None outside an experiment."""
+    return environment.get("DVC_EXP_NAME") or environment.get("DVC_EXP_BASELINE_REV")
+
+
+def deploy(name: str, version: str, gate: dict[str, Any]) -> None:
+    """Tag a version with the gate's verdict, and move the aliases as the verdict and `gate.promote` say.
+
+    The version becomes champion only if the champion is still the one that it was compared with. Else, and if it has
+    been rolled back before, it becomes challenger. A version of an experiment gets no alias. Its description says why a
+    version did not become champion.
+
+    Raises:
+        PromotionError: the registry took too long.
+    """
+    title, may_move = f"{name} version {version}", gate["promote"] != NEVER and experiment_name() is None
+    if get_alias_version(name, CHAMPION) == version:  # a run is repeated, and has compared its version with itself
+        logger.info("%s is champion already", title)
+        if may_move:
+            complete_promotion(name, version)
+        return
+    _tag_verdict(name, version, gate)
+    if gate["verdict"] == REFUSED:
+        obstacle: str | None = "refused by the gate"
+        logger.warning("%s is refused by the gate: %s", title, _summarize(gate))
+        if may_move and get_alias_version(name, CHALLENGER) == version:
+            with lock_aliases(name) as aliases:
+                aliases.remove_challenger(version)
+    elif may_move:
+        with lock_aliases(name) as aliases:
+            obstacle = _move(aliases, title, version, gate)
+    else:
+        experiment = experiment_name()
+        obstacle = f"it belongs to the experiment {experiment}" if experiment else "gate.promote is never"
+        logger.info("%s passed the gate and gets no alias (%s): kedro promote %s", title, obstacle, version)
+    if obstacle:
+        _describe(name, version, obstacle, gate)
+
+
+def _move(aliases: LockedAliases, title: str, version: str, gate: dict[str, Any]) -> str | None:
+    """Make a version that passed the gate champion or challenger. Returns what kept it from becoming champion."""
+    champion, compared = aliases.get(CHAMPION), gate["champion"]
+    if champion != compared:
+        became = f"version {champion} became champion" if champion else f"version {compared} lost the alias champion"
+        obstacle = f"{became} during the comparison"
+    elif ROLLED_BACK + "at" in aliases.tags(version):
+        obstacle = "it was rolled back"
+    elif gate["promote"] == MANUAL:
+        obstacle = "gate.promote is manual"
+    else:
+        aliases.promote(version, f"passed the gate against version {champion}" if champion else "first version")
+        logger.info("%s passed the gate and is champion", title)
+        return None
+    waiting = aliases.set_challenger(version)
+    state = "is challenger" if waiting == version else f"gets no alias, because version {waiting} is challenger"
+    logger.info("%s passed the gate and %s (%s): kedro promote %s", title, state, obstacle, version)
+    return obstacle
+
+
+def _tag_verdict(name: str, version: str, gate: dict[str, Any]) -> None:
+    client = MlflowClient()
+    tags = {GATE: gate["verdict"], GATE_FAILED: _summarize(gate), GATE_CHAMPION: gate["champion"] or "none"}
+    for tag, value in tags.items():
+        client.set_model_version_tag(name, version, tag, value)
+
+
+def _describe(name: str, version: str, obstacle: str, gate: dict[str, Any]) -> None:
+    """Write into a version's description why it did not become champion, unless somebody has written one."""
+    client = MlflowClient()
+    known = client.get_model_version(name, version).description
+    if known and not known.startswith(_NOT_PROMOTED):
+        return
+    lines = [f"{_NOT_PROMOTED}{datetime.now(UTC):%Y-%m-%d at %H:%M UTC}: {obstacle}"]
+    lines += [f"- {rule['rule']}: {rule['why']}" for rule in gate["rules"] if not rule["passed"]]
+    client.update_model_version(name, version, "\n".join(lines)[:_MAX_DESCRIPTION])
+
+
+def _summarize(gate: dict[str, Any]) -> str:
+    """The names of the failed rules, of which it counts those beyond the first."""
+    failed = [rule["rule"] for rule in gate["rules"] if not rule["passed"]]
+    more = f" and {len(failed) - _MAX_RULES} more" if len(failed) > _MAX_RULES else ""
+    return ", ".join(failed[:_MAX_RULES]) + more

@@ -1,0 +1,107 @@
+"""A project that has adopted a small table, in a repository with DVC, for tests of what is recorded of its runs."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+from mlflow.tracking import MlflowClient
+
+from ...conftest import ROOT, copy_code, make_table, run_kedro
+from ...repositories import commit, git
+
+QUICK = {
+    "training": {"max_iter": "20"},
+    "evaluation": {"importance_rows": "50", "importance_repeats": "1"},
+    "packaging": {"resamples": "50"},
+}
+AUTHOR = {
+    f"GIT_{role}_{key}": value
+    for role in ("AUTHOR", "COMMITTER")
+    for key, value in (("NAME", "Test"), ("EMAIL", "test@example.com"))
+}
+
+
+def adopt(folder: Path, subfolder: str = ".") -> Path:
+    """A repository in a folder, with the project in it or in a subfolder; nothing has run."""
+    project = folder / subfolder
+    project.mkdir(parents=True, exist_ok=True)
+    copy_code(project)
+    for name in (".gitignore", ".dvcignore"):
+        shutil.copy(ROOT / name, project)
+    (project / "data" / "01_raw").mkdir(parents=True)
+    (project / ".dvc" / "sample").mkdir(parents=True)
+    (project / ".dvc" / "sample" / "file").touch()  # `kedro adopt` then removes the sample, its pipeline included
+    for name in ("config", ".gitignore"):
+        shutil.copy(ROOT / ".dvc" / name, project / ".dvc")
+    git(folder, "init", "--quiet", "--initial-branch=main")
+    commit(folder)
+    table = folder.parent / "orders.csv"
+    make_table(700).to_csv(table, index=False)
+    run(project, "adopt", str(table), "--target", "answer", "--time", "when")
+    estimator = {"class": "sklearn.ensemble.HistGradientBoostingClassifier"}
+    for pipeline, values in QUICK.items():
+        path = project / "conf" / "base" / f"parameters_{pipeline}.yml"
+        parameters = yaml.safe_load(path.read_text())
+        if pipeline == "training":
+            kwargs = {"max_iter": 20, "early_stopping": False}
+            path.write_text(yaml.safe_dump(parameters | {"estimator": estimator | {"kwargs": kwargs}}, sort_keys=False))
+        for key, value in values.items():
+            set_parameter(project, pipeline, key, value)
+    commit(folder)
+    return project
+
+
+def set_parameter(project: Path, pipeline: str, key: str, value: str) -> None:
+    path = project / "conf" / "base" / f"parameters_{pipeline}.yml"
+    path.write_text(re.sub(rf"(?m)^( *{key}:) .*", rf"\1 {value}", path.read_text()))
+
+
+def run(project: Path, *arguments: str) -> str:
+    """`kedro ARGUMENTS`, which has to succeed; all that it prints."""
+    done = run_kedro(project, *arguments)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout + done.stderr
+
+
+def dvc(project: Path, *arguments: str, fails: bool = False, **variables: str) -> str:
+    """`dvc ARGUMENTS`; all that it prints."""
+    binaries = Path(sys.executable).parent
+    paths = {"PATH": f"{binaries}{os.pathsep}{os.environ['PATH']}", "COLUMNS": "300"}
+    done = subprocess.run(
+        [binaries / "dvc", *arguments],
+        cwd=project,
+        env={k: v for k, v in os.environ.items() if k != "PYTHONPATH"} | paths | AUTHOR | variables,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode != 0) == fails, done.stdout + done.stderr
+    return done.stdout + done.stderr
+
+
+def open_store(project: Path, store: str = "mlflow.db") -> MlflowClient:
+    return MlflowClient(f"sqlite:///{project}/{store}")
+
+
+def versions(client: MlflowClient, name: str = "orders") -> dict[str, dict[str, str]]:
+    """The tags of each version."""
+    found = client.search_model_versions(f"name = '{name}'")
+    return {str(version.version): version.tags for version in sorted(found, key=lambda v: int(v.version))}
+
+
+def runs(client: MlflowClient) -> list:
+    return client.search_runs([experiment.experiment_id for experiment in client.search_experiments()])
+
+
+@pytest.fixture(scope="module")
+def adopted(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A project in which `dvc repro` has run once."""
+    project = adopt(tmp_path_factory.mktemp("here") / "project")
+    dvc(project, "repro", "--quiet")
+    commit(project)
+    return project
