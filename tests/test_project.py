@@ -70,7 +70,7 @@ def test_stages_name_the_code_and_the_parameters_they_use():
     assert all(features in stages[name]["deps"] for name in ("feature_engineering", "training", "evaluation"))
     assert all(metrics in stages[name]["deps"] for name in ("training", "evaluation", "packaging"))
     assert metrics not in stages["feature_engineering"]["deps"]
-    keys = {"conf/base/parameters_training.yml": ["estimator", "fallback", "guard", "profile"]}
+    keys = {"conf/base/parameters_training.yml": ["decision", "estimator", "fallback", "guard", "profile"]}
     assert keys in stages["training"]["params"]
     assert stages["evaluation"]["metrics"] == ["data/08_reporting/metrics.json"]
     assert "data/08_reporting/plots" in stages["evaluation"]["plots"]

@@ -125,7 +125,7 @@ def _gate(inferred: InferredContract, split: Split) -> dict[Key, Any]:
 
 
 def choose_tolerance(n_test: int) -> float:
-    """The value of `gate.champion.tolerance`: what so many test rows can tell from chance (see benchmarks/gate.py)."""
+    """The value of `gate.champion.tolerance`: what so many test rows can tell from chance."""
     return round(min(_MAX_TOLERANCE, max(_MIN_TOLERANCE, _TOLERANCE / math.sqrt(n_test))), 3)
 
 
