@@ -98,7 +98,7 @@ def fit_packaged(answer: str, estimator: dict[str, Any] | None = None, **guard: 
     features = {"max_codes": 20, "datetime_parts": ["hour", "weekday"]}
     kind, groups = ("Regressor", "Means") if answer == "number" else ("Classifier", "Rates")
     estimator = estimator or {"class": f"sklearn.ensemble.HistGradientBoosting{kind}", "kwargs": {"max_iter": 10}}
-    preprocessor, train_features = fit_preprocessor(table, params, features, estimator, seed=0)
+    preprocessor, train_features = fit_preprocessor(table, params, features, estimator["class"], seed=0)
     model = train_estimator(train_features, table, params, estimator, seed=0)
     by = {"class": f"kedro_tabular.modelling.fallback.Group{groups}", "kwargs": {"by": ["colour"], "min_rows": 10}}
     fallback = train_fallback(table, params, by, seed=0)

@@ -16,13 +16,13 @@ from project.pipelines.training.nodes import train_estimator
 from ..conftest import make_contract, make_table
 
 FEATURES = {"max_codes": 20, "datetime_parts": ["hour"]}
-TREES = {"class": "sklearn.ensemble.HistGradientBoostingClassifier"}
+TREES = "sklearn.ensemble.HistGradientBoostingClassifier"
 
 
 def train(settings, answer="binary"):
     contract = make_contract("regression" if answer == "number" else "classification")
     table = make_table(300, answer)
-    preprocessor, features = fit_preprocessor(table, contract, FEATURES, settings, seed=0)
+    preprocessor, features = fit_preprocessor(table, contract, FEATURES, settings.get("class", ""), seed=0)
     model = train_estimator(features, table, contract, settings, seed=0)
     return model, preprocessor.transform(Contract.from_parameters(contract).select(table))
 
@@ -72,12 +72,14 @@ def test_a_linear_model_gets_a_column_for_each_category():
     rates = table["colour"].map({"a": 0.1, "b": 0.8, "c": 0.7, "d": 0.2})
     table["answer"] = (rng.random(2000) < rates).astype(int)
     settings = {"class": "sklearn.linear_model.LogisticRegression"}
-    preprocessor, features = fit_preprocessor(table[:1000], make_contract(), FEATURES, settings, seed=0)
+    preprocessor, features = fit_preprocessor(
+        table[:1000], make_contract(), FEATURES, settings.get("class", ""), seed=0
+    )
     model = train_estimator(features, table[:1000], make_contract(), settings, seed=0)
     new = preprocessor.transform(Contract.from_parameters(make_contract()).select(table[1000:]))
     assert roc_auc_score(table["answer"][1000:], model.predict_proba(new)[:, 1]) > 0.75
     assert {"colour=a", "colour=b", "colour=c", "colour=d"} <= set(features.columns)
-    codes = fit_preprocessor(table, make_contract(), FEATURES | {"encoding": "ordinal"}, settings, seed=0)[1]
+    codes = fit_preprocessor(table, make_contract(), FEATURES | {"encoding": "ordinal"}, settings["class"], seed=0)[1]
     assert "colour" in codes
     assert "colour" in fit_preprocessor(table, make_contract(), FEATURES, TREES, seed=0)[1]
 
@@ -114,7 +116,7 @@ def test_a_classifier_that_accepts_only_numbered_classes_predicts_the_users(answ
     if answer == "yes":
         table["answer"] = table["answer"].map({0: "No", 1: "Yes"})
     settings = {"class": f"{__name__}.NumberedClasses"}
-    features = fit_preprocessor(table, contract, FEATURES, settings, seed=0)[1]
+    features = fit_preprocessor(table, contract, FEATURES, settings.get("class", ""), seed=0)[1]
     model = train_estimator(features, table, contract, settings, seed=0)
     assert model.classes_.tolist() == classes
     assert set(model.predict(features.to_numpy())) <= set(classes)

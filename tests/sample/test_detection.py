@@ -39,7 +39,7 @@ def watch(parameters):
     parts = split_table(joined, table, parameters["split"], seed)
     train = parts.train.iloc[::10].reset_index(drop=True)
     estimator = parameters["estimator"] | {"kwargs": {"max_iter": 30, "learning_rate": 0.2}}
-    preprocessor, features = fit_preprocessor(train, table, parameters["features"], estimator, seed)
+    preprocessor, features = fit_preprocessor(train, table, parameters["features"], estimator["class"], seed)
     model = train_estimator(features, train, table, estimator, seed)
     fallback = train_fallback(train, table, parameters["fallback"], seed)
     guard = fit_guard(train, features, parts.calibration, preprocessor, model, table, parameters["guard"])

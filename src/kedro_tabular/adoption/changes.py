@@ -62,6 +62,7 @@ class Changes:
 
     def _add_table(self, table: Path, destination: Path) -> None:
         if table != destination:
+            destination.parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(table, destination)
         command = [str(Path(sys.executable).with_name("dvc")), "add", str(destination)]
         completed = subprocess.run(command, cwd=self.project, capture_output=True, text=True, check=False)

@@ -119,7 +119,7 @@ def _error(
 ) -> float:
     known, new = rows.iloc[train], rows.iloc[test]
     settings = FeatureSettings.read("features", features)
-    preprocessor = build_preprocessor(contract, settings, section, ModuleType("features"), known, _SEED)
+    preprocessor = build_preprocessor(contract, settings, section["class"], ModuleType("features"), known, _SEED)
     train_features = fit_features(preprocessor, contract.select(known), known[contract.target])
     estimator = with_input_steps(build_estimator(section, "estimator", contract, _SEED))
     fitted = fit_on_features(estimator, train_features, known[contract.target])

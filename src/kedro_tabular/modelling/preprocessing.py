@@ -1,8 +1,7 @@
 """The preprocessing pipeline, built from `params:features`."""
 
-from collections.abc import Mapping
 from types import ModuleType
-from typing import Any, Literal
+from typing import Literal
 
 import pandas as pd
 from pydantic import Field
@@ -12,7 +11,6 @@ from sklearn.model_selection import KFold, StratifiedKFold
 from ..contract import Contract
 from ..parameters import ParameterError, Section
 from .dates import DatetimeParts, DaysBetween
-from .estimators import EstimatorSettings
 from .transformers import CategoryCodes, Derived, LeanColumnTransformer, Numbers, OneHot, TargetMeans
 
 _FOLDS = 5  # scikit-learn's default for cross-fitting a target encoder
@@ -32,7 +30,7 @@ class FeatureSettings(Section):
 def build_preprocessor(
     contract: Contract,
     features: FeatureSettings,
-    estimator: Mapping[str, Any],
+    estimator_class: str,
     functions: ModuleType,
     train_table: pd.DataFrame,
     seed: int,
@@ -42,8 +40,8 @@ def build_preprocessor(
     Args:
         contract: the columns and their types.
         features: how they become features.
-        estimator: `params:estimator`. Trees split ordinal codes where they like; other estimators take a code for an
-            amount, so they get a column of 0 and 1 for each category.
+        estimator_class: the import path of the estimator. Trees split ordinal codes where they like; other estimators
+            take a code for an amount, so they get a column of 0 and 1 for each category.
         functions: the module with the functions that `features.derived` names.
         train_table: the training rows, in which the values of each category are counted.
         seed: of the target encoder's folds.
@@ -57,7 +55,7 @@ def build_preprocessor(
     few = [name for name in categories if name not in many]
     datetimes = contract.of_type("datetime")
     steps = [
-        _encoder(features, estimator, few),
+        _encoder(features, estimator_class, few),
         ("target_means", _target_means(contract, train_table, seed), many),
         ("numbers", Numbers(), contract.of_type("number")),
         ("datetimes", DatetimeParts(features.datetime_parts), datetimes),
@@ -83,10 +81,10 @@ def fit_features(preprocessor: ColumnTransformer, rows: pd.DataFrame, target: pd
 
 
 def _encoder(
-    features: FeatureSettings, estimator: Mapping[str, Any], columns: list[str]
+    features: FeatureSettings, estimator_class: str, columns: list[str]
 ) -> tuple[str, CategoryCodes | OneHot, list[str]]:
-    trees = EstimatorSettings.read("estimator", estimator).class_path.startswith(_TREES)
-    if features.encoding == "one_hot" or (features.encoding == "auto" and not trees):
+    is_tree_based = estimator_class.startswith(_TREES)
+    if features.encoding == "one_hot" or (features.encoding == "auto" and not is_tree_based):
         return "one_hot", OneHot(features.min_category_rows), columns
     return "codes", CategoryCodes(), columns
 

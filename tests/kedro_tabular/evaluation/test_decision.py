@@ -37,7 +37,7 @@ def fitted():
     train, calibration = make_churn(2000, seed=0), make_churn(1000, seed=1)
     features = {"max_codes": 20, "datetime_parts": ["hour"]}
     estimator = {"class": "sklearn.ensemble.HistGradientBoostingClassifier", "kwargs": {"max_iter": 20}}
-    preprocessor, train_features = fit_preprocessor(train, CHURN, features, estimator, seed=0)
+    preprocessor, train_features = fit_preprocessor(train, CHURN, features, estimator["class"], seed=0)
     model = train_estimator(train_features, train, CHURN, estimator, seed=0)
     by = {"class": "kedro_tabular.modelling.GroupRates", "kwargs": {"by": ["colour"]}}
     fallback = train_fallback(train, CHURN, by, seed=0)

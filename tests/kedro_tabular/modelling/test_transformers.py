@@ -21,7 +21,7 @@ from ...conftest import make_contract, make_table
 CONTRACT = Contract.from_parameters(make_contract())
 TRAIN = make_table(600)
 FEATURES = FeatureSettings(max_codes=20, datetime_parts=list(DatetimeParts.PARTS))
-TREES = {"class": "sklearn.ensemble.RandomForestClassifier"}
+TREES = "sklearn.ensemble.RandomForestClassifier"
 FITTED = build_preprocessor(CONTRACT, FEATURES, TREES, features, TRAIN, seed=0)
 FITTED.fit_transform(CONTRACT.select(TRAIN), TRAIN["answer"])
 

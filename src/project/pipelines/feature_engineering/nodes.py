@@ -11,13 +11,13 @@ from ... import features as functions
 
 
 def fit_preprocessor(
-    train_table: pd.DataFrame, contract: dict[str, Any], features: dict[str, Any], estimator: dict[str, Any], seed: int
+    train_table: pd.DataFrame, contract: dict[str, Any], features: dict[str, Any], estimator_class: str, seed: int
 ) -> tuple[ColumnTransformer, pd.DataFrame]:
     """The preprocessor that suits the estimator, fitted on the training rows, and the features of these rows.
 
     `build_preprocessor` returns a scikit-learn ColumnTransformer, to which you can add steps of your own here.
     """
     schema, settings = Contract.from_parameters(contract), FeatureSettings.read("features", features)
-    preprocessor = build_preprocessor(schema, settings, estimator, functions, train_table, seed)
+    preprocessor = build_preprocessor(schema, settings, estimator_class, functions, train_table, seed)
     train_features = fit_features(preprocessor, schema.select(train_table), train_table[schema.target])
     return preprocessor, train_features

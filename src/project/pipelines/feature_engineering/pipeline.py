@@ -11,7 +11,7 @@ def create_pipeline() -> Pipeline:
         [
             node(
                 fit_preprocessor,
-                inputs=["train_table", "params:table", "params:features", "params:estimator", "params:seed"],
+                inputs=["train_table", "params:table", "params:features", "params:estimator.class", "params:seed"],
                 outputs=["preprocessor", "train_features"],
                 name="fit_preprocessor",
             )
