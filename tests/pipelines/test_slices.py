@@ -78,6 +78,7 @@ def catalog(request, tmp_path_factory):
     catalog["champion"] = None
     for name, value in settings.items():
         catalog[f"params:{name}"] = value
+    catalog["params:estimator.class"] = settings["estimator"]["class"]
     catalog.kind = request.param
     for module in (data_prep, feature_engineering, training, evaluation, packaging):
         pipeline = module.create_pipeline()
