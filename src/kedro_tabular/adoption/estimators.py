@@ -68,7 +68,8 @@ def choose_estimator(
         Candidate(kind, section, np.array([_error(rows, *fold, contract, features, section) for fold in folds]))
         for kind, section in sections.items()
     ]
-    chosen, best = _simplest(candidates), min(candidates, key=lambda candidate: candidate.errors.mean())
+    best = min(candidates, key=lambda candidate: candidate.errors.mean())
+    chosen = _simplest(candidates, best)
     error = "log loss" if contract.task == "classification" else "RMSE"
     scores = ", ".join(f"{candidate.name} {candidate.errors.mean():.4g}" for candidate in candidates)
     reason = "the best" if chosen is best else f"the simplest within a standard error of {best.name}"
@@ -132,13 +133,12 @@ def _error(
     return float(log_loss(new[contract.target], np.clip(probabilities, epsilon, 1), labels=labels))
 
 
-def _simplest(candidates: list[Candidate]) -> Candidate:
-    """The first whose mean error exceeds the lowest one by at most the standard error of the difference.
+def _simplest(candidates: list[Candidate], best: Candidate) -> Candidate:
+    """The first whose mean error exceeds that of the best by at most the standard error of the difference.
 
     The rule of one standard error: Breiman et al. 1984, "Classification and Regression Trees", section 3.4.3; here of
     the differences by fold, because the folds are the same.
     """
-    best = min(candidates, key=lambda candidate: candidate.errors.mean())
     for candidate in candidates:
         differences = candidate.errors - best.errors
         if differences.mean() <= differences.std(ddof=1) / np.sqrt(len(differences)):
