@@ -19,6 +19,8 @@ from ..parameters import ParameterError, Section
 from .labels import EncodedLabels
 from .threads import threads_for_fit
 
+TREE_PACKAGES = ("sklearn.ensemble", "sklearn.tree", "xgboost", "lightgbm", "catboost")
+
 
 class EstimatorSettings(Section):
     """The import path of an estimator's class, and the arguments of its constructor."""

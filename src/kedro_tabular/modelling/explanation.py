@@ -8,11 +8,10 @@ import pandas as pd
 from sklearn.base import BaseEstimator
 from sklearn.pipeline import Pipeline
 
-from .estimators import unwrap
+from .estimators import TREE_PACKAGES, unwrap
 from .fallback import Groups
 from .scores import score
 
-_TREE_PACKAGES = ("sklearn.ensemble", "sklearn.tree", "xgboost", "lightgbm", "catboost")
 _INTERACTIONS = "(interactions)"
 
 
@@ -146,7 +145,7 @@ def _explanations(
 
 def _make_tree_explainer(estimator: BaseEstimator) -> Any:
     """shap's explainer; None if shap does not support the estimator or is not installed."""
-    if not type(estimator).__module__.startswith(_TREE_PACKAGES) or find_spec("shap") is None:
+    if not type(estimator).__module__.startswith(TREE_PACKAGES) or find_spec("shap") is None:
         return None
     import shap  # takes a second, and is an extra
 

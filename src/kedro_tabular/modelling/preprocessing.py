@@ -11,10 +11,10 @@ from sklearn.model_selection import KFold, StratifiedKFold
 from ..contract import Contract
 from ..parameters import ParameterError, Section
 from .dates import DatetimeParts, DaysBetween
+from .estimators import TREE_PACKAGES
 from .transformers import CategoryCodes, Derived, LeanColumnTransformer, Numbers, OneHot, TargetMeans
 
 _FOLDS = 5  # scikit-learn's default for cross-fitting a target encoder
-_TREES = ("sklearn.tree.", "sklearn.ensemble.", "xgboost.", "lightgbm.", "catboost.")
 
 
 class FeatureSettings(Section):
@@ -83,7 +83,7 @@ def fit_features(preprocessor: ColumnTransformer, rows: pd.DataFrame, target: pd
 def _encoder(
     features: FeatureSettings, estimator_class: str, columns: list[str]
 ) -> tuple[str, CategoryCodes | OneHot, list[str]]:
-    is_tree_based = estimator_class.startswith(_TREES)
+    is_tree_based = estimator_class.startswith(TREE_PACKAGES)
     if features.encoding == "one_hot" or (features.encoding == "auto" and not is_tree_based):
         return "one_hot", OneHot(features.min_category_rows), columns
     return "codes", CategoryCodes(), columns
