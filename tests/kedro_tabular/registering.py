@@ -7,7 +7,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import mlflow
-from kedro_tabular.modelling import serialization
+from kedro_tabular.modelling import make_signature, serialization
 from kedro_tabular.modelling.packaged_model import FITTED_ARTIFACTS, PackagedModel
 from kedro_tabular.registry.versions import ModelPackage, RegisteredModelDataset
 
@@ -31,7 +31,7 @@ def package(model, gate=None, example=None, register=True):
     task = "classification" if model.classes is not None else "regression"
     return ModelPackage(
         name="small",
-        signature=model.signature(),
+        signature=make_signature(model),
         input_example=make_table(3)[model.contract.features] if example is None else example,
         contract={"table": make_contract(task), "trusted_types": TRUSTED, "decision": {"threshold": model.threshold}},
         requirements=["scikit-learn"],

@@ -14,6 +14,7 @@ from kedro_tabular.contract.reasons import RowReasons
 from kedro_tabular.contract.rows import check_rows, to_columns
 from kedro_tabular.contract.schema import TableValidator, build_schema
 from kedro_tabular.lineage import provenance as lineage
+from kedro_tabular.modelling import make_signature
 
 from ..conftest import run_kedro
 from .conftest import RAW
@@ -61,7 +62,7 @@ def test_the_table_schema_preprocessing_signature_and_checks_see_the_same_column
     signature = mlflow.models.get_model_info(f"models:/{contract.name}/1").signature
     required = {column.name: column.required for column in signature.inputs.inputs}
     assert required == {name: not column.nullable for name, column in contract.columns.items()}
-    assert signature == model.signature()
+    assert signature == make_signature(model)
 
 
 def test_columns_that_settings_name_are_there(own):

@@ -68,11 +68,6 @@ def infer_contract(source: Source, options: Options) -> InferredContract:
     out_of_range = share_out_of_range(table, contract)
     notes = [*source.notes, *(f"{options.target}: {note}" for note in target.notes)]
     notes += [f"{name}: {note}" for name, inferred in columns.items() for note in inferred.notes]
-    if out_of_range > MAX_OUT_OF_RANGE:
-        notes.append(
-            f"{out_of_range:.0%} of the rows have a number outside the range of the other rows: the guard flags such "
-            "rows, and the model predicts them"
-        )
     return InferredContract(
         contract=contract,
         read_options=_add_formats(source.read_options, features, options.target, target),
@@ -83,9 +78,16 @@ def infer_contract(source: Source, options: Options) -> InferredContract:
         scores=scores,
         out_of_range=out_of_range,
         left_out=left_out,
-        notes=notes,
+        notes=notes + _range_notes(out_of_range),
         warnings=find_warnings(list(source.raw.columns), table, contract, scores) + _advise(columns, rows, options),
     )
+
+
+def _range_notes(out_of_range: float) -> list[str]:
+    if out_of_range <= MAX_OUT_OF_RANGE:
+        return []
+    rows = f"{out_of_range:.0%} of the rows have a number outside the range of the other rows"
+    return [f"{rows}: the guard flags such rows, and the model predicts them"]
 
 
 def _infer_column(values: pd.Series, options: Options) -> InferredColumn:

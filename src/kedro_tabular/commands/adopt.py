@@ -33,8 +33,12 @@ def adopt(metadata: ProjectMetadata, table: Path, dry_run: bool, **options: Any)
     """
     project = metadata.project_path
     inferred = adoption.infer_contract(adoption.open_source(table), adoption.Options(**options))
-    split = adoption.choose_split(inferred, _read_seed(project))
-    estimator = _choose_estimator(inferred, split, options["estimator"])
+    parameters = _read_parameters(project)
+    split = adoption.choose_split(inferred, parameters["seed"])
+    features = parameters["features"] | {"datetime_parts": adoption.choose_datetime_parts(inferred), "derived": {}}
+    estimator = adoption.choose_estimator(
+        split.parts.train, inferred.contract, features, inferred.group, options["estimator"]
+    )
     inferred.notes += [*adoption.describe_left_out_rules(inferred, split), estimator.note]
     inferred.warnings += adoption.find_unused_files(project, table)
     changes = adoption.plan_changes(project, inferred, split, estimator.parameters, table)
@@ -52,16 +56,11 @@ def adopt(metadata: ProjectMetadata, table: Path, dry_run: bool, **options: Any)
         click.echo(f"{inferred.contract.name} is adopted already: nothing to change")
 
 
-def _read_seed(project: Path) -> int:
-    parameters = yaml.safe_load((project / "conf" / "base" / "parameters.yml").read_text(encoding="utf-8"))
-    return int(parameters["seed"])
-
-
-def _choose_estimator(
-    inferred: "adoption.InferredContract", split: "adoption.Split", name: str | None
-) -> "adoption.EstimatorChoice":
-    features = {"max_codes": 20, "datetime_parts": adoption.choose_datetime_parts(inferred)}
-    return adoption.choose_estimator(split.parts.train, inferred.contract, features, inferred.group, name)
+def _read_parameters(project: Path) -> dict[str, Any]:
+    """The parameters of conf/base, in which the table is adopted."""
+    files = sorted((project / "conf" / "base").glob("parameters*.yml"))
+    sections = [yaml.safe_load(path.read_text(encoding="utf-8")) or {} for path in files]
+    return {name: value for section in sections for name, value in section.items()}
 
 
 def _check_committed(project: Path, table: Path) -> None:

@@ -9,7 +9,7 @@ from sklearn.base import BaseEstimator
 
 from ..contract import SOURCE, Contract
 from ..kedro_project import add_project_types
-from ..modelling import Guard, LeanColumnTransformer, PackagedModel, unwrap
+from ..modelling import Guard, LeanColumnTransformer, PackagedModel, make_signature, unwrap
 from ..parameters import ParameterError, Section
 from ..registry import ModelPackage
 from .latency import measure_latency
@@ -75,7 +75,7 @@ def package_model(
         raise ValueError("the guard leaves no row of the test table to the model: see guard in conf/")
     return ModelPackage(
         name=schema.name,
-        signature=packaged.signature(),
+        signature=make_signature(packaged),
         input_example=schema.select(test_table)[by_model].head(settings.example_rows),
         contract={"table": contract, "trusted_types": add_project_types(trusted_types), "decision": decision or {}},
         requirements=pin_versions([*settings.requirements, *estimator_libraries(model)]),

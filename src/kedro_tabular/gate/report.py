@@ -8,7 +8,7 @@ from typing import Any
 from ..contract import Contract
 from ..evaluation import BASELINE, Metrics, render
 from ..parameters import flatten
-from ..registry import experiment_name
+from ..registry import no_alias_reason
 from .comparison import Comparison
 
 _TEMPLATE = Path(__file__).with_name("report.html.j2")
@@ -64,9 +64,8 @@ def _deployment(gate: dict[str, Any], registered: bool) -> str:
         return "This version is not registered, because packaging.register is false."
     if gate["verdict"] == "refused":
         return "This version is registered, but not deployed."
-    experiment = experiment_name()
-    if experiment or gate["promote"] == "never":
-        reason = f"it belongs to the experiment {experiment}" if experiment else "gate.promote is never"
+    reason = no_alias_reason(gate["promote"])
+    if reason:
         return f"This version is registered, but gets no alias, because {reason}. Run kedro promote to deploy it."
     if gate["promote"] == "manual":
         return "This version becomes the challenger. Run kedro promote to deploy it."

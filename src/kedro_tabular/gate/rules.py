@@ -150,15 +150,10 @@ def _check_not_worse(metric: str, comparison: Comparison, rule: ChampionRule) ->
         return RuleResult(name, False, None, f"tolerance {tolerance:g}", why)
     limit = 0 - tolerance * left_to_gain(metric, reference)
     passed = change >= limit or high >= 0
-    verdict = (
-        "worse by more than the tolerance"
-        if not passed
-        else "better"
-        if change > 0
-        else "not worse beyond the tolerance"
-    )
-    if passed and change < limit:
-        verdict = "worse, but not significantly"
+    if change >= limit:
+        verdict = "better" if change > 0 else "not worse beyond the tolerance"
+    else:
+        verdict = "worse, but not significantly" if passed else "worse by more than the tolerance"
     return RuleResult(name, passed, change, f"{limit:.2g} or more", _compare(metric, values, comparison) + verdict)
 
 

@@ -19,8 +19,6 @@ from ..parameters import ParameterError, Section
 from .labels import EncodedLabels
 from .threads import threads_for_fit
 
-TREE_PACKAGES = ("sklearn.ensemble", "sklearn.tree", "xgboost", "lightgbm", "catboost")
-
 
 class EstimatorSettings(Section):
     """The import path of an estimator's class, and the arguments of its constructor."""
@@ -63,13 +61,6 @@ def with_input_steps(estimator: BaseEstimator) -> BaseEstimator:
     if get_tags(estimator).input_tags.allow_nan:
         return estimator
     return make_pipeline(SimpleImputer(strategy="median", keep_empty_features=True), StandardScaler(), estimator)
-
-
-def unwrap(estimator: BaseEstimator) -> BaseEstimator:
-    """The fitted estimator that conf/ names, inside of what `with_input_steps` put around it."""
-    if isinstance(estimator, Pipeline):
-        estimator = estimator[-1]
-    return estimator.estimator_ if isinstance(estimator, EncodedLabels) else estimator
 
 
 def fit_on_features(estimator: BaseEstimator, features: pd.DataFrame, target: pd.Series) -> BaseEstimator:

@@ -8,10 +8,11 @@ import pandas as pd
 from sklearn.base import BaseEstimator
 from sklearn.pipeline import Pipeline
 
-from .estimators import TREE_PACKAGES, unwrap
 from .fallback import Groups
+from .labels import unwrap
 from .scores import score
 
+TREE_PACKAGES = ("sklearn.ensemble", "sklearn.tree", "xgboost", "lightgbm", "catboost")
 _INTERACTIONS = "(interactions)"
 
 

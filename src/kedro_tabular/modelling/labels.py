@@ -1,9 +1,10 @@
-"""Classes as numbers, for classifiers that accept nothing else."""
+"""Classes as numbers, for classifiers that accept nothing else; and the estimator inside of its wrappers."""
 
 from typing import Any, Self
 
 import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin, clone
+from sklearn.pipeline import Pipeline
 from sklearn.utils import Tags, get_tags
 
 
@@ -32,3 +33,10 @@ class EncodedLabels(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
         tags: Tags = super().__sklearn_tags__()
         tags.input_tags = get_tags(self.estimator).input_tags
         return tags
+
+
+def unwrap(estimator: BaseEstimator) -> BaseEstimator:
+    """The fitted estimator that conf/ names, inside of what `with_input_steps` put around it."""
+    if isinstance(estimator, Pipeline):
+        estimator = estimator[-1]
+    return estimator.estimator_ if isinstance(estimator, EncodedLabels) else estimator

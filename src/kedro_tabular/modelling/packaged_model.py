@@ -12,13 +12,10 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from mlflow.models import ModelSignature
 from mlflow.pyfunc import PythonModel, PythonModelContext
-from mlflow.types import ColSpec, DataType, ParamSchema, ParamSpec, Schema, TensorSpec
-from mlflow.types.schema import Array, Map, Object, Property
 from sklearn.base import BaseEstimator
 
-from ..contract import ColumnType, Contract, RowReasons, Values, check_rows, to_columns
+from ..contract import Contract, RowReasons, Values, check_rows, to_columns
 from ..contract import predictions as output
 from .explanation import Explainer, explain_fallback
 from .guard import Guard
@@ -28,22 +25,6 @@ from .transformers import LeanColumnTransformer
 
 FITTED_ARTIFACTS = ("preprocessor", "model", "guard", "fallback")
 _MODEL, _FALLBACK = np.array("model", dtype=object), np.array("fallback", dtype=object)
-_COLUMN_TYPES: dict[ColumnType, DataType] = {
-    "category": DataType.string,
-    "number": DataType.double,
-    "datetime": DataType.datetime,
-}
-_CLASS_TYPES = {"b": DataType.boolean, "i": DataType.long, "u": DataType.long, "f": DataType.double}
-_EXPLANATION_TYPE = Object(
-    [
-        Property("method", DataType.string),
-        Property("class", DataType.string, required=False),
-        Property("unit", DataType.string),
-        Property("base", DataType.double),
-        Property("contributions", Map(DataType.double)),
-        Property("output", DataType.double),
-    ]
-)
 
 
 class PackagedModel(PythonModel):
@@ -126,27 +107,6 @@ class PackagedModel(PythonModel):
         predictions = self._to_predictions(scores, use_fallback)
         predictions |= {output.SOURCE: np.where(use_fallback, _FALLBACK, _MODEL), output.REASONS: reasons.to_array()}
         return predictions | {output.EXPLANATION: explanations} if explain else predictions
-
-    def signature(self) -> ModelSignature:
-        """The contract's columns as inputs, the columns of predictions as outputs, and the parameter `explain`."""
-        inputs: list[ColSpec | TensorSpec] = [
-            ColSpec(_COLUMN_TYPES[column.type], name, required=not column.nullable)
-            for name, column in self.contract.columns.items()
-        ]
-        prediction_type, numbers = DataType.double, [output.LOWER, output.UPPER]
-        has_numbers = self.classes is not None  # in every row
-        if self.classes is not None:
-            prediction_type = _CLASS_TYPES.get(self.classes.dtype.kind, DataType.string)
-            numbers = output.score_columns(self.classes)
-        outputs: list[ColSpec | TensorSpec] = [
-            ColSpec(prediction_type, output.PREDICTION),
-            *(ColSpec(DataType.double, name, required=has_numbers) for name in numbers),
-            ColSpec(DataType.string, output.SOURCE),
-            ColSpec(Array(DataType.string), output.REASONS),
-            ColSpec(_EXPLANATION_TYPE, output.EXPLANATION, required=False),
-        ]
-        explain = ParamSpec("explain", DataType.boolean, default=False)
-        return ModelSignature(Schema(inputs), Schema(outputs), ParamSchema([explain]))
 
     def _score(self, rows: dict[str, np.ndarray], mask: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Scores and features of the rows of a mask; NaN for other rows, and for those on which the estimator fails."""

@@ -11,8 +11,9 @@ from sklearn.model_selection import KFold, StratifiedKFold
 from ..contract import Contract
 from ..parameters import ParameterError, Section
 from .dates import DatetimeParts, DaysBetween
-from .estimators import TREE_PACKAGES
-from .transformers import CategoryCodes, Derived, LeanColumnTransformer, Numbers, OneHot, TargetMeans
+from .explanation import TREE_PACKAGES
+from .one_hot import OneHot
+from .transformers import CategoryCodes, Derived, LeanColumnTransformer, Numbers, TargetMeans
 
 _FOLDS = 5  # scikit-learn's default for cross-fitting a target encoder
 

@@ -55,7 +55,7 @@ def _to_array(column: pd.Series | np.ndarray) -> np.ndarray:
     return np.asarray(column)
 
 
-class _HashLookup(ColumnwiseTransformer):
+class HashLookup(ColumnwiseTransformer):
     """Looks up values among an encoder's `categories_` in hash tables, which the first transform builds."""
 
     categories_: list[np.ndarray]
@@ -85,7 +85,7 @@ class _HashLookup(ColumnwiseTransformer):
         return {name: value for name, value in state.items() if name != "_lookup"}
 
 
-class CategoryCodes(_HashLookup, OrdinalEncoder):
+class CategoryCodes(HashLookup, OrdinalEncoder):
     """OrdinalEncoder for few categories: their sorted positions as numbers, NaN for unseen and missing values."""
 
     def __init__(self) -> None:
@@ -100,52 +100,7 @@ class CategoryCodes(_HashLookup, OrdinalEncoder):
         return codes
 
 
-class OneHot(_HashLookup, TransformerMixin, BaseEstimator):
-    """A column of 0 and 1 for each category, and for missing values if there are any.
-
-    Categories with fewer than `min_rows` training rows share the column `rare`; unseen ones have 0 in all columns.
-    """
-
-    _RARE, _MISSING = "(rare)", "(missing)"
-
-    def __init__(self, min_rows: int = 1) -> None:
-        self.min_rows = min_rows
-
-    def fit(self, X: pd.DataFrame, y: Any = None) -> Self:
-        """Learn the categories and how often each occurs."""
-        self.categories_: list[np.ndarray] = []
-        self.outputs_: list[np.ndarray] = []  # by column: the output column of each category
-        names: list[str] = []
-        for name in X:
-            counts = X[name].value_counts(dropna=False)
-            frequent = sorted(value for value in counts.index[counts >= self.min_rows] if not pd.isna(value))
-            rare = sorted(value for value in counts.index[counts < self.min_rows] if not pd.isna(value))
-            missing = [None] if counts.index.isna().any() else []
-            self.categories_.append(np.array([*frequent, *rare, *missing], dtype=object))
-            first, last = len(names), len(names) + len(frequent)
-            names += [f"{name}={value}" for value in frequent]
-            names += [f"{name}={self._RARE}"] * bool(rare) + [f"{name}={self._MISSING}"] * bool(missing)
-            outputs = [*range(first, last), *[last] * len(rare), *[last + bool(rare)] * len(missing)]
-            self.outputs_.append(np.array([*outputs, -1], dtype=np.intp))  # the last one for unseen values
-        self.names_ = np.array(names, dtype=object)
-        self.feature_names_in_ = np.asarray(X.columns, dtype=object)
-        self.n_features_in_ = X.shape[1]
-        return self
-
-    def transform_columns(self, columns: list[np.ndarray]) -> np.ndarray:
-        """0 and 1 as float64 of shape (n_rows, n_outputs)."""
-        encoded = np.zeros((len(columns[0]), len(self.names_) + 1))
-        positions, rows = self._positions(columns), np.arange(len(encoded))
-        for j, outputs in enumerate(self.outputs_):
-            encoded[rows, outputs[positions[:, j]]] = 1
-        return encoded[:, :-1]  # the last column collects unseen values
-
-    def get_feature_names_out(self, input_features: Any = None) -> np.ndarray:
-        """Names such as `colour=red`, in the order of the columns of `transform`."""
-        return self.names_
-
-
-class TargetMeans(_HashLookup, TargetEncoder):
+class TargetMeans(HashLookup, TargetEncoder):
     """TargetEncoder for many categories: the smoothed mean of the target, cross-fitted on training rows.
 
     Unseen categories get the overall mean. With more than two classes each column becomes one feature per class.

@@ -9,9 +9,9 @@ from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.inspection import permutation_importance
 from sklearn.metrics import roc_auc_score
 from sklearn.model_selection import StratifiedKFold, cross_val_predict
-from threadpoolctl import threadpool_limits
 
 from ..contract import to_string_array
+from ..modelling import one_thread
 from .drift import MISSING, NEW, WASSERSTEIN, CountedColumn, Finding, Measurement, find_thresholds, normal_quantile
 from .profile import OUTCOME, Group, MonitoredColumn, Profile, bin_rows, count_reasons
 from .settings import DriftCheck, Monitoring
@@ -122,7 +122,7 @@ def classify_domain(rows: pa.Table, profile: Profile, settings: Monitoring, seed
     by_chance = 0.5 + normal_quantile(settings.false_alarms) * error
     model = HistGradientBoostingClassifier(max_iter=20, max_leaf_nodes=8, random_state=seed)
     folds = StratifiedKFold(_FOLDS, shuffle=True, random_state=seed)
-    with threadpool_limits(1, "openmp"):  # with so few rows, threads only wait for each other
+    with one_thread():
         scores = cross_val_predict(model, features, is_live, cv=folds, method="predict_proba")
         measured = Measurement(float(roc_auc_score(is_live, scores[:, 1])), max(by_chance, settings.floors.domain))
         says = f"a classifier separates the rows from the reference with ROC AUC {measured.value:.3f}"

@@ -2,7 +2,7 @@ from . import aliases
 from .aliases import get_alias_version
 from .champion import Champion, ChampionDataset, Difference, compare_runs
 from .loading import LoadedModel, ModelError, load_model
-from .promotion import experiment_name
+from .promotion import no_alias_reason
 from .query import QueryError, select
 from .records import VersionRecord, find_by_content, read_records
 from .scoring import score_chunks
@@ -20,10 +20,10 @@ __all__ = [
     "VersionRecord",
     "aliases",
     "compare_runs",
-    "experiment_name",
     "find_by_content",
     "get_alias_version",
     "load_model",
+    "no_alias_reason",
     "read_records",
     "score_chunks",
     "select",

@@ -36,6 +36,14 @@ def experiment_name(environment: Mapping[str, str] = os.environ) -> str | None:
     return environment.get("DVC_EXP_NAME") or environment.get("DVC_EXP_BASELINE_REV")
 
 
+def no_alias_reason(promote: str) -> str | None:
+    """Why a version that passed the gate gets no alias by itself; None if it may get one."""
+    experiment = experiment_name()
+    if experiment:
+        return f"it belongs to the experiment {experiment}"
+    return "gate.promote is never" if promote == NEVER else None
+
+
 def deploy(name: str, version: str, gate: dict[str, Any]) -> None:
     """Tag a version with the gate's verdict, and move the aliases as the verdict and `gate.promote` say.
 
@@ -46,26 +54,26 @@ def deploy(name: str, version: str, gate: dict[str, Any]) -> None:
     Raises:
         PromotionError: the registry took too long.
     """
-    title, may_move = f"{name} version {version}", gate["promote"] != NEVER and experiment_name() is None
+    title, forbidden = f"{name} version {version}", no_alias_reason(gate["promote"])
     if get_alias_version(name, CHAMPION) == version:  # a run is repeated, and has compared its version with itself
         logger.info("%s is champion already", title)
-        if may_move:
+        if not forbidden:
             complete_promotion(name, version)
         return
     _tag_verdict(name, version, gate)
+    obstacle: str | None
     if gate["verdict"] == REFUSED:
-        obstacle: str | None = "refused by the gate"
+        obstacle = "refused by the gate"
         logger.warning("%s is refused by the gate: %s", title, _summarize(gate))
-        if may_move and get_alias_version(name, CHALLENGER) == version:
+        if not forbidden and get_alias_version(name, CHALLENGER) == version:
             with lock_aliases(name) as aliases:
                 aliases.remove_challenger(version)
-    elif may_move:
+    elif forbidden:
+        obstacle = forbidden
+        logger.info("%s passed the gate and gets no alias (%s): kedro promote %s", title, obstacle, version)
+    else:
         with lock_aliases(name) as aliases:
             obstacle = _move(aliases, title, version, gate)
-    else:
-        experiment = experiment_name()
-        obstacle = f"it belongs to the experiment {experiment}" if experiment else "gate.promote is never"
-        logger.info("%s passed the gate and gets no alias (%s): kedro promote %s", title, obstacle, version)
     if obstacle:
         _describe(name, version, obstacle, gate)
 

@@ -3,6 +3,7 @@ from kedro_tabular.contract.contract import Contract
 from kedro_tabular.contract.reasons import RowReasons
 from kedro_tabular.contract.rows import check_rows
 from kedro_tabular.contract.schema import build_schema
+from kedro_tabular.modelling import make_signature
 from kedro_tabular.parameters import ParameterError
 
 from ...conftest import fit_packaged, make_contract, make_table
@@ -28,7 +29,7 @@ def test_an_invalid_contract_is_refused_by_the_name_of_its_key(change, key):
 
 def test_schema_preprocessing_signature_and_checks_have_the_same_columns():
     model, table = fit_packaged("binary"), make_table(300)
-    contract, signature = model.contract, model.signature()
+    contract, signature = model.contract, make_signature(model)
 
     assert signature.inputs.input_names() == contract.features
     assert set(build_schema(contract).columns) == {*contract.features, contract.target}

@@ -15,7 +15,7 @@ def assess(model, test, task="classification", threshold=None):
     model.threshold = threshold
     predictions = pd.concat([test[["answer"]], model.predict(test)], axis=1)
     answer = "number" if task == "regression" else "binary"
-    parts = (model.preprocessor, model.estimator, model.fallback, model.guard)
+    parts = (model.preprocessor, model.estimator, model.guard, model.fallback)
     tables = (test, make_table(200, answer, seed=5), predictions)
     decision = None if threshold is None else {"threshold": threshold}
     return assess_guard(*tables, *parts, make_contract(task), EVALUATION, decision)[0], predictions

@@ -2,7 +2,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from kedro_tabular.contract.contract import ContractError
-from kedro_tabular.modelling.packaged_model import PackagedModel
+from kedro_tabular.modelling import PackagedModel, make_signature
 
 from ...conftest import fit_packaged, make_table
 
@@ -24,7 +24,7 @@ def test_predictions_have_the_columns_of_the_signature_for_each_task(answer, col
     model = fit_packaged(answer)
     predictions = model.predict(make_table(30, answer, seed=1))
     assert list(predictions.columns) == ["prediction", *columns, "source", "reasons"]
-    assert list(predictions.columns) == model.signature().outputs.input_names()[:-1]  # without `explanation`
+    assert list(predictions.columns) == make_signature(model).outputs.input_names()[:-1]  # without `explanation`
     assert predictions["prediction"].dtype.kind == kind
     assert set(predictions["source"]) == {"model"}
     if answer != "number":

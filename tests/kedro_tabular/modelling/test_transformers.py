@@ -5,8 +5,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from kedro_tabular.contract.contract import Contract
 from kedro_tabular.modelling.dates import DatetimeParts, DaysBetween
+from kedro_tabular.modelling.one_hot import OneHot
 from kedro_tabular.modelling.preprocessing import FeatureSettings, build_preprocessor
-from kedro_tabular.modelling.transformers import CategoryCodes, LeanColumnTransformer, Numbers, OneHot, TargetMeans
+from kedro_tabular.modelling.transformers import CategoryCodes, LeanColumnTransformer, Numbers, TargetMeans
 from kedro_tabular.parameters import ParameterError
 from sklearn.base import clone
 from sklearn.compose import ColumnTransformer
