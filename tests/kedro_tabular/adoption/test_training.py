@@ -11,6 +11,11 @@ from ...repositories import commit, git
 
 pytestmark = pytest.mark.slow
 
+ANSWERS, SIZES = ["binary", "text", "number", "whole number"], [300, 5_000, 50_000]
+WITHIN = [(True, "when"), (False, None), (True, None), (False, "when")]  # categories, time
+# Each pair of two of the four properties, in a quarter of all tables.
+TABLES = [(answer, n, *WITHIN[(i + j) % 4]) for i, answer in enumerate(ANSWERS) for j, n in enumerate(SIZES)]
+
 
 @pytest.fixture
 def project(tmp_path):
@@ -26,10 +31,7 @@ def project(tmp_path):
     return folder
 
 
-@pytest.mark.parametrize("time", ["when", None])
-@pytest.mark.parametrize("categories", [True, False])
-@pytest.mark.parametrize("n_rows", [300, 5_000, 50_000])
-@pytest.mark.parametrize("answer", ["binary", "text", "number", "whole number"])
+@pytest.mark.parametrize(("answer", "n_rows", "categories", "time"), TABLES)
 def test_a_table_is_adopted_trained_and_its_version_judged(project, answer, n_rows, categories, time):
     table = make_table(n_rows, "number" if answer == "whole number" else answer)
     if answer == "whole number":
