@@ -198,7 +198,7 @@ def test_add_a_pipeline(howto):
     assert counted["orders"].to_dict() == orders["channel"].value_counts().to_dict()
     stages = yaml.safe_load((howto.folder / "dvc.yaml").read_text())["stages"]
     assert stages["returns"]["outs"] == ["data/08_reporting/returns_by_channel.csv"]
-    assert stages["returns"]["cmd"] == "python -m orders --pipelines=returns"
+    assert stages["returns"]["cmd"] == "python src/orders --pipelines=returns"
 
 
 def test_add_an_environment(howto, monkeypatch):
