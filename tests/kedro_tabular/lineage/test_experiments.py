@@ -67,17 +67,14 @@ def test_an_option_of_the_catalog_runs_the_stages_that_read_with_it(adopted):
     path.write_text(entries)
 
 
-@pytest.mark.parametrize("how", ["queue start", "run-all", "temp"])
+@pytest.mark.parametrize("how", ["queue", "temp"])
 def test_an_experiment_in_a_temporary_folder_registers_in_the_projects_store(adopted, how):
     client = open_store(adopted)
     before, champion = set(versions(client)), client.get_model_version_by_alias("orders", "champion").version
-    number = {"queue start": 11, "run-all": 12, "temp": 13}[how]
+    number = {"queue": 11, "temp": 13}[how]
     setting = ("-S", f"{MAX_ITER}={number}")
     if how == "temp":
         dvc(adopted, "exp", "run", "--temp", "--name", "try-13", *setting)
-    elif how == "run-all":
-        dvc(adopted, "exp", "run", "--queue", "--name", "try-12", *setting)
-        dvc(adopted, "exp", "run", "--run-all")
     else:
         dvc(adopted, "exp", "run", "--queue", "--name", "try-11", *setting)
         dvc(adopted, "queue", "start")

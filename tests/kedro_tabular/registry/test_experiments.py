@@ -35,29 +35,20 @@ def deployed(project):
     return {alias: str(version) for alias, version in aliases.items()}
 
 
-@pytest.mark.parametrize("how", ["in the workspace", "in a temporary folder", "in a queue"])
-def test_an_experiment_moves_no_alias(project, how):
-    number, *options = {
-        "in the workspace": ("7",),
-        "in a temporary folder": ("8", "--temp"),
-        "in a queue": ("9", "--queue"),
-    }[how]
+def test_an_experiment_moves_no_alias(project):
     before, aliases = set(versions(open_store(project))), deployed(project)
-    output = dvc(project, "exp", "run", "--name", f"try-{number}", *options, "-S", f"{MAX_ITER}={number}")
-    if how == "in a queue":
-        dvc(project, "exp", "run", "--run-all")
+    output = dvc(project, "exp", "run", "--name", "try-7", "-S", f"{MAX_ITER}=7")
     client = open_store(project)
     (version,) = set(versions(client)) - before
     assert deployed(project) == aliases
     tags = versions(client)[version]
-    assert (tags["experiment"], tags["gate"], tags["gate.champion"]) == (f"try-{number}", "passed", aliases[CHAMPION])
+    assert (tags["experiment"], tags["gate"], tags["gate.champion"]) == ("try-7", "passed", aliases[CHAMPION])
     description = client.get_model_version("orders", version).description
-    assert description.endswith(f": it belongs to the experiment try-{number}")
-    if how == "in the workspace":
-        assert f"orders version {version} passed the gate and gets no alias" in output
-        assert f"kedro promote {version}" in output
-        report = (project / "data/08_reporting/report.html").read_text(encoding="utf-8")
-        assert f"belongs to the experiment try-{number}" in report
+    assert description.endswith(": it belongs to the experiment try-7")
+    assert f"orders version {version} passed the gate and gets no alias" in output
+    assert f"kedro promote {version}" in output
+    report = (project / "data/08_reporting/report.html").read_text(encoding="utf-8")
+    assert "belongs to the experiment try-7" in report
     promoted = run_kedro(project, "promote", version)
     assert promoted.stdout.strip() == f"orders version {version} is champion, in place of version {aliases[CHAMPION]}"
     assert deployed(project) == {CHAMPION: version, PREVIOUS: aliases[CHAMPION]}

