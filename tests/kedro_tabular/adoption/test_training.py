@@ -1,13 +1,12 @@
 """The settings that `kedro adopt` writes, tried by training with them."""
 
 import json
-import shutil
 
 import numpy as np
 import pytest
 
-from ...conftest import ROOT, copy_code, make_table, run_kedro, succeed
-from ...repositories import commit, git
+from ...conftest import make_table
+from ..lineage.adopted import make_repository, run
 
 pytestmark = pytest.mark.slow
 
@@ -17,22 +16,9 @@ WITHIN = [(True, "when"), (False, None), (True, None), (False, "when")]  # categ
 TABLES = [(answer, n, *WITHIN[(i + j) % 4]) for i, answer in enumerate(ANSWERS) for j, n in enumerate(SIZES)]
 
 
-@pytest.fixture
-def project(tmp_path):
-    folder = copy_code(tmp_path / "project")
-    for name in ("dvc.yaml", ".gitignore", ".dvcignore"):
-        shutil.copy(ROOT / name, folder)
-    (folder / ".dvc").mkdir()
-    (folder / ".dvc" / "config").write_text("[core]\n    no_scm = false\n    analytics = false\n")
-    (folder / ".dvc" / ".gitignore").write_text("/config.local\n/tmp\n/cache\n")
-    (folder / "data" / "01_raw").mkdir(parents=True)
-    git(folder, "init", "--quiet")
-    commit(folder)
-    return folder
-
-
 @pytest.mark.parametrize(("answer", "n_rows", "categories", "time"), TABLES)
-def test_a_table_is_adopted_trained_and_its_version_judged(project, answer, n_rows, categories, time):
+def test_a_table_is_adopted_trained_and_its_version_judged(tmp_path, answer, n_rows, categories, time):
+    project = make_repository(tmp_path / "project")
     table = make_table(n_rows, "number" if answer == "whole number" else answer)
     if answer == "whole number":
         table["answer"] = (table["answer"] * 100).round().astype(int)
@@ -45,9 +31,8 @@ def test_a_table_is_adopted_trained_and_its_version_judged(project, answer, n_ro
         table["when"] = table["when"].dt.floor("s")
     table.to_parquet(project.parent / "table.parquet")
     options = ["--time", time] if time else []
-    succeed(project, "adopt", str(project.parent / "table.parquet"), "--target", "answer", *options)
-    trained = run_kedro(project, "run", "--pipelines=train")
-    assert trained.returncode == 0, trained.stdout + trained.stderr
+    run(project, "adopt", str(project.parent / "table.parquet"), "--target", "answer", *options)
+    run(project, "run", "--pipelines=train")
     gate = json.loads((project / "data" / "08_reporting" / "gate.json").read_text())
     assert gate["verdict"] == "passed", gate["rules"]
     metrics = json.loads((project / "data" / "08_reporting" / "metrics.json").read_text())

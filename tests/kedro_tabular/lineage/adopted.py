@@ -26,8 +26,8 @@ AUTHOR = {
 }
 
 
-def adopt(folder: Path, subfolder: str = ".") -> Path:
-    """A repository in a folder, with the project in it or in a subfolder; nothing has run."""
+def make_repository(folder: Path, subfolder: str = ".") -> Path:
+    """A repository in a folder, with the project in it or in a subfolder. No table is adopted yet."""
     project = folder / subfolder
     project.mkdir(parents=True, exist_ok=True)
     copy_code(project)
@@ -40,6 +40,12 @@ def adopt(folder: Path, subfolder: str = ".") -> Path:
         shutil.copy(ROOT / ".dvc" / name, project / ".dvc")
     git(folder, "init", "--quiet", "--initial-branch=main")
     commit(folder)
+    return project
+
+
+def adopt(folder: Path, subfolder: str = ".") -> Path:
+    """A repository whose project has adopted a small table; nothing has run."""
+    project = make_repository(folder, subfolder)
     table = folder.parent / "orders.csv"
     make_table(700).to_csv(table, index=False)
     run(project, "adopt", str(table), "--target", "answer", "--time", "when")
