@@ -11,12 +11,11 @@ from pydantic import Field
 from sklearn.base import BaseEstimator, is_classifier, is_regressor
 from sklearn.impute import SimpleImputer
 from sklearn.pipeline import Pipeline, make_pipeline
-from sklearn.preprocessing import StandardScaler
 from sklearn.utils import get_tags
 
 from ..contract import Contract
 from ..parameters import ParameterError, Section
-from .labels import EncodedLabels
+from .labels import EncodedLabels, NumberScaler
 from .threads import threads_for_fit
 
 
@@ -53,14 +52,14 @@ def build_estimator(settings: Mapping[str, Any], section: str, contract: Contrac
 def with_input_steps(estimator: BaseEstimator) -> BaseEstimator:
     """The estimator with what it needs around it.
 
-    Median imputation and scaling come before one that does not accept missing values. A classifier of another library
-    than scikit-learn gets its classes as numbers from 0, because some accept nothing else.
+    Median imputation and scaling of numbers come before one that does not accept missing values. A classifier of
+    another library than scikit-learn gets its classes as numbers from 0, because some accept nothing else.
     """
     if is_classifier(estimator) and not type(estimator).__module__.startswith("sklearn."):
         estimator = EncodedLabels(estimator)
     if get_tags(estimator).input_tags.allow_nan:
         return estimator
-    return make_pipeline(SimpleImputer(strategy="median", keep_empty_features=True), StandardScaler(), estimator)
+    return make_pipeline(SimpleImputer(strategy="median", keep_empty_features=True), NumberScaler(), estimator)
 
 
 def fit_on_features(estimator: BaseEstimator, features: pd.DataFrame, target: pd.Series) -> BaseEstimator:

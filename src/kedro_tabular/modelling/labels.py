@@ -1,11 +1,23 @@
-"""Classes as numbers, for classifiers that accept nothing else; and the estimator inside of its wrappers."""
+"""What estimators need around them: scaled numbers, classes as numbers; and the estimator inside of it."""
 
 from typing import Any, Self
 
 import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin, clone
 from sklearn.pipeline import Pipeline
+from sklearn.preprocessing import StandardScaler
 from sklearn.utils import Tags, get_tags
+
+
+class NumberScaler(StandardScaler):
+    """Scales all columns but those of 0 and 1: scaled, those of rare categories would be penalized least."""
+
+    def fit(self, X: np.ndarray, y: Any = None, sample_weight: Any = None) -> Self:
+        """Learn means and standard deviations of X, of shape (n_rows, n_features)."""
+        super().fit(X, y, sample_weight)
+        is_binary = ((X == 0) | (X == 1)).all(axis=0)
+        self.mean_[is_binary], self.scale_[is_binary] = 0, 1
+        return self
 
 
 class EncodedLabels(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
