@@ -13,7 +13,11 @@ import yaml
 
 from ..conftest import ROOT, run_kedro
 from .conftest import ANSWERS, SCRIPT, commit, copy, copy_alone, git, run_copier, texts
+from .test_howto import make_orders
 
+OF_THE_SAMPLE = re.compile(
+    r"flight|carrier|weather|airport|tailnum|minutes late|departure|\]\([a-z/]*sample\.md", re.IGNORECASE
+)
 LONGEST = "a_name_of_thirty_letters_in_al"
 
 
@@ -78,8 +82,7 @@ def test_the_script_alone_gives_the_same(template, copied, bare, tmp_path):
 
 
 def test_without_the_sample_nothing_speaks_of_it_and_commands_say_what_to_do(bare):
-    words = re.compile(r"flight|carrier|weather|airport|tailnum|\]\([a-z/]*sample\.md", re.IGNORECASE)
-    assert not [path for path, text in texts(bare).items() if words.search(text)]
+    assert not [path for path, text in texts(bare).items() if OF_THE_SAMPLE.search(text)]
     assert not (bare / "dvc.yaml").exists()
     assert not (bare / "src/churn/pipelines/ingestion").exists()
     assert "sample" not in (bare / ".dvc/config").read_text()
@@ -117,6 +120,36 @@ def test_no_link_is_broken_in_the_template_or_in_copies(template, copied, bare):
         assert {"README.md", "docs/howto.md", "data/README.md"} <= {*pages}
         own = [page for page in pages if not page.startswith("template/")]
         assert list(broken_links(folder, own)) == []
+
+
+@pytest.fixture(scope="module")
+def orders(tmp_path_factory) -> Path:
+    """A table as a user has it."""
+    path = tmp_path_factory.mktemp("orders") / "orders.csv"
+    make_orders().to_csv(path, index=False)
+    return path
+
+
+def test_the_template_itself_adopts_no_table(template, orders):
+    told = run_kedro(template, "adopt", str(orders), "--target", "returned")
+    assert told.returncode == 1
+    assert "Make a project of your own first" in told.stderr
+    assert "Copy it" in (template / "README.md").read_text()
+    assert git(template, "status", "--porcelain") == ""
+
+
+def test_nothing_speaks_of_the_sample_after_a_table_was_adopted(copied, orders, tmp_path):
+    folder = tmp_path / "copy"
+    git(tmp_path, "clone", "--quiet", str(copied), str(folder))
+    done = run_kedro(folder, "adopt", str(orders), "--target", "returned", "--estimator", "boosting", "--name", "mine")
+    assert done.returncode == 0, done.stderr
+    commit(folder, "Adopt")
+    assert yaml.safe_load((folder / "conf/base/parameters.yml").read_text())["table"]["name"] == "mine"
+    found = texts(folder)
+    assert not [path for path, text in found.items() if OF_THE_SAMPLE.search(text)]
+    assert list(broken_links(folder, pages_of(folder))) == []
+    run_tool(folder, "ruff", "check", "--no-cache", ".")
+    run_tool(folder, "ruff", "format", "--check", "--no-cache", ".")
 
 
 def test_pages_of_a_copy_hold_for_any_table(copied):

@@ -1,17 +1,18 @@
+from .changes import Changes
 from .estimators import EstimatorChoice, choose_estimator
 from .inference import InferredContract, infer_contract
 from .options import Options
-from .planning import add_dvc_stages, find_unused_files, plan_changes
+from .planning import find_unused_files, plan_changes
 from .settings import choose_datetime_parts, describe_left_out_rules
 from .source import open_source
 from .split import Split, choose_split
 
 __all__ = [
+    "Changes",
     "EstimatorChoice",
     "InferredContract",
     "Options",
     "Split",
-    "add_dvc_stages",
     "choose_datetime_parts",
     "choose_estimator",
     "choose_split",

@@ -4,6 +4,9 @@ import difflib
 import shutil
 import subprocess
 import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -41,14 +44,24 @@ class Changes:
             lines += difflib.unified_diff(before, text.splitlines(), f"a/{name}", f"b/{name}", lineterm="")
         return "\n".join(lines)
 
+    @contextmanager
+    def preview(self) -> Iterator[Path]:
+        """A temporary folder with conf/ and dvc.yaml as they are once the changes are made."""
+        with tempfile.TemporaryDirectory() as folder:
+            future = Path(folder)
+            shutil.copytree(self.project / "conf", future / "conf", ignore=shutil.ignore_patterns("local"))
+            if (self.project / "dvc.yaml").exists():
+                shutil.copy(self.project / "dvc.yaml", future)
+            self._apply_to(future)
+            yield future
+
     def apply(self) -> None:
         """Make the changes. `dvc add` comes first, because it can fail."""
         if self.table:
             self._add_table(*self.table)
-        self.apply_to(self.project)
+        self._apply_to(self.project)
 
-    def apply_to(self, folder: Path) -> None:
-        """Write and delete files in the project, or in a copy of some of its folders."""
+    def _apply_to(self, folder: Path) -> None:
         for path, text in self.texts.items():
             file = folder / path.relative_to(self.project)
             if file.parent.exists():

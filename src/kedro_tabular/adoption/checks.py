@@ -1,4 +1,6 @@
-"""What a person should check: columns that leak the target, duplicate rows and columns, numbers out of range."""
+"""What a person should check: leaks of the target, duplicate rows and columns, spellings, numbers out of range."""
+
+from collections.abc import Iterator
 
 import numpy as np
 import pandas as pd
@@ -14,6 +16,7 @@ from .names import find_duplicate_columns
 _MAX_ROWS = 5000
 _FOLDS = 3
 _DEPTH = 6
+_MAX_LISTED = 3  # spellings of a category
 _LEAKAGE = {"classification": ("ROC AUC", 0.99), "regression": ("R2", 0.95)}  # metric, and its suspicious value
 _TRAIN_SHARE = 0.6
 _MARGIN = 0.1  # of the range, on either side: the guard's
@@ -21,7 +24,7 @@ MAX_OUT_OF_RANGE = 0.05  # if more rows are out of range in some column, that is
 
 
 def find_warnings(names: list[str], table: pd.DataFrame, contract: Contract, scores: dict[str, float]) -> list[str]:
-    """Duplicate columns and rows, and columns that may leak the target.
+    """Duplicate columns and rows, categories in several spellings, and columns that may leak the target.
 
     Args:
         names: all columns of the file.
@@ -38,6 +41,7 @@ def find_warnings(names: list[str], table: pd.DataFrame, contract: Contract, sco
     duplicates = 0 if contract.time else int(table.duplicated(row_columns(contract)).sum())
     if duplicates:
         warnings.append(f"{duplicates:,} duplicate rows: if they are not separate cases, they count too much")
+    warnings += find_spellings(table, contract)
     metric, threshold = _LEAKAGE[contract.task]
     for name, score in sorted(scores.items(), key=lambda item: -item[1]):
         if score >= threshold and name != contract.time:
@@ -46,6 +50,25 @@ def find_warnings(names: list[str], table: pd.DataFrame, contract: Contract, sco
                 f"after the event, leave it out: --drop {name!r}"
             )
     return warnings
+
+
+def find_spellings(table: pd.DataFrame, contract: Contract) -> Iterator[str]:
+    """Categories and classes that differ only in upper and lower case, or in blanks."""
+    for name in [*contract.of_type("category"), contract.target]:
+        if table[name].dtype != "str":
+            continue
+        counts = table[name].value_counts()
+        plain = counts.index.to_series().str.split().str.join(" ").str.casefold()
+        several = counts[plain.duplicated(keep=False)]
+        if len(several):
+            spelt = plain[several.index]
+            example = counts[plain == spelt.iloc[0]]
+            listed = ", ".join(f"{value!r} ({n:,} rows)" for value, n in example.head(_MAX_LISTED).items())
+            categories = "1 category is" if spelt.nunique() == 1 else f"{spelt.nunique():,} categories are"
+            yield (
+                f"{name!r}: {categories} spelt in several ways, for example {listed}. The model takes them for "
+                "different ones: if they are not, correct the file"
+            )
 
 
 def share_out_of_range(table: pd.DataFrame, contract: Contract) -> float:

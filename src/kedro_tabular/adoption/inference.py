@@ -7,13 +7,11 @@ import pandas as pd
 from ..contract import Contract, ContractError, ReadOptions, TableValidator
 from .checks import MAX_OUT_OF_RANGE, find_warnings, share_out_of_range, single_column_scores
 from .columns import InferredColumn, infer_column, infer_time_column
-from .names import model_name
 from .options import Options, resolve_names
 from .source import Source
 from .target import Target, infer_target
 
 MIN_ROWS = 100
-_MIN_REPEATS = 1.5  # rows per value of an identifier whose values repeat
 
 
 @dataclass
@@ -54,7 +52,7 @@ def infer_contract(source: Source, options: Options) -> InferredContract:
         reasons = "; ".join(f"{name}: {reason}" for name, reason in left_out.items())
         raise ContractError(f"no column is left to predict from: {reasons}")
     contract = Contract(
-        name=model_name(source.path.name.partition(".")[0]),
+        name=str(options.name),
         target=options.target,
         task=target.task,  # type: ignore[arg-type]
         time=options.time,
@@ -110,7 +108,7 @@ def _add_formats(
 
 
 def _advise(columns: dict[str, InferredColumn], rows: pd.DataFrame, options: Options) -> list[str]:
-    """Options that the table suggests: --time, and --id for identifiers that repeat."""
+    """Options that the table suggests, such as --time, and identifiers that repeat."""
     advice = []
     dates = [name for name, inferred in columns.items() if inferred.column and inferred.column.type == "datetime"]
     if dates and options.time is None:
@@ -118,14 +116,32 @@ def _advise(columns: dict[str, InferredColumn], rows: pd.DataFrame, options: Opt
             f"the split is random, though there are dates, in {', '.join(map(repr, dates))}. If the model will predict "
             f"later rows than it is trained on: --time {dates[0]!r}"
         )
-    for name, inferred in columns.items():
-        distinct = rows[name].nunique()
-        if inferred.is_identifier and name not in options.ids and distinct * _MIN_REPEATS < rows[name].count():
+    if options.ids:
+        repeats = _describe_repeats(rows, list(options.ids))
+        if repeats:
+            advice.append(f"{repeats}. An outcome is joined to all rows of its id: if they are copies, remove them")
+    for name in [name for name, inferred in columns.items() if inferred.is_identifier]:
+        repeats = _describe_repeats(rows, [name])
+        if repeats:
             advice.append(
-                f"{name!r} repeats: {distinct:,} values in {len(rows):,} rows. If rows of one value belong together, "
-                f"keep them in one part of the split: --id {name!r}"
+                f"{repeats}. If rows of one value belong together, keep them in one part of the split: --id {name!r}. "
+                "If they are copies, remove them"
             )
     return advice
+
+
+def _describe_repeats(rows: pd.DataFrame, names: list[str]) -> str:
+    """How often identifiers repeat, with an example; empty if they do not."""
+    counts = rows.groupby(names, sort=False).size()
+    if counts.empty or counts.max() == 1:
+        return ""
+    repeated = int(counts[counts > 1].sum())
+    most = counts.idxmax()
+    example = ", ".join(map(str, most if isinstance(most, tuple) else [most]))
+    return (
+        f"{' and '.join(map(repr, names))}: {repeated:,} of {len(rows):,} rows share their value with others, for "
+        f"example {example} is in {counts.max():,} rows"
+    )
 
 
 def _find_group(rows: pd.DataFrame, options: Options) -> list[str]:

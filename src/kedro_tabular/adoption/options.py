@@ -1,14 +1,15 @@
-"""The options of `kedro adopt` that describe the table."""
+"""The options of `kedro adopt` that describe the table and its model."""
 
 import difflib
 from typing import NamedTuple
 
 from ..contract import ContractError
+from .names import model_name
 from .source import Source
 
 
 class Options(NamedTuple):
-    """The roles of columns, and the task, as given on the command line."""
+    """The roles of columns, the task, the estimator and the model's name, as given on the command line."""
 
     target: str
     time: str | None = None
@@ -16,13 +17,17 @@ class Options(NamedTuple):
     ids: tuple[str, ...] = ()
     drop: tuple[str, ...] = ()
     estimator: str | None = None
+    name: str | None = None
 
 
 def resolve_names(source: Source, options: Options) -> Options:
     """The options with the names that columns have in the table, which may differ from those in the file.
 
+    The model's name is that of the file by default.
+
     Raises:
-        ContractError: there is no such column, or it can't have these roles at the same time.
+        ContractError: there is no such column, it can't have these roles at the same time, or the model can't have
+            this name.
     """
 
     def resolve(name: str, option: str) -> str:
@@ -43,4 +48,10 @@ def resolve_names(source: Source, options: Options) -> Options:
             raise ContractError(f"{name!r} is the {option}: it can't be left out by --id or --drop")
     if target == time:
         raise ContractError(f"{target!r} can't be both the target and the time")
-    return options._replace(target=target, time=time, ids=ids, drop=drop)
+    name = options.name or model_name(source.path.name.partition(".")[0])
+    if name != model_name(name):
+        raise ContractError(
+            f"{name!r} (--name) can't be the model's name, which takes lower-case letters, digits and underscores: "
+            f"--name {model_name(name)}"
+        )
+    return options._replace(target=target, time=time, ids=ids, drop=drop, name=name)

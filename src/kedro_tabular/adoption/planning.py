@@ -1,23 +1,15 @@
 """Plan the changes that put the project on the adopted table."""
 
 import filecmp
-import os
-import shutil
-import subprocess
-import sys
-import tempfile
 from pathlib import Path
 from typing import Any
-
-import click
-import yaml
 
 from . import sample
 from .changes import Changes
 from .inference import InferredContract
 from .settings import choose_settings
 from .split import Split
-from .yaml_edit import set_values
+from .yaml_edit import load, set_values
 
 _RAW = "data/01_raw"
 
@@ -34,7 +26,7 @@ def plan_changes(
     for name, values in choose_settings(inferred, split, estimator, f"{_RAW}/{destination.name}").items():
         path = project / "conf" / "base" / name
         text = path.read_text(encoding="utf-8")
-        if yaml.safe_load(text).get("serving", {}).get("log") is not False:  # without a log it has no keys
+        if load(text).get("serving", {}).get("log") is not False:  # without a log it has no keys
             changes.write(path, set_values(text, values))
     config = project / ".dvc" / "config"
     changes.write(config, sample.without_remote(config.read_text(encoding="utf-8")))
@@ -46,26 +38,6 @@ def plan_changes(
     if changes and lock.exists():
         changes.deleted.append(lock)  # it describes another table
     return changes
-
-
-def add_dvc_stages(changes: Changes) -> None:
-    """Add the dvc.yaml that `kedro dvc sync` writes once the other changes are made."""
-    project = changes.project
-    with tempfile.TemporaryDirectory() as folder:
-        future = Path(folder).resolve() / "project"
-        for part in ("conf", "src"):  # what dvc.yaml is written from
-            ignore = shutil.ignore_patterns("__pycache__", "*.egg-info", "local")
-            shutil.copytree(project / part, future / part, ignore=ignore)
-        for name in ("pyproject.toml", "dvc.yaml"):  # the latter names the environment that it is written for
-            if (project / name).exists():
-                shutil.copy(project / name, future)
-        changes.apply_to(future)
-        environment = os.environ | {"PYTHONPATH": str(future / "src")}
-        command = [sys.executable, "-m", "kedro", "dvc", "sync"]
-        completed = subprocess.run(command, cwd=future, env=environment, capture_output=True, text=True, check=False)
-        if completed.returncode:
-            raise click.ClickException(f"dvc.yaml can't be written, nothing is changed: {completed.stderr.strip()}")
-        changes.write(project / "dvc.yaml", (future / "dvc.yaml").read_text(encoding="utf-8"))
 
 
 def find_unused_files(project: Path, table: Path) -> list[str]:

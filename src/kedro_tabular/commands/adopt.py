@@ -9,8 +9,11 @@ from kedro.framework.startup import ProjectMetadata
 
 from .. import adoption
 from ..errors import reports_user_errors
+from ..kedro_project import train_stages
 from ..lineage import GitError, run_git
+from .dvc import render
 
+_TEMPLATE = Path("template", "reserved.txt")  # a copy has no such file
 _ESTIMATORS = ("linear", "forest", "boosting")
 
 
@@ -22,6 +25,7 @@ _ESTIMATORS = ("linear", "forest", "boosting")
 @click.option("--id", "ids", multiple=True, metavar="COLUMN", help="Identifies rows; kept beside predictions.")
 @click.option("--drop", multiple=True, metavar="COLUMN", help="Not a feature, for example because it leaks the target.")
 @click.option("--estimator", type=click.Choice(_ESTIMATORS), help="By default chosen by cross-validation.")
+@click.option("--name", metavar="NAME", help="Of the registered model; by default that of the file.")
 @click.option("--dry-run", is_flag=True, help="Show the changes as a diff, and change nothing.")
 @click.pass_obj
 @reports_user_errors
@@ -32,6 +36,11 @@ def adopt(metadata: ProjectMetadata, table: Path, dry_run: bool, **options: Any)
     file under DVC, deletes the files of the sample and writes dvc.yaml.
     """
     project = metadata.project_path
+    if (project / _TEMPLATE).exists():
+        raise click.ClickException(
+            "this is the template, whose tests and pages are about its sample. Make a project of your own first, and "
+            "adopt the table there: README.md says how, under “Copy it”"
+        )
     inferred = adoption.infer_contract(adoption.open_source(table), adoption.Options(**options))
     parameters = _read_parameters(project)
     split = adoption.choose_split(inferred, parameters["seed"])
@@ -44,7 +53,7 @@ def adopt(metadata: ProjectMetadata, table: Path, dry_run: bool, **options: Any)
     changes = adoption.plan_changes(project, inferred, split, estimator.parameters, table)
     if changes and not dry_run:
         _check_committed(project, table)
-    adoption.add_dvc_stages(changes)
+    _add_dvc_yaml(metadata, changes)
     if dry_run:
         _print_summary(inferred, split)
         click.echo(changes.diff() or "nothing would change")
@@ -54,6 +63,15 @@ def adopt(metadata: ProjectMetadata, table: Path, dry_run: bool, **options: Any)
         click.echo('\nNext: git add --all && git commit -m "Adopt a table", kedro run --pipeline=train')
     else:
         click.echo(f"{inferred.contract.name} is adopted already: nothing to change")
+
+
+def _add_dvc_yaml(metadata: ProjectMetadata, changes: "adoption.Changes") -> None:
+    """Add the dvc.yaml that `kedro dvc sync` writes once the other changes are made."""
+    pipelines = metadata.source_dir / metadata.package_name / "pipelines"
+    stages = {name: stage for name, stage in train_stages().items() if pipelines / name not in changes.deleted}
+    with changes.preview() as future:
+        text = render(metadata._replace(project_path=future), stages)
+    changes.write(metadata.project_path / "dvc.yaml", text)
 
 
 def _read_parameters(project: Path) -> dict[str, Any]:

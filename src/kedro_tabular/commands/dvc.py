@@ -5,6 +5,7 @@ from pathlib import Path
 
 import click
 from kedro.framework.startup import ProjectMetadata
+from kedro.pipeline import Pipeline
 
 from ..errors import reports_user_errors
 from ..kedro_project import train_stages
@@ -36,7 +37,7 @@ def sync(metadata: ProjectMetadata, environment: str | None) -> None:
         environment = _environment(path)
     else:
         _check_environment(metadata.project_path, environment)
-    path.write_text(_render(metadata, environment), encoding="utf-8")
+    path.write_text(render(metadata, train_stages(), environment), encoding="utf-8")
     conf = "" if environment == _BASE else f", for conf/{environment}"
     click.echo(f"dvc.yaml is written{conf}; to run the stages that changed: dvc repro")
 
@@ -48,7 +49,7 @@ def check(metadata: ProjectMetadata) -> None:
     """Fail if dvc.yaml is not what `kedro dvc sync` would write, and show the difference."""
     path = metadata.project_path / "dvc.yaml"
     current = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
-    expected = _render(metadata, _environment(path)).splitlines()
+    expected = render(metadata, train_stages()).splitlines()
     difference = list(difflib.unified_diff(current, expected, "dvc.yaml", "the pipelines", lineterm=""))
     if difference:
         raise click.ClickException("dvc.yaml is out of date, run: kedro dvc sync\n" + "\n".join(difference))
@@ -71,7 +72,8 @@ def _check_environment(project: Path, environment: str) -> None:
     raise click.ClickException(f"git ignores {folder}, so a clone could not run its stages: put the values elsewhere")
 
 
-def _render(metadata: ProjectMetadata, environment: str) -> str:
+def render(metadata: ProjectMetadata, stages: dict[str, Pipeline], environment: str | None = None) -> str:
+    """The text of dvc.yaml for these stages and the conf/ of a project, by default for the environment that it has."""
+    environment = environment or _environment(metadata.project_path / "dvc.yaml")
     catalog = load_conf(metadata, environment)["catalog"]
-    other = None if environment == _BASE else environment
-    return render_dvc_yaml(train_stages(), catalog, metadata.project_path, other)
+    return render_dvc_yaml(stages, catalog, metadata.project_path, None if environment == _BASE else environment)

@@ -36,7 +36,7 @@ def render_dvc_yaml(
     Args:
         pipelines: the pipeline of each stage by name.
         config: the catalog's configuration, resolved, with paths relative to the project.
-        project: the project's folder.
+        project: the folder with the conf/ that the stages read.
         environment: the folder of conf/ that stages read beside conf/base, and DVC tracks; none by default.
 
     Raises:
@@ -77,7 +77,7 @@ def _stage(name: str, pipeline: Pipeline, catalog: Catalog, project: Path, envir
     stage: dict[str, Any] = {
         "cmd": f"{command} --env={environment}" if environment else command,
         # data, the project, the library: an order that does not depend on the name of the project's package
-        "deps": sorted({*paths, *_code(name, classes, project)}, key=lambda path: (f"/{LIBRARY}/" in path, path)),
+        "deps": sorted({*paths, *_code(name, classes)}, key=lambda path: (f"/{LIBRARY}/" in path, path)),
         "params": [{file: names} for file, names in keys.items()],
     }
     for dataset in sorted(outputs):
@@ -91,7 +91,7 @@ def _datasets(names: Iterable[str]) -> set[str]:
     return {name for name in names if name != "parameters" and not name.startswith("params:")}
 
 
-def _code(name: str, classes: Iterable[str], project: Path) -> Iterator[str]:
+def _code(name: str, classes: Iterable[str]) -> Iterator[str]:
     """The pipeline's folder, and the modules of both packages that it or its datasets import, directly or not.
 
     The `__init__.py` of a package only exports names, and is left out.
@@ -101,9 +101,10 @@ def _code(name: str, classes: Iterable[str], project: Path) -> Iterator[str]:
     own = [f"{package}.{path.stem}" for path in folder.glob("*.py")]
     modules = import_closure([package, *own, *map(defining_module, classes)])
     files = (path for path in modules.values() if folder not in path.parents and path.name != "__init__.py")
+    root = package_folder(str(package_name())).parents[1]  # of the code that runs
     for path in {folder, *files}:
-        if path.is_relative_to(project):  # an installed library is in the lock file
-            yield path.relative_to(project).as_posix()
+        if path.is_relative_to(root):  # an installed library is in the lock file
+            yield path.relative_to(root).as_posix()
 
 
 def _folder(name: str) -> Path:
