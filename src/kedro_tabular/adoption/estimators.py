@@ -1,4 +1,4 @@
-"""Choose the estimator: the simplest whose cross-validated score is within a standard error of the best."""
+"""Choose the estimator: the simplest whose cross-validated error is within a standard error of the best."""
 
 from collections.abc import Iterator
 from types import ModuleType
@@ -6,7 +6,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
-from sklearn.metrics import log_loss, root_mean_squared_error
 from sklearn.model_selection import GroupKFold, KFold, StratifiedKFold
 
 from ..contract import Contract
@@ -21,7 +20,8 @@ from ..modelling import (
     with_input_steps,
 )
 
-_FOLDS = 5
+_FOLDS, _FEW_FOLDS = 5, 3
+_MANY_ROWS = 5000  # with more, few folds are enough: each still trains on most of them
 _MAX_ROWS = 10_000  # of the cross-validation
 _SEED = 0
 _TREES = 600  # of a boosting with a tree per class in each iteration
@@ -29,11 +29,11 @@ _MIN_LEAF, _LEAVES = 3, 2000  # of the forest: the size of the model does not gr
 
 
 class Candidate(NamedTuple):
-    """An estimator as a section of conf/, with the errors of the folds, (n_folds,): log losses or RMSEs."""
+    """An estimator as a section of conf/, with the losses of the rows, (n_rows,): log losses or squared errors."""
 
     name: str
     parameters: dict[str, Any]
-    errors: np.ndarray
+    losses: np.ndarray
 
 
 class EstimatorChoice(NamedTuple):
@@ -65,13 +65,14 @@ def choose_estimator(
     rows = rows.reset_index(drop=True)
     folds = list(_split(rows, contract, group))
     candidates = [
-        Candidate(kind, section, np.array([_error(rows, *fold, contract, features, section) for fold in folds]))
+        Candidate(kind, section, _losses(rows, folds, contract, features, section))
         for kind, section in sections.items()
     ]
-    best = min(candidates, key=lambda candidate: candidate.errors.mean())
+    best = min(candidates, key=lambda candidate: candidate.losses.mean())
     chosen = _simplest(candidates, best)
     error = "log loss" if contract.task == "classification" else "RMSE"
-    scores = ", ".join(f"{candidate.name} {candidate.errors.mean():.4g}" for candidate in candidates)
+    errors = {c.name: c.losses.mean() if error == "log loss" else np.sqrt(c.losses.mean()) for c in candidates}
+    scores = ", ".join(f"{kind} {value:.4g}" for kind, value in errors.items())
     reason = "the best" if chosen is best else f"the simplest within a standard error of {best.name}"
     note = f"{error} in {len(folds)}-fold cross-validation on {len(rows):,} training rows: {scores}. {chosen.name}"
     return EstimatorChoice(chosen.parameters, f"{note} is {reason}; for another one: --estimator")
@@ -86,61 +87,64 @@ def _sections(contract: Contract, n_rows: int, n_classes: int) -> dict[str, dict
         linear = {"class": "sklearn.linear_model.LogisticRegression", "kwargs": {"max_iter": 1000}}
     forest = {"n_estimators": 100, "min_samples_leaf": max(_MIN_LEAF, n_rows // _LEAVES)}
     iterations = max(20, min(200, _TREES // (n_classes if is_classification else 1)))
-    boosting = {"max_iter": iterations, "learning_rate": 0.05, "early_stopping": False}
-    fast = boosting | {"max_iter": max(20, iterations // 2), "learning_rate": 0.1}
-    small = boosting | {"max_leaf_nodes": 8}
+    slow = {"max_iter": iterations, "learning_rate": 0.05, "early_stopping": False}
+    fast = {"max_iter": max(20, iterations // 2), "learning_rate": 0.1, "early_stopping": False}
     boosted = f"sklearn.ensemble.HistGradientBoosting{kind}"
     return {
         "linear": linear,
+        "boosting of tiny trees": {"class": boosted, "kwargs": slow | {"max_leaf_nodes": 3}},
+        "boosting of small trees": {"class": boosted, "kwargs": slow | {"max_leaf_nodes": 8}},
+        "boosting": {"class": boosted, "kwargs": fast},
         "forest": {"class": f"sklearn.ensemble.RandomForest{kind}", "kwargs": forest},
-        "boosting of small trees": {"class": boosted, "kwargs": small},
-        "boosting": {"class": boosted, "kwargs": boosting},
-        "fast boosting": {"class": boosted, "kwargs": fast},
     }
 
 
 def _split(rows: pd.DataFrame, contract: Contract, group: list[str]) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """The positions of the training and the test rows of each fold; with a time each fold is a period."""
+    n_folds = _FOLDS if len(rows) <= _MANY_ROWS else _FEW_FOLDS
     if contract.time:
-        return KFold(_FOLDS).split(rows)
+        return KFold(n_folds).split(rows)
     if group:
-        return GroupKFold(_FOLDS).split(rows, groups=hash_groups(rows, contract, group))
+        return GroupKFold(n_folds).split(rows, groups=hash_groups(rows, contract, group))
     if contract.task == "regression":
-        return KFold(_FOLDS, shuffle=True, random_state=_SEED).split(rows)
-    return StratifiedKFold(_FOLDS, shuffle=True, random_state=_SEED).split(rows, rows[contract.target])
+        return KFold(n_folds, shuffle=True, random_state=_SEED).split(rows)
+    return StratifiedKFold(n_folds, shuffle=True, random_state=_SEED).split(rows, rows[contract.target])
 
 
-def _error(
+def _losses(
     rows: pd.DataFrame,
-    train: np.ndarray,
-    test: np.ndarray,
+    folds: list[tuple[np.ndarray, np.ndarray]],
     contract: Contract,
     features: dict[str, Any],
     section: dict[str, Any],
-) -> float:
-    known, new = rows.iloc[train], rows.iloc[test]
+) -> np.ndarray:
+    """The loss of each row, by the estimator that is fitted on the other folds, shape (n_rows,)."""
     settings = FeatureSettings.read("features", features)
-    preprocessor = build_preprocessor(contract, settings, section["class"], ModuleType("features"), known, _SEED)
-    train_features = fit_features(preprocessor, contract.select(known), known[contract.target])
-    estimator = with_input_steps(build_estimator(section, "estimator", contract, _SEED))
-    fitted = fit_on_features(estimator, train_features, known[contract.target])
-    scores = score(fitted, preprocessor.transform(contract.select(new)))
-    if contract.task == "regression":
-        return float(root_mean_squared_error(new[contract.target], scores[:, 0]))
-    labels = sorted(rows[contract.target].unique())
-    probabilities = pd.DataFrame(scores, columns=fitted.classes_).reindex(columns=labels, fill_value=0).to_numpy()
-    epsilon = np.finfo(float).eps
-    return float(log_loss(new[contract.target], np.clip(probabilities, epsilon, 1), labels=labels))
+    losses = np.empty(len(rows))
+    for train, test in folds:
+        known, new = rows.iloc[train], rows.iloc[test]
+        preprocessor = build_preprocessor(contract, settings, section["class"], ModuleType("features"), known, _SEED)
+        train_features = fit_features(preprocessor, contract.select(known), known[contract.target])
+        estimator = with_input_steps(build_estimator(section, "estimator", contract, _SEED))
+        fitted = fit_on_features(estimator, train_features, known[contract.target])
+        scores = score(fitted, preprocessor.transform(contract.select(new)))
+        target = new[contract.target].to_numpy()
+        if contract.task == "regression":
+            losses[test] = (target - scores[:, 0]) ** 2
+        else:  # a class that is not in the other folds has the probability 0
+            of_its_class = (scores * (fitted.classes_ == target[:, None])).sum(axis=1)
+            losses[test] = -np.log(of_its_class.clip(np.finfo(float).eps))
+    return losses
 
 
 def _simplest(candidates: list[Candidate], best: Candidate) -> Candidate:
-    """The first whose mean error exceeds that of the best by at most the standard error of the difference.
+    """The first whose mean loss exceeds that of the best by at most the standard error of the difference.
 
     The rule of one standard error: Breiman et al. 1984, "Classification and Regression Trees", section 3.4.3; here of
-    the differences by fold, because the folds are the same.
+    the differences by row, because the rows are the same.
     """
     for candidate in candidates:
-        differences = candidate.errors - best.errors
+        differences = candidate.losses - best.losses
         if differences.mean() <= differences.std(ddof=1) / np.sqrt(len(differences)):
             return candidate
     return best

@@ -45,6 +45,8 @@ def adopt(metadata: ProjectMetadata, table: Path, dry_run: bool, **options: Any)
     parameters = _read_parameters(project)
     split = adoption.choose_split(inferred, parameters["seed"])
     features = parameters["features"] | {"datetime_parts": adoption.choose_datetime_parts(inferred), "derived": {}}
+    if options["estimator"] is None:
+        click.echo("Comparing estimators by cross-validation. --estimator names one without a comparison.", err=True)
     estimator = adoption.choose_estimator(
         split.parts.train, inferred.contract, features, inferred.group, options["estimator"]
     )
@@ -68,7 +70,8 @@ def adopt(metadata: ProjectMetadata, table: Path, dry_run: bool, **options: Any)
 def _add_dvc_yaml(metadata: ProjectMetadata, changes: "adoption.Changes") -> None:
     """Add the dvc.yaml that `kedro dvc sync` writes once the other changes are made."""
     pipelines = metadata.source_dir / metadata.package_name / "pipelines"
-    stages = {name: stage for name, stage in train_stages().items() if pipelines / name not in changes.deleted}
+    kept = {path.name for path in pipelines.iterdir() if path not in changes.deleted}
+    stages = {name: stage for name, stage in train_stages().items() if name in kept}
     with changes.preview() as future:
         text = render(metadata._replace(project_path=future), stages)
     changes.write(metadata.project_path / "dvc.yaml", text)

@@ -4,7 +4,6 @@ import numpy as np
 import pandas as pd
 import pytest
 import yaml
-from kedro_tabular.adoption.estimators import choose_estimator
 from kedro_tabular.adoption.inference import infer_contract
 from kedro_tabular.adoption.options import Options
 from kedro_tabular.adoption.settings import choose_metric, choose_settings, describe_left_out_rules
@@ -18,7 +17,6 @@ from project.pipelines.data_prep.nodes import split_table
 
 from ...conftest import ROOT, make_table
 
-FEATURES = {"max_codes": 20, "datetime_parts": ["hour", "weekday"]}
 ESTIMATOR = {"class": "sklearn.linear_model.Ridge", "kwargs": {}}
 TEXT = """\
 # above
@@ -182,24 +180,6 @@ def test_rules_of_the_gate_that_are_left_out_are_told(tmp_path):
     assert notes(12_000) == ""
     assert "calibration error" not in notes(600, "number")
     assert "as independent" in notes(200, time="when")
-
-
-@pytest.mark.parametrize(("answer", "chosen"), [("binary", "linear"), ("number", "linear")])
-def test_the_simplest_estimator_that_is_as_good_as_the_best_is_chosen(tmp_path, answer, chosen):
-    inferred = infer(make_table(800, answer), tmp_path)
-    train = choose_split(inferred).parts.train
-    choice = choose_estimator(train, inferred.contract, FEATURES, [], None)
-    assert f"{chosen} is" in choice.note
-    assert "linear_model" in choice.parameters["class"]
-    assert choose_estimator(train, inferred.contract, FEATURES, [], "forest").parameters["class"].count("Forest")
-
-
-def test_a_steep_advantage_of_trees_is_seen(tmp_path):
-    table = make_table(800)
-    table["answer"] = ((table["size"] // 20 % 2 == 0) ^ (table["colour"] == "red")).astype(int)
-    inferred = infer(table, tmp_path)
-    choice = choose_estimator(choose_split(inferred).parts.train, inferred.contract, FEATURES, [], None)
-    assert "linear_model" not in choice.parameters["class"]
 
 
 def test_days_of_very_different_length_still_make_four_parts(tmp_path):

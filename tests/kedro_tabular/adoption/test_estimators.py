@@ -1,0 +1,44 @@
+"""The estimator that `kedro adopt` chooses."""
+
+import numpy as np
+import pytest
+from kedro_tabular.adoption.estimators import Candidate, _simplest, choose_estimator
+from kedro_tabular.adoption.split import choose_split
+
+from ...conftest import make_table
+from .test_settings import infer
+
+FEATURES = {"max_codes": 20, "datetime_parts": ["hour", "weekday"]}
+
+
+@pytest.mark.parametrize(("answer", "chosen"), [("binary", "linear"), ("number", "linear")])
+def test_the_simplest_estimator_that_is_as_good_as_the_best_is_chosen(tmp_path, answer, chosen):
+    inferred = infer(make_table(800, answer), tmp_path)
+    train = choose_split(inferred).parts.train
+    choice = choose_estimator(train, inferred.contract, FEATURES, [], None)
+    assert f"{chosen} is" in choice.note
+    assert "linear_model" in choice.parameters["class"]
+    assert choose_estimator(train, inferred.contract, FEATURES, [], "forest").parameters["class"].count("Forest")
+
+
+def test_a_steep_advantage_of_trees_is_seen(tmp_path):
+    table = make_table(800)
+    table["answer"] = ((table["size"] // 20 % 2 == 0) ^ (table["colour"] == "red")).astype(int)
+    inferred = infer(table, tmp_path)
+    choice = choose_estimator(choose_split(inferred).parts.train, inferred.contract, FEATURES, [], None)
+    assert "linear_model" not in choice.parameters["class"]
+
+
+def test_a_simpler_estimator_is_as_good_as_the_best_if_the_rows_do_not_tell_them_apart():
+    best = Candidate("best", {}, np.zeros(400))
+    hardly_worse = Candidate("simple", {}, np.tile([-0.9, 1.0], 200))
+    assert _simplest([hardly_worse, best], best) is hardly_worse
+    always_worse = Candidate("simple", {}, np.full(400, 0.05))
+    assert _simplest([always_worse, best], best) is best
+
+
+def test_many_rows_are_compared_in_few_folds(tmp_path):
+    table = make_table(9000, "number").drop(columns=["town", "when"])
+    inferred = infer(table, tmp_path)
+    note = choose_estimator(table, inferred.contract, FEATURES, [], None).note
+    assert "RMSE in 3-fold cross-validation on 9,000 training rows: linear 0.5" in note
