@@ -1,5 +1,5 @@
 from .changes import Changes
-from .estimators import EstimatorChoice, choose_estimator
+from .estimators import EstimatorChoice, choose_days, choose_estimator
 from .inference import InferredContract, infer_contract
 from .options import Options
 from .planning import find_unused_files, plan_changes
@@ -14,6 +14,7 @@ __all__ = [
     "Options",
     "Split",
     "choose_datetime_parts",
+    "choose_days",
     "choose_estimator",
     "choose_split",
     "describe_left_out_rules",

@@ -1,12 +1,11 @@
 """Choose the estimator: the simplest whose cross-validated error is within a standard error of the best."""
 
-from collections.abc import Iterator
 from types import ModuleType
 from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
-from sklearn.model_selection import GroupKFold, KFold, StratifiedKFold
+from sklearn.model_selection import GroupKFold, KFold, StratifiedKFold, TimeSeriesSplit
 
 from ..contract import Contract
 from ..evaluation import hash_groups
@@ -28,8 +27,11 @@ _TREES = 600  # of a boosting with a tree per class in each iteration
 _MIN_LEAF, _LEAVES = 3, 2000  # of the forest: the size of the model does not grow with the rows
 
 
+Fold = tuple[np.ndarray, np.ndarray]  # the positions of training and test rows
+
+
 class Candidate(NamedTuple):
-    """An estimator as a section of conf/, with the losses of the rows, (n_rows,): log losses or squared errors."""
+    """A section of conf/, with the losses of the rows it was tested on, (n_rows,): log losses or squared errors."""
 
     name: str
     parameters: dict[str, Any]
@@ -57,13 +59,8 @@ def choose_estimator(
     sections = _sections(contract, len(train_table), train_table[contract.target].nunique())
     if name is not None:
         return EstimatorChoice(sections[name], f"{name}, as --estimator says")
-    rows = train_table
-    if len(rows) > _MAX_ROWS:
-        rows = rows.sample(_MAX_ROWS, random_state=_SEED).sort_index()
-    if contract.time:
-        rows = rows.sort_values(contract.time, kind="stable")
-    rows = rows.reset_index(drop=True)
-    folds = list(_split(rows, contract, group))
+    rows = _sample(train_table, contract)
+    folds = _split(rows, contract, group)
     candidates = [
         Candidate(kind, section, _losses(rows, folds, contract, features, section))
         for kind, section in sections.items()
@@ -76,6 +73,32 @@ def choose_estimator(
     reason = "the best" if chosen is best else f"the simplest within a standard error of {best.name}"
     note = f"{error} in {len(folds)}-fold cross-validation on {len(rows):,} training rows: {scores}. {chosen.name}"
     return EstimatorChoice(chosen.parameters, f"{note} is {reason}; for another one: --estimator")
+
+
+def choose_days(train_table: pd.DataFrame, contract: Contract, features: dict[str, Any]) -> dict[str, Any]:
+    """`params:features` of a split by time, with the days since 1970 if they lower the error on later rows.
+
+    Trees then go on with the level of the last days. Where levels recur, as with seasons, that makes them worse.
+    """
+    with_days = features | {"datetime_parts": [*features["datetime_parts"], "days"]}
+    rows = _sample(train_table, contract)
+    folds = _split(rows, contract, [])
+    section = _sections(contract, len(train_table), train_table[contract.target].nunique())["boosting of tiny trees"]
+    candidates = [
+        Candidate(name, choice, _losses(rows, folds, contract, choice, section))
+        for name, choice in (("recurring parts", features), ("days", with_days))
+    ]
+    return _simplest(candidates, min(candidates, key=lambda candidate: candidate.losses.mean())).parameters
+
+
+def _sample(train_table: pd.DataFrame, contract: Contract) -> pd.DataFrame:
+    """The rows to compare on: in the order of time, if the split is."""
+    rows = train_table
+    if len(rows) > _MAX_ROWS:
+        rows = rows.sample(_MAX_ROWS, random_state=_SEED).sort_index()
+    if contract.time:
+        rows = rows.sort_values(contract.time, kind="stable")
+    return rows.reset_index(drop=True)
 
 
 def _sections(contract: Contract, n_rows: int, n_classes: int) -> dict[str, dict[str, Any]]:
@@ -99,28 +122,29 @@ def _sections(contract: Contract, n_rows: int, n_classes: int) -> dict[str, dict
     }
 
 
-def _split(rows: pd.DataFrame, contract: Contract, group: list[str]) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """The positions of the training and the test rows of each fold; with a time each fold is a period."""
+def _split(rows: pd.DataFrame, contract: Contract, group: list[str]) -> list[Fold]:
+    """The positions of the training and the test rows of each fold; with a time the training rows are the earlier."""
     n_folds = _FOLDS if len(rows) <= _MANY_ROWS else _FEW_FOLDS
     if contract.time:
-        return KFold(n_folds).split(rows)
+        folds = [*TimeSeriesSplit(n_folds).split(rows)]
+        if contract.task == "regression":
+            return folds
+        target = rows[contract.target]
+        complete = [fold for fold in folds if target.iloc[fold[0]].nunique() == target.nunique()]
+        return complete or [*KFold(n_folds).split(rows)]
     if group:
-        return GroupKFold(n_folds).split(rows, groups=hash_groups(rows, contract, group))
+        return [*GroupKFold(n_folds).split(rows, groups=hash_groups(rows, contract, group))]
     if contract.task == "regression":
-        return KFold(n_folds, shuffle=True, random_state=_SEED).split(rows)
-    return StratifiedKFold(n_folds, shuffle=True, random_state=_SEED).split(rows, rows[contract.target])
+        return [*KFold(n_folds, shuffle=True, random_state=_SEED).split(rows)]
+    return [*StratifiedKFold(n_folds, shuffle=True, random_state=_SEED).split(rows, rows[contract.target])]
 
 
 def _losses(
-    rows: pd.DataFrame,
-    folds: list[tuple[np.ndarray, np.ndarray]],
-    contract: Contract,
-    features: dict[str, Any],
-    section: dict[str, Any],
+    rows: pd.DataFrame, folds: list[Fold], contract: Contract, features: dict[str, Any], section: dict[str, Any]
 ) -> np.ndarray:
-    """The loss of each row, by the estimator that is fitted on the other folds, shape (n_rows,)."""
+    """The losses of the test rows of all folds, by the estimators that are fitted on their training rows."""
     settings = FeatureSettings.read("features", features)
-    losses = np.empty(len(rows))
+    losses: list[np.ndarray] = []
     for train, test in folds:
         known, new = rows.iloc[train], rows.iloc[test]
         preprocessor = build_preprocessor(contract, settings, section["class"], ModuleType("features"), known, _SEED)
@@ -130,11 +154,11 @@ def _losses(
         scores = score(fitted, preprocessor.transform(contract.select(new)))
         target = new[contract.target].to_numpy()
         if contract.task == "regression":
-            losses[test] = (target - scores[:, 0]) ** 2
+            losses.append((target - scores[:, 0]) ** 2)
         else:  # a class that is not in the other folds has the probability 0
             of_its_class = (scores * (fitted.classes_ == target[:, None])).sum(axis=1)
-            losses[test] = -np.log(of_its_class.clip(np.finfo(float).eps))
-    return losses
+            losses.append(-np.log(of_its_class.clip(np.finfo(float).eps)))
+    return np.concatenate(losses)
 
 
 def _simplest(candidates: list[Candidate], best: Candidate) -> Candidate:

@@ -15,15 +15,15 @@ _RAW = "data/01_raw"
 
 
 def plan_changes(
-    project: Path, inferred: InferredContract, split: Split, estimator: dict[str, Any], table: Path
+    project: Path, inferred: InferredContract, split: Split, sections: dict[str, dict[str, Any]], table: Path
 ) -> Changes:
-    """All changes, except that of dvc.yaml."""
+    """All changes, except that of dvc.yaml. `sections` are what was chosen for `features` and `estimator`."""
     destination = _destination(project, table)
     changes = Changes(project)
     pointer = destination.with_name(destination.name + ".dvc")
     if not pointer.exists() or not destination.exists() or not filecmp.cmp(destination, table, shallow=False):
         changes.table = (table.resolve(), destination)
-    for name, values in choose_settings(inferred, split, estimator, f"{_RAW}/{destination.name}").items():
+    for name, values in choose_settings(inferred, split, sections, f"{_RAW}/{destination.name}").items():
         path = project / "conf" / "base" / name
         text = path.read_text(encoding="utf-8")
         if load(text).get("serving", {}).get("log") is not False:  # without a log it has no keys

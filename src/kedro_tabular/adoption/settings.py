@@ -19,8 +19,13 @@ _TOLERANCE, _MIN_TOLERANCE, _MAX_TOLERANCE = 5, 0.02, 0.25
 _MIN_DAYS = 10  # of the test part, to draw days
 
 
-def choose_settings(inferred: InferredContract, split: Split, estimator: dict[str, Any], filepath: str) -> Settings:
-    """All settings that depend on the table, which is in the project at `filepath`; `estimator` is its section."""
+def choose_settings(
+    inferred: InferredContract, split: Split, sections: dict[str, dict[str, Any]], filepath: str
+) -> Settings:
+    """All settings that depend on the table, which is in the project at `filepath`.
+
+    `sections` are what was chosen for `features` and `estimator`.
+    """
     contract = inferred.contract
     columns = {name: _non_defaults(column) for name, column in contract.columns.items()}
     table = {"name": contract.name, "target": contract.target, "task": contract.task, "time": contract.time}
@@ -30,14 +35,17 @@ def choose_settings(inferred: InferredContract, split: Split, estimator: dict[st
         "parameters.yml": {("table", key): value for key, value in (table | {"columns": columns}).items()}
         | {("seed",): split.seed},
         "parameters_data_prep.yml": {("split", key): value for key, value in split.parameters.items()},
-        "parameters_feature_engineering.yml": {("features", "datetime_parts"): choose_datetime_parts(inferred)},
+        "parameters_feature_engineering.yml": _keys(sections, "features"),
         "parameters_inference.yml": {("inference", "keep"): keep},
         "parameters_serving.yml": {("serving", "log", "keys"): inferred.ids},
-        "parameters_training.yml": _training(inferred, split)
-        | {("estimator", key): estimator[key] for key in estimator},
+        "parameters_training.yml": _training(inferred, split) | _keys(sections, "estimator"),
         "parameters_packaging.yml": _gate(inferred, split),
         "parameters_monitoring.yml": {("monitoring", "min_rows"): min(200, max(30, split.rows["calibration"]))},
     }
+
+
+def _keys(sections: dict[str, dict[str, Any]], name: str) -> dict[Key, Any]:
+    return {(name, key): value for key, value in sections[name].items()}
 
 
 def choose_metric(inferred: InferredContract) -> str:
@@ -71,7 +79,7 @@ def _non_defaults(column: Column) -> dict[str, Any]:
 def choose_datetime_parts(inferred: InferredContract) -> list[str]:
     """The values of `features.datetime_parts`: parts that recur, as months and years do not in a split by time.
 
-    Without a time to count from, days since 1970 say how long ago a date is.
+    Without a time to count from, days since 1970 say how long ago a date is. With one, see `choose_days`.
     """
     times = [inferred.table[name] for name in inferred.contract.of_type("datetime")]
     hours = any((column.dt.hour != 0).any() for column in times)

@@ -45,6 +45,10 @@ def adopt(metadata: ProjectMetadata, table: Path, dry_run: bool, **options: Any)
     parameters = _read_parameters(project)
     split = adoption.choose_split(inferred, parameters["seed"])
     features = parameters["features"] | {"datetime_parts": adoption.choose_datetime_parts(inferred), "derived": {}}
+    if inferred.contract.time:
+        features = adoption.choose_days(split.parts.train, inferred.contract, features)
+        if "days" in features["datetime_parts"]:
+            inferred.notes.append("the days since 1970 are a feature, because they lower the error on later rows")
     if options["estimator"] is None:
         click.echo("Comparing estimators by cross-validation. --estimator names one without a comparison.", err=True)
     estimator = adoption.choose_estimator(
@@ -52,7 +56,8 @@ def adopt(metadata: ProjectMetadata, table: Path, dry_run: bool, **options: Any)
     )
     inferred.notes += [*adoption.describe_left_out_rules(inferred, split), estimator.note]
     inferred.warnings += adoption.find_unused_files(project, table)
-    changes = adoption.plan_changes(project, inferred, split, estimator.parameters, table)
+    sections = {"features": {"datetime_parts": features["datetime_parts"]}, "estimator": estimator.parameters}
+    changes = adoption.plan_changes(project, inferred, split, sections, table)
     if changes and not dry_run:
         _check_committed(project, table)
     _add_dvc_yaml(metadata, changes)

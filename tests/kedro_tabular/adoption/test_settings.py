@@ -17,7 +17,10 @@ from project.pipelines.data_prep.nodes import split_table
 
 from ...conftest import ROOT, make_table
 
-ESTIMATOR = {"class": "sklearn.linear_model.Ridge", "kwargs": {}}
+SECTIONS = {
+    "features": {"datetime_parts": ["hour"]},
+    "estimator": {"class": "sklearn.linear_model.Ridge", "kwargs": {}},
+}
 TEXT = """\
 # above
 gate:
@@ -83,7 +86,7 @@ def test_mappings_in_one_line_keep_their_other_keys_and_comments():
 def test_every_setting_has_its_place_in_conf(tmp_path):
     for time in ("when", None):
         inferred = infer(make_table(600), tmp_path, time=time)
-        for file, values in choose_settings(inferred, choose_split(inferred), ESTIMATOR, "x.csv").items():
+        for file, values in choose_settings(inferred, choose_split(inferred), SECTIONS, "x.csv").items():
             text = (ROOT / "conf" / "base" / file).read_text()
             changed = yaml.safe_load(set_values(text, values))
             for path, value in values.items():
@@ -243,7 +246,7 @@ def test_many_rows_out_of_range_are_flagged_instead_of_left_to_the_fallback(tmp_
     many = make_table(300).assign(**{f"gene {n}": rng.normal(size=300) for n in range(80)})
     for table, expected in ((make_table(300), "fallback"), (many, "flag")):
         inferred = infer(table, tmp_path)
-        settings = choose_settings(inferred, choose_split(inferred), ESTIMATOR, "x")["parameters_training.yml"]
+        settings = choose_settings(inferred, choose_split(inferred), SECTIONS, "x")["parameters_training.yml"]
         assert settings["guard", "actions", "outside_training"] == expected
         noted = [note for note in inferred.notes if "outside the range of the other rows" in note]
         assert bool(noted) == (expected == "flag")
