@@ -66,8 +66,19 @@ lock: ## Pin the newest versions that pyproject.toml allows (needs uv)
 		--generate-hashes --no-emit-index-url --no-emit-find-links --no-header --no-annotate \
 		pyproject.toml -o requirements.lock
 
-clean: ## Remove the environment, runs and everything that training made
-	rm -rf $(VENV) mlflow.db mlartifacts data/02_* data/03_* data/05_* data/06_* data/07_* data/08_*
+# What the stages of dvc.yaml write, and what `train` writes beside it. Not the registry, the log of predictions with
+# its outcomes, or the state of the alerts: nothing makes them again.
+STAGE_OUTPUTS = awk '/^    [a-z]+:/ {made = $$1 ~ /^(outs|metrics|plots):$$/} \
+	made && $$1 == "-" && $$2 ~ /^data\// {sub(/:$$/, "", $$2); print $$2}' dvc.yaml
+BESIDE := data/06_models/registered.json data/08_reporting/gate.json data/08_reporting/report.html
+
+clean: ## Remove the environment, caches and what a training makes again
+	@rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache $(BESIDE)
+	@test ! -f dvc.yaml || $(STAGE_OUTPUTS) | while read -r path; do rm -rf "$$path"; done
+	@echo "Removed: $(VENV), caches, and what a training makes again."
+	@kept=$$(ls -d mlflow.db* mlartifacts data/0[2-8]_*/* 2>/dev/null | grep -v '\.dvc$$') || exit 0; \
+		echo "Kept, as a training does not make it again; to remove one of them: rm -r NAME"; \
+		echo "$$kept" | sed 's/^/  /'
 
 # --- Of the template itself: not in copies ---
 

@@ -2,6 +2,8 @@
 
 import ast
 import re
+import shutil
+import subprocess
 
 import pytest
 import yaml
@@ -74,6 +76,34 @@ def test_stages_name_the_code_and_the_parameters_they_use():
     assert keys in stages["training"]["params"]
     assert stages["evaluation"]["metrics"] == ["data/08_reporting/metrics.json"]
     assert "data/08_reporting/plots" in stages["evaluation"]["plots"]
+
+
+@pytest.mark.usefixtures("parameters")
+def test_make_clean_removes_what_a_training_makes_again_and_says_what_it_keeps(tmp_path):
+    for name in ("Makefile", "dvc.yaml"):
+        shutil.copy(ROOT / name, tmp_path)
+    stages = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"].values()
+    listed = [entry for stage in stages for kind in ("outs", "metrics", "plots") for entry in stage.get(kind, [])]
+    made = [path for entry in listed for path in ([entry] if isinstance(entry, str) else entry)]
+    assert {"data/06_models/model.skops", "data/08_reporting/metrics.json"} <= set(made)
+    kept = [
+        "data/07_model_output/prediction_log.db",
+        "data/07_model_output/prediction_log.db-wal",
+        "data/08_reporting/alerts.json",
+        "data/03_primary/of my own.csv",
+        "data/01_raw/table.csv",
+        "mlartifacts/1/model",
+        "mlflow.db",
+    ]
+    for path in (*made, *kept, ".venv/bin/python"):
+        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / path).touch()
+    done = subprocess.run(["make", "clean"], cwd=tmp_path, capture_output=True, text=True, check=True)
+    left = {str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*") if path.is_file()}
+    assert left == {"Makefile", "dvc.yaml", *kept}
+    listed = {line.strip() for line in done.stdout.splitlines() if line.startswith("  ")}
+    assert listed == {"mlartifacts", *kept} - {"data/01_raw/table.csv", "mlartifacts/1/model"}
+    assert "rm -r NAME" in done.stdout
 
 
 def test_both_entries_of_alerts_are_one_file():

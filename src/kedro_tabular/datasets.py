@@ -134,34 +134,81 @@ class TableFileDataset(_LocalPath, ReadOnlyDataset[pd.DataFrame]):
         return table
 
 
-class ParquetChunksDataset(_LocalPath, AbstractDataset[Iterable[pd.DataFrame], Iterator[pd.DataFrame]]):
+class TableChunks(Iterator[pd.DataFrame]):
+    """A table as a stream of parts, and the types of its columns, which a part without values does not show.
+
+    `schema` may leave out columns.
+    """
+
+    def __init__(self, parts: Iterable[pd.DataFrame], schema: pa.Schema) -> None:
+        self._parts, self.schema = iter(parts), schema
+
+    def __next__(self) -> pd.DataFrame:
+        return next(self._parts)
+
+
+class ParquetChunksDataset(_LocalPath, AbstractDataset[Iterable[pd.DataFrame], TableChunks]):
     """A Parquet file as a stream of tables of at most `rows` rows, so that memory does not grow with the file."""
 
     def __init__(self, filepath: str, rows: int = 50_000, metadata: dict[str, Any] | None = None) -> None:
         self._filepath, self._rows = Path(filepath), rows
         self.metadata = metadata
 
-    def load(self) -> Iterator[pd.DataFrame]:
-        """The tables one after the other, with a progress bar."""
+    def load(self) -> TableChunks:
+        """The tables one after the other, with a progress bar.
+
+        A column has the same type in all of them. Integers of which some are missing have one of pandas' nullable
+        types, in which they stay exact.
+        """
         file = pq.ParquetFile(self._filepath)
-        total = -(-file.metadata.num_rows // self._rows)
+        total, integers = -(-file.metadata.num_rows // self._rows), _nullable_integers(file)
         batches = track(file.iter_batches(self._rows), self._filepath.name, total=total, transient=True)
-        return (batch.to_pandas() for batch in batches)
+        return TableChunks((_to_frame(batch, integers) for batch in batches), file.schema_arrow)
 
     def save(self, data: Iterable[pd.DataFrame]) -> None:
-        """Write the tables as they come; until the last one is written, the earlier file stays unchanged."""
-        frames = iter(data)
-        first = next(frames, None)
+        """Write the tables as they come; until the last one is written, the earlier file stays unchanged.
+
+        The types are those of the stream's schema; columns that it leaves out have those of the first table.
+        """
+        parts = iter(data)
+        first = next(parts, None)
         if first is None:
             raise DatasetError("there are no rows to write")
-        schema = _schema(first)
+        schema = _schema(first, data.schema if isinstance(data, TableChunks) else pa.schema([]))
         with replaced(self._filepath) as partial, pq.ParquetWriter(partial, schema) as writer:
-            for frame in chain([first], frames):
+            for frame in chain([first], parts):
                 writer.write_table(pa.Table.from_pandas(frame, schema, preserve_index=False))
 
 
-def _schema(first: pd.DataFrame) -> pa.Schema:
-    """The types of the first table; text for columns without any value."""
+def _nullable_integers(file: pq.ParquetFile) -> dict[str, pd.Int64Dtype | pd.UInt64Dtype]:
+    """The columns of integers of which some are missing in the file, and pandas' type for them."""
+    types: dict[str, pd.Int64Dtype | pd.UInt64Dtype] = {}
+    for group in range(file.metadata.num_row_groups):
+        row_group = file.metadata.row_group(group)
+        for number in range(row_group.num_columns):
+            column = row_group.column(number)
+            name = column.path_in_schema  # dotted if it is inside another
+            field = file.schema_arrow.field(name) if name in file.schema_arrow.names else None
+            if field is None or not pa.types.is_integer(field.type):
+                continue
+            if column.statistics is None or not column.statistics.has_null_count or column.statistics.null_count:
+                types[name] = pd.UInt64Dtype() if pa.types.is_unsigned_integer(field.type) else pd.Int64Dtype()
+    return types
+
+
+def _to_frame(batch: pa.RecordBatch, integers: Mapping[str, Any]) -> pd.DataFrame:
+    frame = batch.to_pandas()
+    for name in frame.columns.intersection(list(integers)):  # without an index of pandas' own
+        frame[name] = batch[name].to_pandas(types_mapper=lambda _, name=name: integers[name]).array
+    return frame
+
+
+def _schema(first: pd.DataFrame, known: pa.Schema) -> pa.Schema:
+    """The known types; of other columns those of the first table, and text for those without any value."""
     schema = pa.Schema.from_pandas(first, preserve_index=False)
-    text_types = {pa.null(): pa.string(), pa.list_(pa.null()): pa.list_(pa.string())}
-    return pa.schema([field.with_type(text_types.get(field.type, field.type)) for field in schema], schema.metadata)
+    types = {pa.null(): pa.string(), pa.list_(pa.null()): pa.list_(pa.string())}
+    types_by_name = {field.name: types.get(field.type, field.type) for field in schema}
+    for field in known:
+        is_category = pa.types.is_dictionary(field.type)  # whose codes differ from part to part
+        types_by_name[field.name] = field.type.value_type if is_category else field.type
+    return pa.schema([(name, types_by_name[name]) for name in schema.names], schema.metadata)

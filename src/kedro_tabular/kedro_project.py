@@ -8,12 +8,41 @@ from importlib.util import find_spec
 from pathlib import Path
 from pkgutil import iter_modules
 from types import ModuleType
+from typing import Any
 
 from kedro.config import OmegaConfigLoader
 from kedro.framework import project
 from kedro.pipeline import Pipeline
+from omegaconf import DictConfig, OmegaConf
 
 TRAIN = "train"  # the pipeline whose parts are the stages of dvc.yaml
+
+
+class ConfigLoader(OmegaConfigLoader):
+    """Kedro's loader of conf/, in whose other files `${params:table.name}` is a value of the parameters.
+
+    The loader registers that resolver and not a hook: tools such as `kedro viz run` read the catalog without hooks.
+    """
+
+    _parameters: DictConfig | None = None
+
+    def __getitem__(self, key: str) -> dict[str, Any]:
+        """The configuration of a kind, such as `catalog`."""
+        if key == "parameters":
+            OmegaConf.clear_resolver("params")  # they refer to each other by `${table.name}`
+        elif key != "globals":  # which is read first
+            if self._parameters is None:
+                self._parameters = OmegaConf.create(self["parameters"])
+            # OmegaConf has one resolver of a name for all loaders of a process: set it to that of this one.
+            OmegaConf.register_new_resolver("params", self._parameter, replace=True)
+        return super().__getitem__(key)
+
+    def __setitem__(self, key: str, value: Any) -> None:
+        self._parameters = None
+        super().__setitem__(key, value)
+
+    def _parameter(self, key: str) -> Any:
+        return OmegaConf.select(self._parameters, key)
 
 
 def package_name() -> str | None:
@@ -53,13 +82,13 @@ def requested_pipelines(names: list[str]) -> list[str]:
     return list(requested) if set(requested) <= set(names) else []
 
 
-def read_conf(project_path: Path, environment: str | None = None) -> OmegaConfigLoader:
+def read_conf(project_path: Path, environment: str | None = None) -> ConfigLoader:
     """The configuration of a project as a session reads it, with a folder of conf/ beside conf/base.
 
     By default it is the folder that the variable KEDRO_ENV names, else conf/local. With `base` it is conf/base alone.
     """
     arguments = {**project.settings.CONFIG_LOADER_ARGS, "env": environment or os.environ.get("KEDRO_ENV")}
-    return OmegaConfigLoader(str(project_path / project.settings.CONF_SOURCE), **arguments)
+    return ConfigLoader(str(project_path / project.settings.CONF_SOURCE), **arguments)
 
 
 def train_stages() -> dict[str, Pipeline]:

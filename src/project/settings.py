@@ -1,8 +1,10 @@
 """Kedro's settings of the project (https://docs.kedro.org/en/stable/configure/)."""
 
 from kedro_tabular import hooks
+from kedro_tabular.kedro_project import ConfigLoader
 
 HOOKS = hooks.HOOKS
+CONFIG_LOADER_CLASS = ConfigLoader
 CONFIG_LOADER_ARGS = {
     "base_env": "base",
     "default_run_env": "local",

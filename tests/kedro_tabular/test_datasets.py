@@ -1,10 +1,14 @@
+import datetime as dt
 import os
 import signal
 import subprocess
 import sys
+from decimal import Decimal
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from kedro.io import DatasetError
 from kedro_tabular.datasets import FileSizesDataset, FileVersionsDataset, ParquetChunksDataset, SkopsDataset
@@ -75,6 +79,52 @@ def test_chunks_are_written_and_read_as_one_table(chunks):
     assert whole["size"].tolist() == list(range(75))
     assert whole["town"].notna().sum() == 50
     assert whole["reasons"].map(len).sum() == 50
+
+
+def test_integers_of_which_some_are_missing_stay_exact_and_have_one_type_in_all_chunks(chunks, tmp_path):
+    large = 2**53 + 1
+    values = [*[None] * 10, large, *[None] * 9, *range(10)]
+    unsigned = pa.array([None, 2**64 - 1, *[1] * 28], pa.uint64())
+    source = pa.table({"id": pa.array(values, pa.int64()), "unsigned": unsigned, "order": range(30)})
+    path = tmp_path / "source.parquet"
+    pq.write_table(source, path)
+    read = list(ParquetChunksDataset(str(path), rows=10).load())
+    assert {str(frame["id"].dtype) for frame in read} == {"Int64"}
+    assert {str(frame["order"].dtype) for frame in read} == {"int64"}
+    assert read[1]["id"].iloc[0] == large
+    chunks.save(ParquetChunksDataset(str(path), rows=10).load())
+    assert pq.read_table(tmp_path / "out" / "table.parquet").cast(source.schema).equals(source)
+
+
+def test_the_types_of_a_file_are_kept_whatever_its_first_chunk_has(chunks, tmp_path):
+    """Of each type a column of which the first chunk has no value."""
+    values = {
+        "number": pa.array([1.5], pa.float32()),
+        "integer": pa.array([7], pa.int16()),
+        "flag": pa.array([True]),
+        "text": pa.array(["a"]),
+        "category": pa.array(["a"]).dictionary_encode(),
+        "day": pa.array([dt.date(2020, 1, 1)]),
+        "time": pa.array([dt.datetime(2020, 1, 1)], pa.timestamp("us", "UTC")),
+        "price": pa.array([Decimal("1.50")], pa.decimal128(9, 2)),
+        "several": pa.array([[1, 2]]),
+        "nested": pa.array([{"a": 1}]),
+    }
+    source = pa.table({name: pa.concat_arrays([pa.nulls(10, v.type), v]) for name, v in values.items()})
+    path = tmp_path / "source.parquet"
+    pq.write_table(source, path)
+    chunks.save(ParquetChunksDataset(str(path), rows=10).load())
+    written = pq.read_table(tmp_path / "out" / "table.parquet")
+    assert written.to_pylist() == source.to_pylist()
+    plain = [pa.string() if pa.types.is_dictionary(kind) else kind for kind in source.schema.types]
+    assert written.schema.types == plain
+
+
+def test_an_index_of_pandas_does_not_mix_rows_up(tmp_path):
+    frame = pd.DataFrame({"id": pd.array([None, 2**53 + 1, 3], "Int64")}, index=[30, 20, 10])
+    frame.to_parquet(tmp_path / "indexed.parquet")
+    [read] = ParquetChunksDataset(str(tmp_path / "indexed.parquet")).load()
+    assert read["id"].to_list()[1:] == [2**53 + 1, 3]
 
 
 def test_a_save_that_fails_leaves_the_earlier_file_and_no_other(chunks, tmp_path):

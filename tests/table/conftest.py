@@ -15,10 +15,10 @@ import numpy as np
 import pandas as pd
 import pytest
 import yaml
-from kedro.config import MissingConfigException, OmegaConfigLoader
+from kedro.config import MissingConfigException
 from kedro.io import DataCatalog
 from kedro_tabular.contract.contract import Contract
-from kedro_tabular.hooks import register_params_resolver
+from kedro_tabular.kedro_project import ConfigLoader
 from kedro_tabular.modelling import serialization
 from kedro_tabular.modelling.packaged_model import FITTED_ARTIFACTS, PackagedModel
 from mlflow.exceptions import MlflowException
@@ -86,8 +86,7 @@ class Own:
 
 def load(folder: Path, name: str) -> Any:
     """A dataset of the catalog of a project."""
-    loader = OmegaConfigLoader(str(folder / "conf"), **CONFIG_LOADER_ARGS)
-    register_params_resolver(loader["parameters"])
+    loader = ConfigLoader(str(folder / "conf"), **CONFIG_LOADER_ARGS)
     try:
         credentials = loader["credentials"]
     except MissingConfigException:

@@ -4,7 +4,7 @@ from kedro.config import AbstractConfigLoader, OmegaConfigLoader
 from kedro.framework.session import KedroSession
 from kedro.framework.startup import ProjectMetadata
 
-from ..hooks import register_params_resolver
+from ..hooks import check_table
 from ..kedro_project import read_conf
 
 
@@ -14,7 +14,7 @@ def load_conf(metadata: ProjectMetadata, environment: str | None = None) -> Omeg
     `environment` is as in `read_conf`.
     """
     loader = read_conf(metadata.project_path, environment)
-    register_params_resolver(loader["parameters"])
+    check_table(loader["parameters"])
     return loader
 
 

@@ -1,13 +1,13 @@
-"""Kedro hooks: parameters in the catalog, MLflow tracking, locks on outputs, a check of inputs, a run summary."""
+"""Kedro hooks: the project's folder, MLflow tracking, locks on outputs, a check of inputs, a run summary."""
 
 import logging
 import os
 
-from .context import DefaultSections, MlflowTracking, ParamsResolver, register_params_resolver
+from .context import DefaultSections, MlflowTracking, ProjectFolder, check_table
 from .datasets import InputCheck, OutputLocks, StageCheck
 from .summary import RunSummary
 
-__all__ = ["HOOKS", "register_params_resolver"]
+__all__ = ["HOOKS", "check_table"]
 
 # Read when mlflow is imported, which is later than this module.
 # Kedro's telemetry is switched off in .telemetry, DVC's in .dvc/config.
@@ -27,4 +27,4 @@ logging.getLogger("py.warnings").addFilter(
     lambda record: not any(text in record.getMessage() for text in _IGNORED_WARNINGS)
 )
 
-HOOKS = (ParamsResolver(), DefaultSections(), OutputLocks(), StageCheck(), MlflowTracking(), InputCheck(), RunSummary())
+HOOKS = (ProjectFolder(), DefaultSections(), OutputLocks(), StageCheck(), MlflowTracking(), InputCheck(), RunSummary())

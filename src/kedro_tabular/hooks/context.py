@@ -1,42 +1,40 @@
-"""Hooks on the context: parameters in the catalog and in mlflow.yml, defaults of sections, MLflow tracking."""
+"""Hooks on the context: the project's folder, defaults of sections, MLflow tracking."""
 
 import os
 from typing import Any
 
 from kedro.framework.context import KedroContext
 from kedro.framework.hooks import hook_impl
-from kedro.io import CatalogProtocol
+from kedro.io import CatalogProtocol, SharedMemoryDataCatalog
 from omegaconf import OmegaConf
 
 from ..contract import NO_TABLE
-from ..kedro_project import requested_pipelines
+from ..kedro_project import ConfigLoader, requested_pipelines
 from ..parameters import OPTIONAL_SECTIONS, ParameterError
 
 
-def register_params_resolver(parameters: dict[str, Any]) -> None:
-    """Let configuration files use values of the parameters: `${params:table.name}`.
-
-    Raises:
-        ParameterError: there is no table yet.
-    """
+def check_table(parameters: dict[str, Any]) -> None:
+    """Raises ParameterError: there is no table yet."""
     if parameters.get("table", {}) is None:
         raise ParameterError(NO_TABLE)
-    values = OmegaConf.create(parameters)
-    OmegaConf.register_new_resolver("params", lambda key: OmegaConf.select(values, key), replace=True)
 
 
-class ParamsResolver:
-    """Allows `${params:table.name}` in catalog.yml and mlflow.yml, so that nothing is configured twice."""
+class ProjectFolder:
+    """Runs a project that has a table, in its folder."""
 
     @hook_impl(tryfirst=True)
     def after_context_created(self, context: KedroContext) -> None:
-        """Register the resolver before kedro-mlflow or the catalog read their files.
+        """Change to the project's folder, before kedro-mlflow or the catalog read their files.
 
-        Also change to the project's folder: paths in conf/, such as that of the MLflow store, are relative to it,
-        but Kedro may run in a notebook or a subfolder.
+        Paths in conf/, such as that of the MLflow store, are relative to it, but Kedro may run in a notebook or a
+        subfolder.
         """
         os.chdir(context.project_path)
-        register_params_resolver(context.config_loader["parameters"])
+        parameters = context.config_loader["parameters"]
+        check_table(parameters)
+        if not isinstance(context.config_loader, ConfigLoader):  # settings.py is that of an earlier release
+            values = OmegaConf.create(parameters)
+            OmegaConf.register_new_resolver("params", lambda key: OmegaConf.select(values, key), replace=True)
 
 
 class DefaultSections:
@@ -59,15 +57,24 @@ class MlflowTracking:
     # pluggy loads no plugin whose name is taken: this excludes kedro-mlflow's own hook, which would import MLflow in
     # every run. RunTracking extends that hook.
     __name__ = "mlflow_hook"
+    _is_tracked = False
 
     @hook_impl
     def after_context_created(self, context: KedroContext) -> None:
         """Register the hook that tracks the run, unless its tracking is disabled."""
         disabled = context.config_loader["mlflow"]["tracking"]["disable_tracking"]["pipelines"]
-        if requested_pipelines(disabled):
+        self._is_tracked = not requested_pipelines(disabled)
+        if not self._is_tracked:
             return
         from ..lineage import RunTracking
 
         tracking = RunTracking()
         context._hook_manager.register(tracking)  # Kedro has no public name for it; tested in test_hooks.py
         tracking.after_context_created(context)
+
+    @hook_impl(tryfirst=True)
+    def before_pipeline_run(self, catalog: CatalogProtocol) -> None:
+        """Refuse processes that call no hooks, as their data would not be recorded. Raises ParameterError."""
+        if self._is_tracked and isinstance(catalog, SharedMemoryDataCatalog):
+            problem = "ParallelRunner: its processes don't record what they read and write in the MLflow run"
+            raise ParameterError(f"{problem}; use --runner=ThreadRunner, or leave --runner out")

@@ -121,6 +121,11 @@ class RunTracking(MlflowHook):
     @hook_impl
     def before_node_run(self, node: Node, catalog: CatalogProtocol, inputs: dict[str, Any], is_async: bool) -> None:
         """Resume the run in a thread that has no active run. Parameters were logged at its start."""
+        self.before_dataset_loaded()
+
+    @hook_impl
+    def before_dataset_loaded(self) -> None:
+        """Resume the run in a thread that has no active run: a dataset may read it."""
         if self.run_id is not None and mlflow.active_run() is None:
             mlflow.start_run(self.run_id)
 

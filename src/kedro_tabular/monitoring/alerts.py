@@ -1,11 +1,13 @@
-"""Decides which alerts are sent: each new alert once, and its recovery."""
+"""Decides which alerts are sent: each new alert once, and its end."""
 
 from typing import Any
 
 from ..contract import Contract
 from .settings import Alerts
+from .text import printable, without_markup
 
-_MAX_LINES = 8  # of each kind in a message
+_MAX_LINES, _MAX_LENGTH = 8, 300  # lines of each kind in a message, and characters of a line
+_OF_COLUMNS = ("drift", "output_drift")  # checks that have a result for each column of each version
 
 
 def decide_alerts(
@@ -24,31 +26,41 @@ def decide_alerts(
         monitoring_report: not used; the report has to be written before a message refers to it.
 
     Returns:
-        The new `state`; `message` with `title` and `body`, or None; and `keys`, the alerts that it is about.
+        The new `state`; `message` with `title`, `body` and Apprise's `type`, or None; and `keys`, the alerts that it
+        is about.
     """
     del monitoring_report
     until = monitoring["window"]["until"]
     newest = max((alert["until"] for alert in alert_state.values()), default="")
-    if monitoring["verdict"] == "none" or until < newest:
+    assessed = _assessed(monitoring)
+    if not assessed or until < newest:
         return {"state": alert_state, "message": None, "keys": []}
     windows = {rule.check: rule.windows for rule in Alerts.read("alerts", alerts).rules}
     state: dict[str, Any] = {}
     for finding in monitoring["findings"]:
-        key = _key(finding)
-        state.setdefault(key, _raise_alert(finding, alert_state.get(key), monitoring["window"]))
+        if finding["check"] in windows:
+            key = _key(finding)
+            state.setdefault(key, _raise_alert(finding, alert_state.get(key), monitoring["window"]))
+    removed = []
     for key, alert in alert_state.items():
-        if key in state or alert["check"] not in windows:  # its rule was removed
+        if key in state:
             continue
-        if not _is_assessed(key, alert["check"], monitoring):  # for instance, there are no outcomes yet
-            state[key] = alert | {"until": until}
+        is_removed = alert["check"] not in windows or _is_unwatched(key, alert["check"], assessed)
+        if not is_removed and not _is_assessed(key, alert["check"], assessed, monitoring):
+            state[key] = alert | {"until": until}  # for instance, there are no outcomes yet
         elif alert["told"]:
             state[key] = alert | {"raised": False, "windows": 0, "counted": "", "until": until}
+            removed += [key] if is_removed else []
     unsent = {key: alert for key, alert in state.items() if alert["raised"] and not alert["told"]}
-    new = [key for key, alert in unsent.items() if alert["windows"] >= windows[alert["check"]]]
-    recovered = [key for key, alert in state.items() if not alert["raised"]]
+    changes = {
+        "new": [key for key, alert in unsent.items() if alert["windows"] >= windows[alert["check"]]],
+        "recovered": [key for key, alert in state.items() if not alert["raised"] and key not in removed],
+        "no longer checked": removed,
+    }
+    keys = [key for changed in changes.values() for key in changed]
     name = Contract.from_parameters(contract).name
-    message = _write_message(name, monitoring["window"], state, new, recovered) if new or recovered else None
-    return {"state": state, "message": message, "keys": new + recovered}
+    message = _write_message(name, monitoring["window"], state, changes) if keys else None
+    return {"state": state, "message": message, "keys": keys}
 
 
 def _key(finding: dict[str, Any]) -> str:
@@ -69,24 +81,37 @@ def _raise_alert(finding: dict[str, Any], before: dict[str, Any] | None, window:
     }
 
 
-def _is_assessed(key: str, check: str, monitoring: dict[str, Any]) -> bool:
-    """Whether the window has a result for an alert. A reason that no row has any more has no finding."""
+def _assessed(monitoring: dict[str, Any]) -> dict[str, str]:
+    """The checks that the window has a result for, raised or not, by the key of their alert."""
     findings = [finding for result in monitoring["versions"].values() for finding in result["findings"]]
-    return any(_key(finding) == key or finding["check"] == check == "reason" for finding in findings)
+    findings += [*monitoring.get("service_findings", []), *monitoring["findings"]]
+    return {_key(finding): finding["check"] for finding in findings}
+
+
+def _is_assessed(key: str, check: str, assessed: dict[str, str], monitoring: dict[str, Any]) -> bool:
+    """Whether the window has a result for an alert. A reason that no row has any more has no finding."""
+    return key in assessed or (check == "reason" and bool(monitoring["versions"]))
+
+
+def _is_unwatched(key: str, check: str, assessed: dict[str, str]) -> bool:
+    """Whether an alert is about a column that the versions of the window don't have."""
+    return check in _OF_COLUMNS and check in assessed.values() and key not in assessed
 
 
 def _write_message(
-    model: str, window: dict[str, str], state: dict[str, Any], new: list[str], recovered: list[str]
+    model: str, window: dict[str, str], state: dict[str, Any], changes: dict[str, list[str]]
 ) -> dict[str, str]:
     n_ongoing = sum(alert["raised"] and alert["told"] for alert in state.values())
-    counts = {"new": len(new), "recovered": len(recovered), "ongoing": n_ongoing}
+    counts = {kind: len(keys) for kind, keys in changes.items()} | {"ongoing": n_ongoing}
     lines = [f"{window['since']} to {window['until']} (UTC)"]
-    for title, keys in (("New alerts:", new), ("Recovered:", recovered)):
+    for kind, keys in changes.items():
         if keys:
-            lines += ["", title, *(f"- {state[key]['says']}" for key in keys[:_MAX_LINES])]
+            shown = [without_markup(printable(state[key]["says"], _MAX_LENGTH)) for key in keys[:_MAX_LINES]]
+            lines += ["", "New alerts:" if kind == "new" else f"{kind.capitalize()}:", *(f"- {says}" for says in shown)]
             lines += [f"- and {len(keys) - _MAX_LINES} more"] if len(keys) > _MAX_LINES else []
     params = f"since='{window['since']}',until='{window['until']}'"
     details = f'Details: kedro run --pipeline=monitoring --params "{params}"'
     lines += ["", details, "and open data/08_reporting/monitoring.html"]
     title = ", ".join(f"{count} {kind}" for kind, count in counts.items() if count)
-    return {"title": f"{model}: {title}", "body": "\n".join(lines)}
+    kind = "warning" if changes["new"] or n_ongoing else "success"
+    return {"title": f"{printable(model)}: {title}", "body": "\n".join(lines), "type": kind}

@@ -1,25 +1,25 @@
 """Reads the scored rows of a window, compares them with the reference, and applies the rules of the alerts."""
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
-import numpy as np
 import pyarrow as pa
 
-from ..contract import Contract, ContractError, to_float_array
+from ..contract import Contract, ContractError
 from ..parameters import ParameterError
 from .drift import Finding
 from .drift_checks import classify_domain, compare_columns, compare_reasons
 from .profile import Profile, Profiles, add_derived_columns
 from .quality import QualityEvaluator, check_quality, quality_over_time
 from .scored_rows import RowSelection, ScoredRows, WindowSummary
+from .service_checks import check_errors, check_latency, check_traffic, measure_latency
 from .settings import Alerts, Monitoring, Rule
 from .window import Window, resolve_window
 
 logger = logging.getLogger(__name__)
 
-_SERVICE = "the service"  # a subject; those of alerts are stored in alerts.json
 # Causes before effects: the first line of the report should be where to look.
 _ORDER = ["drift", "domain", "reason", "output_drift", "quality", "outcome_drift", "estimated_quality"]
 
@@ -39,6 +39,7 @@ class WindowRows(NamedTuple):
     summary: WindowSummary
     versions: dict[str, VersionRows]  # the newest first
     problems: list[str]  # why rows or versions are not assessed
+    traffic: Sequence[Finding] = ()  # of `check_traffic`
 
 
 def observe(
@@ -81,7 +82,8 @@ def observe(
         versions[version] = VersionRows(profile, rows, n_rows)
     for problem in problems:
         logger.warning(problem)
-    return WindowRows(span, summary, versions, problems)
+    now = datetime.now(UTC).replace(tzinfo=None)
+    return WindowRows(span, summary, versions, problems, check_traffic(summary, span, now, settings))
 
 
 def _explain_empty_window(model: str, window: Window, summary: WindowSummary) -> str:
@@ -104,8 +106,9 @@ def assess(
 
     Returns:
         The verdict as JSON: `verdict` is alert, ok or none (nothing could be assessed); `findings` are those of all
-        versions that exceed their thresholds, causes before effects, the most severe of each check first; `fails` is
-        whether the run should end with an error. It is returned twice, also for the versions in the registry.
+        versions and of the service that exceed their thresholds, causes before effects, the most severe of each check
+        first; `fails` is whether the run should end with an error. It is returned twice, also for the versions in the
+        registry.
 
     Raises:
         ParameterError: parameters are wrong.
@@ -119,8 +122,8 @@ def assess(
         findings = _apply_rules(findings, rules)
         versions[version] = result | {"findings": [finding.as_dict() for finding in findings]}
         raised += [{"version": version} | finding.as_dict() for finding in findings if finding.raised]
-    errors = _apply_rules(_check_errors(observed.summary, settings), rules)
-    raised += [{"version": None} | finding.as_dict() for finding in errors if finding.raised]
+    service = _apply_rules([*observed.traffic, *check_errors(observed.summary, settings)], rules)
+    raised += [{"version": None} | finding.as_dict() for finding in service if finding.raised]
     verdict = "alert" if raised else "ok" if versions else "none"
     result = {
         "verdict": verdict,
@@ -129,6 +132,7 @@ def assess(
         "findings": raised,
         "problems": observed.problems,
         "errors": observed.summary.errors,
+        "service_findings": [finding.as_dict() for finding in service],
         "versions": versions,
     }
     return result, result
@@ -147,11 +151,8 @@ def _assess_version(version_rows: VersionRows, settings: Monitoring, seed: int) 
     drift, columns = compare_columns(rows, profile, settings, seed)
     findings = [*drift, classify_domain(rows, profile, settings, seed), *compare_reasons(rows, profile, settings)]
     findings += check_quality(evaluator, profile, settings)
-    service = _measure_latency(rows)
-    if service:
-        p99 = service["latency_p99_ms"]
-        says = f"the 99th percentile of the latency is {p99:.4g} ms"
-        findings.append(Finding("latency_p99_ms", _SERVICE, p99, np.inf, says, 0.0))
+    service = measure_latency(rows)
+    findings += check_latency(service)
     measured, estimated = evaluator.measure(), evaluator.estimate()
     estimated_where_measured = evaluator.estimate(evaluator.has_outcome) if measured else None
     result = {
@@ -170,21 +171,3 @@ def _assess_version(version_rows: VersionRows, settings: Monitoring, seed: int) 
         "service": service,
     }
     return result, findings
-
-
-def _measure_latency(rows: pa.Table) -> dict[str, float]:
-    latency = to_float_array(rows["latency_ms"]) if "latency_ms" in rows.column_names else np.empty(0)
-    latency = latency[np.isfinite(latency)]
-    if not len(latency):
-        return {}
-    return {f"latency_p{percent}_ms": float(np.percentile(latency, percent)) for percent in (50, 95, 99)}
-
-
-def _check_errors(summary: WindowSummary, settings: Monitoring) -> list[Finding]:
-    """Requests that failed because of the service, as a share of these requests and the predicted rows."""
-    failed = sum(n for code, n in summary.errors.items() if code in settings.errors_of)
-    predicted = sum(summary.rows.values())
-    if not failed + predicted:
-        return []
-    says = f"{failed:,} requests failed, {predicted:,} rows were predicted"
-    return [Finding("error_share", _SERVICE, failed / (failed + predicted), np.inf, says, 0.0)]

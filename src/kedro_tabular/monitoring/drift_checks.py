@@ -10,15 +10,16 @@ from sklearn.inspection import permutation_importance
 from sklearn.metrics import roc_auc_score
 from sklearn.model_selection import StratifiedKFold, cross_val_predict
 
-from ..contract import to_string_array
 from ..modelling import one_thread
-from .drift import MISSING, NEW, WASSERSTEIN, CountedColumn, Finding, Measurement, find_thresholds, normal_quantile
-from .profile import OUTCOME, Group, MonitoredColumn, Profile, bin_rows, count_reasons
+from .causes import Change, describe_change
+from .drift import CountedColumn, Finding, Measurement, find_thresholds, normal_quantile
+from .profile import OUTCOME, Group, Profile, bin_rows, count_reasons
 from .settings import DriftCheck, Monitoring
+from .text import printable
 
 _CHECKS: dict[Group, DriftCheck] = {"input": "drift", "output": "output_drift", "outcome": "outcome_drift"}
 _FOLDS = 2
-_MAX_NAMES = 3  # of categories or columns in a finding
+_MAX_NAMES = 3  # of columns in a finding
 
 
 def compare_columns(
@@ -42,7 +43,7 @@ def compare_columns(
         measurements, reference = of_blocks if settings.draw == "blocks" else of_rows, blocks.sum(axis=0)
         worst = max(measurements, key=lambda name: measurements[name].severity)
         severity = measurements[worst].severity
-        says = _describe(column, worst, measurements[worst].value, live, reference, rows)
+        says = describe_change(Change(column, measurements, live, reference, rows), worst, settings)
         # Columns that vary as much between the days of the reference are ranked last.
         rank = max(measurement.severity for measurement in of_blocks.values())
         if len(blocks) > 1 and rank <= 1 < severity:
@@ -84,27 +85,6 @@ def _effective_days(times: pa.ChunkedArray) -> float:
     """The number of days with rows; fewer if some days have more rows than others (Kish 1965, "Survey Sampling")."""
     counts = np.unique(times.to_numpy().astype("datetime64[D]"), return_counts=True)[1]
     return float(counts.sum() ** 2 / max(np.square(counts).sum(), 1))
-
-
-def _describe(
-    column: MonitoredColumn, measure: str, value: float, live: np.ndarray, reference: np.ndarray, rows: pa.Table
-) -> str:
-    now, before = live / live.sum(), reference / reference.sum()
-    if measure == MISSING:
-        return f"{now[0]:.2%} missing, reference {before[0]:.2%}"
-    if measure == NEW:
-        unseen = rows[column.column].filter(pa.array(column.codes(rows) == column.n_bins - 1))
-        counts = sorted(to_string_array(unseen).value_counts().to_pylist(), key=lambda entry: -entry["counts"])
-        shares = [f"{entry['values']} {entry['counts'] / live.sum():.1%}" for entry in counts[:_MAX_NAMES]]
-        return f"{now[-1]:.1%} of rows in categories unseen in training ({', '.join(shares)})"
-    change = f"{measure.replace('psi', 'PSI').replace('_', '-')} {value:.3f}"
-    if measure == WASSERSTEIN:
-        change = f"shifted by {value:.2f} standard deviations"
-    numbers = column.numbers(rows) if column.mean is not None else np.empty(0)
-    if np.isfinite(numbers).any():
-        return f"{change}: mean {numbers[np.isfinite(numbers)].mean():.4g}, reference {column.mean:.4g}"
-    k = int(np.argmax(np.abs(now - before)))
-    return f"{change}: {now[k]:.1%} of rows are {column.labels[k]}, reference {before[k]:.1%}"
 
 
 def classify_domain(rows: pa.Table, profile: Profile, settings: Monitoring, seed: int) -> Finding:
@@ -149,5 +129,5 @@ def compare_reasons(rows: pa.Table, profile: Profile, settings: Monitoring) -> l
         error = (pooled * (1 - pooled) * (1 / len(rows) + 1 / profile.rows)) ** 0.5
         threshold = max(normal_quantile(settings.false_alarms / len(names)) * error, settings.floors.reason)
         says = f"{now:.1%} of rows, reference {before:.1%}"
-        findings.append(Finding.of("reason", name, Measurement(now - before, threshold), says))
+        findings.append(Finding.of("reason", printable(name), Measurement(now - before, threshold), says))
     return findings

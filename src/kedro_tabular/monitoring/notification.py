@@ -69,7 +69,12 @@ class AlertsDataset(AbstractDataset[dict[str, Any], dict[str, Any]]):
         invalid = [number for number, url in enumerate(urls, 1) if not channels.add(url)]
         if invalid:
             return False, f"Apprise can't read address {invalid[0]} of {len(urls)}"
-        if not channels.notify(title=message["title"], body=message["body"]):
+        for channel in channels:
+            if channel.overflow_mode == apprise.OverflowMode.UPSTREAM:  # services refuse what is too long for them
+                channel.overflow_mode = apprise.OverflowMode.SPLIT
+        # As plain text: Apprise escapes what the format of each channel would interpret, and keeps the lines.
+        sent = {"title": message["title"], "body": message["body"], "notify_type": message["type"]}
+        if not channels.notify(**sent, body_format=apprise.NotifyFormat.TEXT):
             return False, "the alert could not be delivered to all addresses"
         return True, None
 

@@ -33,6 +33,8 @@ class WindowSummary(NamedTuple):
     last: datetime | None
     errors: dict[str, int]  # requests that were refused or failed, by code
     unmatched_outcomes: int  # outcomes in the log, if it has no predictions of the model
+    last_before: datetime | None = None  # the last row before the window
+    rows_before: int = 0  # in the time as long as the window that ends with this row
 
 
 class RowSelection(NamedTuple):
@@ -67,14 +69,22 @@ class ScoredFile:
         """Count the rows of the window by version."""
         counts: Counter[str] = Counter()
         first = last = None
+        earlier = [np.empty(0, "datetime64[us]")]
         for batch in self._batches([self._version]):
             versions = to_string_array(self._within(batch, window)[self._version]).drop_null().value_counts()
             counts.update({entry["values"]: entry["counts"] for entry in versions.to_pylist()})
             if self._time and batch.num_rows:
+                times = batch[self._time].to_numpy().astype("datetime64[us]")
+                earlier.append(times[times < np.datetime64(window.since, "us")])
                 low, high = pc.min_max(batch[self._time]).as_py().values()
                 if low is not None:
                     first, last = min(first or low, low), max(last or high, high)
-        return WindowSummary(dict(counts), first, last, {}, 0)
+        before = np.concatenate(earlier)
+        if not len(before):
+            return WindowSummary(dict(counts), first, last, {}, 0)
+        last_before = before.max()
+        n_before = int((before > last_before - np.timedelta64(window.until - window.since)).sum())
+        return WindowSummary(dict(counts), first, last, {}, 0, last_before.item(), n_before)
 
     def read(self, selection: RowSelection, contract: Contract, classes: list[str] | None) -> pa.Table:
         """The selected rows.

@@ -7,7 +7,7 @@ from pydantic import Field, model_validator
 from ..parameters import Section
 
 DriftCheck = Literal["drift", "output_drift", "outcome_drift"]  # of inputs, outputs and outcomes
-ServiceCheck = Literal["latency_p99_ms", "error_share"]  # without a reference
+ServiceCheck = Literal["latency_p99_ms", "error_share", "silence"]  # without a reference
 Check = Literal["domain", "reason", "quality", "estimated_quality", DriftCheck, ServiceCheck]
 
 
@@ -53,6 +53,8 @@ class Rule(Section):
     def _check_threshold(self) -> "Rule":
         if self.above is None and self.check in get_args(ServiceCheck):
             raise ValueError(f"{self.check} needs a threshold: above")
+        if self.check == "silence" and self.above is not None and self.above >= 1:
+            raise ValueError("silence: the drop of the rows is at most 1, so above must be less")
         return self
 
 

@@ -9,17 +9,28 @@ from typing import Any, NamedTuple
 import mlflow
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 from kedro.io import DatasetError
 from mlflow.artifacts import download_artifacts
 from mlflow.entities import Run
 from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException
+from mlflow.models import Model
 from mlflow.tracking import MlflowClient
+from mlflow.types import DataType
+from mlflow.types.schema import Array
 
 from ..datasets import ReadOnlyDataset
 from ..lineage import DATA, ENVIRONMENT, GIT, select_tags
 from .aliases import CHAMPION, get_alias_version
 from .loading import load_model
+
+_ARROW_TYPES = {
+    DataType.boolean: pa.bool_(),
+    DataType.long: pa.int64(),
+    DataType.double: pa.float64(),
+    DataType.string: pa.string(),
+}
 
 
 class Difference(NamedTuple):
@@ -61,6 +72,16 @@ class Champion:
         config = json.loads((self._folder / "artifacts" / "contract.json").read_text(encoding="utf-8"))
         contract: dict[str, Any] = config["table"]
         return contract
+
+    @cached_property
+    def output_schema(self) -> pa.Schema:
+        """The types of the columns that it predicts, by its signature; without an explanation, which is no column of
+        a table. Raises DatasetError if the files can't be read.
+        """
+        signature = Model.load(str(self._folder)).signature
+        columns = signature.outputs.inputs if signature is not None and signature.outputs is not None else []
+        types = {column.name: _arrow_type(column.type) for column in columns}
+        return pa.schema([(name, kind) for name, kind in types.items() if kind is not None])
 
     @cached_property
     def seen_rows(self) -> np.ndarray | None:
@@ -107,6 +128,14 @@ class ChampionDataset(ReadOnlyDataset["Champion | None"]):
 
     def _describe(self) -> dict[str, Any]:
         return {"name": self._name, "alias": self._alias}
+
+
+def _arrow_type(column_type: Any) -> pa.DataType | None:
+    """Arrow's type for one of MLflow's; None for a nested one other than a list."""
+    if isinstance(column_type, Array):
+        item = _arrow_type(column_type.dtype)
+        return None if item is None else pa.list_(item)
+    return _ARROW_TYPES.get(column_type) if isinstance(column_type, DataType) else None
 
 
 def compare_runs(before: Run, after: Run) -> list[Difference]:

@@ -5,8 +5,10 @@ from itertools import chain
 from typing import Any
 
 import pandas as pd
+import pyarrow as pa
 
 from ..contract import Contract, ContractError
+from ..datasets import TableChunks
 from ..monitoring import INPUT
 from ..parameters import ParameterError, Section
 from .champion import Champion
@@ -23,7 +25,7 @@ def score_chunks(
     champion: Champion | None,
     contract: dict[str, Any],
     inference: dict[str, Any],
-) -> Iterable[pd.DataFrame]:
+) -> TableChunks:
     """The champion's predictions of each chunk, computed lazily.
 
     Args:
@@ -34,7 +36,8 @@ def score_chunks(
 
     Returns:
         Tables with one row for each input row: the columns of `keep`, those of the packaged model's predictions, and
-        `model_version`. A column of `keep` with the name of an output column becomes `input.<name>`.
+        `model_version`. A column of `keep` with the name of an output column becomes `input.<name>`. Their types are
+        those of the input and of the model's signature.
 
     Raises:
         ParameterError: there is no champion, or a column of `keep` is missing.
@@ -56,10 +59,19 @@ def score_chunks(
     if missing:
         raise ParameterError(f"inference.keep in conf/: the table has no column {', '.join(missing)}")
     scored = _score(first, champion, keep)  # not lazily: an invalid table must leave no output
-    return chain([scored], (_score(chunk, champion, keep) for chunk in chunks))
+    schema = pa.schema([*_kept_types(inference_table, keep, scored), *champion.output_schema])
+    return TableChunks(chain([scored], (_score(chunk, champion, keep) for chunk in chunks)), schema)
 
 
 def _score(rows: pd.DataFrame, champion: Champion, keep: list[str]) -> pd.DataFrame:
     predictions = champion.predict(rows).assign(model_version=champion.version)
     kept = rows[keep].rename(columns=lambda name: INPUT + name if name in predictions else name)
     return pd.concat([kept, predictions], axis=1)
+
+
+def _kept_types(inference_table: Any, keep: list[str], scored: pd.DataFrame) -> list[pa.Field]:
+    """The types of the columns of `keep` under their names in the output, where the input has a schema."""
+    if not isinstance(inference_table, TableChunks):
+        return []
+    fields = [inference_table.schema.field(name) for name in keep if name in inference_table.schema.names]
+    return [field.with_name(INPUT + field.name) if INPUT + field.name in scored else field for field in fields]

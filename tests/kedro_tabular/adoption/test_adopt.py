@@ -5,11 +5,10 @@ import shutil
 import pandas as pd
 import pytest
 import yaml
-from kedro.config import OmegaConfigLoader
 from kedro.io import DataCatalog
 from kedro_tabular.adoption import sample
 from kedro_tabular.adoption.planning import find_unused_files
-from kedro_tabular.hooks import register_params_resolver
+from kedro_tabular.kedro_project import ConfigLoader
 
 from ...conftest import ROOT, copy_code, fail, make_table, run_kedro, succeed
 from ...repositories import commit, git
@@ -200,8 +199,7 @@ def test_the_catalog_reads_the_file_as_adopt_did(restored, tmp_path, monkeypatch
         restored, "adopt", str(tmp_path / "odd.csv"), "--target", "answer", "--estimator", "boosting", "--time", "when"
     )
     monkeypatch.chdir(restored)
-    loader = OmegaConfigLoader("conf", base_env="base", default_run_env="base")
-    register_params_resolver(loader["parameters"])
+    loader = ConfigLoader("conf", base_env="base", default_run_env="base")
     loaded = DataCatalog.from_config({"table": loader["catalog"]["table"]}).load("table")
     assert loaded.columns.tolist() == ["colour (RAL)", "source_", "größe", "when", "answer"]
     assert (loaded["größe"] - table["size"]).abs().max() < 0.01

@@ -2,6 +2,7 @@
 
 import datetime as dt
 import json
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -153,6 +154,11 @@ def test_an_empty_window_has_no_verdict_and_reports_when_there_are_rows(tmp_path
     assert result["verdict"] == "none"
     assert "no predictions of small from 2031-05-01" in result["problems"][0]
     assert "2020-01-01 to 2020-03" in result["problems"][0]
+    rules = [{"check": "silence", "above": 0.9, "windows": 1}]
+    silent = monitor(tmp_path / "a.parquet", profiles, monitoring, ("7d", None, None, "2031-05"), rules=rules)
+    assert silent["verdict"] == "none"  # it has not begun
+    silent = monitor(tmp_path / "a.parquet", profiles, monitoring, ("7d", None, None, "2020-05"), rules=rules)
+    assert silent["findings"][0]["says"] == "no rows, 124 in as much time until 2020-03-15 18:00"
 
 
 def test_versions_are_assessed_separately(tmp_path, model, profiles, monitoring):
@@ -306,6 +312,53 @@ def test_an_alert_whose_rule_was_removed_is_dropped():
     assert decide(verdict(window=2), unsent) == {"state": {}, "message": None, "keys": []}
 
 
+def test_a_finding_whose_rule_was_removed_since_is_ignored():
+    """As when only the last node runs again."""
+    assert decide(verdict("size", check="domain"), {}) == {"state": {}, "message": None, "keys": []}
+
+
+@pytest.mark.parametrize("is_still_found", [True, False])
+def test_an_alert_that_was_sent_is_told_once_as_no_longer_checked_if_its_rule_was_removed(is_still_found):
+    state = deliver(decide(verdict("size", check="domain"), {}, check="domain"))
+    after = verdict(*["size"] * is_still_found, window=2, check="domain")
+    decision = decide(after, state)
+    assert decision["message"]["title"] == "small: 1 no longer checked"
+    assert "No longer checked:\n- size: size shifted" in decision["message"]["body"]
+    assert decide(after, decision["state"])["message"] == decision["message"]  # was not delivered
+    assert deliver(decision) == {}
+
+
+def test_an_alert_of_a_column_that_the_versions_do_not_have_any_more_is_no_longer_checked():
+    state = deliver(decide(verdict("size", "weight"), {}))
+    without = verdict("weight", window=2) | {"versions": {"2": {"findings": [{"check": "drift", "subject": "weight"}]}}}
+    decision = decide(without, state)
+    assert decision["message"]["title"] == "small: 1 no longer checked, 1 ongoing"
+    assert list(deliver(decision)) == ["drift weight"]
+
+
+def test_alerts_about_the_service_and_about_reasons_recover():
+    service = {"check": "error_share", "subject": "the service", "says": "7 requests failed"}
+    none = {"versions": {}, "service_findings": [service]}
+    state = deliver(decide(verdict() | none | {"findings": [service]}, {}, check="error_share"))
+    decision = decide(verdict(window=2) | none, state, check="error_share")
+    assert (decision["message"]["title"], decision["message"]["type"]) == ("small: 1 recovered", "success")
+    state = deliver(decide(verdict("missing:size", check="reason"), {}, check="reason"))
+    without = verdict(window=2) | {"versions": {"1": {"findings": []}}}  # neither the window nor the reference has any
+    assert decide(without, state, check="reason")["message"]["title"] == "small: 1 recovered"
+
+
+def test_a_message_has_no_links_mentions_or_control_characters_of_what_a_client_wrote():
+    hostile = "<script>x</script> [gift](https://x.example) @everyone <!channel> `a` \x1b[31m\n\u202eb " + "z" * 20_000
+    decision = decide(verdict(hostile), {})
+    body = decision["message"]["body"]
+    assert decision["message"]["type"] == "warning"
+    assert not set("<>@[]`\x1b\u202e") & set(body)
+    assert "https://" not in body
+    assert max(map(len, body.splitlines())) < 400
+    [line] = [line for line in body.splitlines() if "gift" in line]
+    assert "everyone" in line
+
+
 def test_an_alert_waits_for_as_many_windows_in_a_row_as_its_rule_says():
     state = {}
     for window, subjects, expected in (
@@ -327,17 +380,17 @@ def test_an_alert_that_was_not_delivered_is_sent_again():
 
 def test_a_window_without_a_verdict_changes_nothing():
     state = deliver(decide(verdict("size"), {}))
-    unknown = verdict() | {"verdict": "none"}
+    unknown = verdict() | {"verdict": "none", "versions": {}}
     assert decide(unknown, state) == {"state": state, "message": None, "keys": []}
 
 
 def test_an_alert_that_is_not_assessed_does_not_recover():
-    state = deliver(decide(verdict("size"), {}))
-    not_assessed = verdict(window=2) | {"versions": {"1": {"findings": [{"check": "drift", "subject": "weight"}]}}}
-    decision = decide(not_assessed, state)
+    state = deliver(decide(verdict("size", check="quality"), {}, check="quality"))
+    not_assessed = verdict(window=2) | {"versions": {"1": {"findings": [{"check": "quality", "subject": "weight"}]}}}
+    decision = decide(not_assessed, state, check="quality")
     assert decision["message"] is None
-    assert list(decision["state"]) == ["drift size"]
-    assert decide(verdict(window=3), decision["state"])["keys"] == ["drift size"]
+    assert list(decision["state"]) == ["quality size"]
+    assert decide(verdict(window=3, check="quality"), decision["state"], check="quality")["keys"] == ["quality size"]
 
 
 def test_an_earlier_window_sends_nothing():
@@ -367,9 +420,62 @@ def test_a_service_that_only_returns_errors_raises_an_alert(monitoring):
     assert result["findings"] == []
 
 
+def observe_traffic(monitoring, window, **summary):
+    """What `assess` and the report say of a window whose store has this summary, with one rule."""
+    empty = WindowSummary({}, None, None, {}, 0)._replace(**summary)
+    store = SimpleNamespace(summarize=lambda model, span: empty)
+    observed = observe(store, {}.get, make_contract(), *window, None, monitoring)
+    rules = [{"check": "silence", "above": 0.9, "windows": 1}]
+    result = assess(observed, monitoring, ALERTS | {"rules": rules}, "alert", 0)[0]
+    json.dumps(result, allow_nan=False)
+    assert "</html>" in write_report(result, make_contract(), monitoring)
+    return result
+
+
+WEEK = ("7d", "2020-01-08", "2020-01-15")
+BEFORE = {"last_before": dt.datetime(2020, 1, 7, 23, 50), "rows_before": 5000}
+
+
+def test_a_window_without_rows_where_there_were_some_is_an_alert_until_there_are_rows_again(monitoring):
+    silent = observe_traffic(monitoring, WEEK, **BEFORE)
+    assert (silent["verdict"], silent["fails"]) == ("alert", True)
+    assert silent["findings"][0]["says"] == "no rows, 5,000 in as much time until 2020-01-07 23:50"
+    state = deliver(decide(silent, {}, check="silence"))
+    later = ("7d", "2020-01-15", "2020-01-22")
+    still = decide(observe_traffic(monitoring, later, **BEFORE), state, check="silence")
+    assert (still["message"], list(still["state"])) == (None, ["silence the service"])
+    few = {"last_before": BEFORE["last_before"], "rows_before": 20, "rows": {"1": 3}}  # too few for a verdict
+    again = decide(observe_traffic(monitoring, later, **few), still["state"], check="silence")
+    assert again["message"]["title"] == "small: 1 recovered"
+
+
+def test_a_sharp_drop_of_traffic_is_an_alert(monitoring):
+    drop = observe_traffic(monitoring, WEEK, rows={"1": 100}, **BEFORE)
+    assert (drop["verdict"], drop["findings"][0]["value"]) == ("alert", 0.98)
+    assert observe_traffic(monitoring, WEEK, rows={"1": 3000}, **BEFORE)["findings"] == []
+    assert observe_traffic(monitoring, WEEK, rows={"1": 1}, **BEFORE | {"rows_before": 12})["findings"] == []
+
+
+def test_a_log_that_never_had_rows_is_no_alert_but_says_so(monitoring):
+    result = observe_traffic(monitoring, WEEK)
+    assert (result["verdict"], result["fails"]) == ("none", False)
+    assert "nor at any other time" in result["problems"][0]
+
+
+def test_a_window_that_has_not_begun_is_no_alert(monitoring):
+    now = dt.datetime.now(dt.UTC).replace(tzinfo=None)
+    before = {"last_before": now, "rows_before": 5000}
+    future = ("7d", str(now + dt.timedelta(days=1)), str(now + dt.timedelta(days=8)))
+    assert observe_traffic(monitoring, future, **before)["verdict"] == "none"
+    begun = ("7d", str(now - dt.timedelta(seconds=9)), str(now + dt.timedelta(days=7)))
+    assert observe_traffic(monitoring, begun, **before | {"rows_before": 50})["verdict"] == "none"
+
+
 @pytest.mark.parametrize(
     ("changes", "rules", "message"),
     [
+        ({}, [{"check": "silence", "windows": 1}], "silence needs a threshold"),
+        ({}, [{"check": "silence", "above": 1, "windows": 1}], "above must be less"),
         ({"most_rows": 1000, "min_rows": 2000}, RULES, "most_rows 1000 is below min_rows 2000"),
         ({}, [*RULES, RULES[0]], "more than one for a check"),
         ({}, [{"check": "error_share", "windows": 1}], "error_share needs a threshold"),

@@ -1,10 +1,13 @@
 """Alerts that are sent to a real HTTP endpoint, and alerts that can't be delivered."""
 
+import email
+import email.policy
+
 import pytest
 from kedro.io import DatasetError
 from kedro_tabular.monitoring.notification import AlertsDataset
 
-from ...webhook import Endpoint
+from ...webhook import Endpoint, Mailbox
 
 KEY = "drift size"
 
@@ -22,7 +25,8 @@ def make(tmp_path, dry_run=False):
 
 def alert(raised=True):
     state = {KEY: {"raised": raised, "told": not raised, "windows": int(raised)}}
-    message = {"title": "small: 1 new" if raised else "small: 1 recovered", "body": "size shifted"}
+    kind = "warning" if raised else "success"
+    message = {"title": "small: 1 new" if raised else "small: 1 recovered", "body": "size shifted", "type": kind}
     return {"state": state, "message": message, "keys": [KEY]}
 
 
@@ -33,11 +37,13 @@ def test_an_alert_and_its_recovery_reach_the_endpoint(tmp_path, endpoint, monkey
     alerts.save(alert())
     assert [message["title"] for message in endpoint.received] == ["small: 1 new"]
     assert endpoint.received[0]["message"] == "size shifted"
+    assert endpoint.received[0]["type"] == "warning"
     assert alerts.load()[KEY]["told"] is True
     alerts.save({"state": alerts.load(), "message": None, "keys": []})
     assert len(endpoint.received) == 1
     alerts.save(alert(raised=False))
     assert [message["title"] for message in endpoint.received][1:] == ["small: 1 recovered"]
+    assert endpoint.received[1]["type"] == "success"
     assert alerts.load() == {}
 
 
@@ -53,6 +59,33 @@ def test_without_addresses_no_alert_is_sent_and_windows_are_counted(tmp_path, mo
     monkeypatch.delenv("TEST_ALERT_URLS", raising=False)
     make(tmp_path).save(alert())
     assert make(tmp_path).load()[KEY] == {"raised": True, "told": False, "windows": 1}
+
+
+def test_mail_is_plain_text_with_its_lines(tmp_path, monkeypatch):
+    mailbox = Mailbox()
+    monkeypatch.setenv("TEST_ALERT_URLS", f"{mailbox.url}?from=service@here.example&to=team@here.example")
+    decision = alert()
+    decision["message"]["body"] = "New alerts:\n- size: mean 5 < 6 & more\n\nDetails: below"
+    try:
+        make(tmp_path).save(decision)
+    finally:
+        mailbox.close()
+    [text] = mailbox.received
+    mail = email.message_from_bytes(text, policy=email.policy.default)
+    assert mail.get_content_type() == "text/plain"
+    assert mail.get_content().splitlines() == decision["message"]["body"].splitlines()
+    assert mail["subject"] == "small: 1 new"
+
+
+def test_a_channel_with_markup_shows_the_text_as_it_is(tmp_path, endpoint, monkeypatch):
+    """Mattermost's format is Markdown."""
+    monkeypatch.setenv("TEST_ALERT_URLS", endpoint.url.replace("json://", "mmost://") + "token123token")
+    decision = alert()
+    decision["message"]["body"] = "- size_a_b: *5*\n- weight"
+    make(tmp_path).save(decision)
+    shown = endpoint.received[0]["text"]
+    assert "\\*5\\*" in shown
+    assert len(shown.splitlines()) >= 2
 
 
 def test_a_dry_run_sends_and_changes_nothing(tmp_path, endpoint, monkeypatch, caplog):

@@ -67,7 +67,14 @@ class LoggedRows:
                 if first is None:  # an outcome may be stored twice: with the number and with its text
                     references = sa.func.replace(OUTCOMES.c.reference, '"', "")
                     unmatched = connection.execute(sa.select(sa.func.count(references.distinct()))).scalar_one()
-        return WindowSummary({row[0]: row[1] for row in by_version}, first, last, errors, unmatched)
+            earlier = sa.and_(table.model == model, table.event_time < window.since)
+            last_before = connection.execute(sa.select(sa.func.max(table.event_time)).where(earlier)).scalar_one()
+            n_before = 0
+            if last_before is not None:
+                recent = sa.and_(earlier, table.event_time > last_before - (window.until - window.since))
+                n_before = connection.execute(sa.select(sa.func.count()).where(recent)).scalar_one()
+        by_number = {row[0]: row[1] for row in by_version}
+        return WindowSummary(by_number, first, last, errors, unmatched, last_before, n_before)
 
     def read(self, selection: RowSelection, contract: Contract, classes: list[str] | None) -> pa.Table:
         """The selected rows."""
