@@ -24,7 +24,7 @@ class ConfigLoader(OmegaConfigLoader):
     The loader registers that resolver and not a hook: tools such as `kedro viz run` read the catalog without hooks.
     """
 
-    _parameters: DictConfig | None = None
+    _parameters: DictConfig | None = None  # read when they are needed
 
     def __getitem__(self, key: str) -> dict[str, Any]:
         """The configuration of a kind, such as `catalog`."""
@@ -42,6 +42,7 @@ class ConfigLoader(OmegaConfigLoader):
         super().__setitem__(key, value)
 
     def _parameter(self, key: str) -> Any:
+        assert self._parameters is not None
         return OmegaConf.select(self._parameters, key)
 
 

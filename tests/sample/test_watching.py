@@ -108,11 +108,12 @@ def test_the_calibration_month_again_tells_that_it_is_over(project, endpoint, mo
     assert json.loads((project / "data" / "08_reporting" / "alerts.json").read_text()) == {}
 
 
-def test_a_window_without_rows_says_so_and_changes_nothing(project, endpoint):
-    process = monitor(project, "month=2014-06")
-    assert process.returncode == 0
+def test_a_window_without_rows_where_there_were_some_is_an_alert(project):
+    process = monitor(project, "month=2014-06", "fail_on=alert")
+    assert process.returncode == 1
     assert "no predictions of flight_delay from 2014-06-01" in process.stdout
-    assert result(project)["verdict"] == "none"
+    assert "Error: monitoring raised an alert of the service: no rows, " in process.stderr
+    assert result(project)["verdict"] == "alert"
 
 
 def test_new_rows_train_a_version_that_the_gate_compares_with_the_champion(project):

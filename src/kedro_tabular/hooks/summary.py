@@ -63,7 +63,7 @@ class RunSummary:
         console.print(f"Verdict: {monitoring['verdict']}{f', and {more} more findings' if more > 0 else ''}.")
         console.print("Next: open data/08_reporting/monitoring.html")
         if monitoring["fails"]:
-            raise AlertError(f"monitoring raised an alert of {findings[0]['subject']}")
+            raise AlertError(f"monitoring raised an alert of {findings[0]['subject']}: {findings[0]['says']}")
 
     def _print_metrics(self, metrics: dict[str, float]) -> None:
         table = Table("Metric", "Model", "Baseline")

@@ -33,7 +33,7 @@ def decide_alerts(
     until = monitoring["window"]["until"]
     newest = max((alert["until"] for alert in alert_state.values()), default="")
     assessed = _assessed(monitoring)
-    if not assessed or until < newest:
+    if not (monitoring["versions"] or assessed) or until < newest:
         return {"state": alert_state, "message": None, "keys": []}
     windows = {rule.check: rule.windows for rule in Alerts.read("alerts", alerts).rules}
     state: dict[str, Any] = {}

@@ -73,8 +73,8 @@ class AlertsDataset(AbstractDataset[dict[str, Any], dict[str, Any]]):
             if channel.overflow_mode == apprise.OverflowMode.UPSTREAM:  # services refuse what is too long for them
                 channel.overflow_mode = apprise.OverflowMode.SPLIT
         # As plain text: Apprise escapes what the format of each channel would interpret, and keeps the lines.
-        sent = {"title": message["title"], "body": message["body"], "notify_type": message["type"]}
-        if not channels.notify(**sent, body_format=apprise.NotifyFormat.TEXT):
+        kind, text = apprise.NotifyType(message["type"]), apprise.NotifyFormat.TEXT
+        if not channels.notify(title=message["title"], body=message["body"], notify_type=kind, body_format=text):
             return False, "the alert could not be delivered to all addresses"
         return True, None
 

@@ -1,5 +1,7 @@
 """Findings of drift name what has moved, with its numbers."""
 
+import re
+
 import numpy as np
 import pytest
 from kedro_tabular.contract.contract import Contract
@@ -73,9 +75,7 @@ def test_a_shape_is_named_by_the_bin_that_has_changed_most(findings):
 
 def test_numbers_outside_of_the_reference_are_named_and_no_shift_of_the_others(findings):
     says = findings(size=lambda table: table["size"].where(np.arange(len(table)) % 50 > 0, table["size"] * 1000))
-    _, _, causes = says["size"].partition(": ")
-    assert causes.startswith("2.0% of rows are above 99.")
-    assert "mean" not in causes
+    assert re.search(r": 2\.[01]% of rows are above 99\.9\d+, reference 0\.0%$", says["size"])
 
 
 def test_several_causes_are_named_the_largest_first(findings):

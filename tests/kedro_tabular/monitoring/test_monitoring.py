@@ -276,7 +276,7 @@ def deliver(decision):
 
 
 def decide(monitoring, state, windows=1, check="drift"):
-    alerts = {"rules": [{"check": check, "windows": windows}], "urls_variable": "X", "dry_run": False}
+    alerts = {"rules": [{"check": check, "above": 0.5, "windows": windows}], "urls_variable": "X", "dry_run": False}
     return decide_alerts(monitoring, state, "", make_contract(), alerts)
 
 

@@ -6,6 +6,7 @@ import email.policy
 import pytest
 from kedro.io import DatasetError
 from kedro_tabular.monitoring.notification import AlertsDataset
+from kedro_tabular.monitoring.text import without_markup
 
 from ...webhook import Endpoint, Mailbox
 
@@ -77,15 +78,16 @@ def test_mail_is_plain_text_with_its_lines(tmp_path, monkeypatch):
     assert mail["subject"] == "small: 1 new"
 
 
-def test_a_channel_with_markup_shows_the_text_as_it_is(tmp_path, endpoint, monkeypatch):
-    """Mattermost's format is Markdown."""
-    monkeypatch.setenv("TEST_ALERT_URLS", endpoint.url.replace("json://", "mmost://") + "token123token")
+def test_a_channel_that_interprets_plain_text_as_markdown_finds_none(tmp_path, endpoint, monkeypatch):
+    """Mattermost, to which Apprise sends plain text as it is."""
+    monkeypatch.setenv("TEST_ALERT_URLS", endpoint.url.replace("json://", "mmost://") + "/token123token")
     decision = alert()
-    decision["message"]["body"] = "- size_a_b: *5*\n- weight"
+    decision["message"]["body"] = "- " + without_markup("[gift](https://x.example) @all *5* <b>") + "\n- weight"
     make(tmp_path).save(decision)
     shown = endpoint.received[0]["text"]
-    assert "\\*5\\*" in shown
-    assert len(shown.splitlines()) >= 2
+    assert not set("[]<>@*") & set(shown)
+    assert "://" not in shown
+    assert shown.splitlines()[-1] == "- weight"
 
 
 def test_a_dry_run_sends_and_changes_nothing(tmp_path, endpoint, monkeypatch, caplog):

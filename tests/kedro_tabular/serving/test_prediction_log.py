@@ -225,11 +225,15 @@ def test_monitoring_counts_rows_errors_and_outcomes_of_a_window(log):
     summary = LoggedRows(log).summarize("logged", WINDOW)
     assert summary.rows == {"1": 10}
     assert summary.errors == {"timeout": 5, "invalid_body": 1}
+    assert (summary.last_before, summary.rows_before) == (None, 0)
     later = Window(NOW + dt.timedelta(days=200), NOW + dt.timedelta(days=201))
     log.add_errors({"internal_error": 4}, later.since)
     empty = LoggedRows(log).summarize("logged", later)
     assert (empty.rows, empty.errors, empty.unmatched_outcomes) == ({}, {"internal_error": 4}, 0)
     assert (empty.first, empty.last) == (NOW, NOW + dt.timedelta(days=52))
+    assert (empty.last_before, empty.rows_before) == (NOW + dt.timedelta(days=52), 1)
+    weeks = LoggedRows(log).summarize("logged", later._replace(until=later.since + dt.timedelta(days=3)))
+    assert (weeks.last_before, weeks.rows_before) == (NOW + dt.timedelta(days=52), 3)
     references = ["id:0", "id:1", 'key:["red",900]']  # the last is stored with the number and with its text
     log.add_outcomes([{"reference": reference, "time": NOW, "outcome": "1"} for reference in references])
     assert LoggedRows(log).summarize("another model", later).unmatched_outcomes == 3
