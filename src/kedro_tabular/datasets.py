@@ -181,19 +181,15 @@ class ParquetChunksDataset(_LocalPath, AbstractDataset[Iterable[pd.DataFrame], T
 
 
 def _nullable_integers(file: pq.ParquetFile) -> dict[str, pd.Int64Dtype | pd.UInt64Dtype]:
-    """The columns of integers of which some are missing in the file, and pandas' type for them."""
-    types: dict[str, pd.Int64Dtype | pd.UInt64Dtype] = {}
-    for group in range(file.metadata.num_row_groups):
-        row_group = file.metadata.row_group(group)
-        for number in range(row_group.num_columns):
-            column = row_group.column(number)
-            name = column.path_in_schema  # dotted if it is inside another
-            field = file.schema_arrow.field(name) if name in file.schema_arrow.names else None
-            if field is None or not pa.types.is_integer(field.type):
-                continue
-            if column.statistics is None or not column.statistics.has_null_count or column.statistics.null_count:
-                types[name] = pd.UInt64Dtype() if pa.types.is_unsigned_integer(field.type) else pd.Int64Dtype()
-    return types
+    """The columns of integers of which some may be missing in the file, and pandas' type for them."""
+    groups = (file.metadata.row_group(number).to_dict() for number in range(file.metadata.num_row_groups))
+    columns = (column for group in groups for column in group["columns"])
+    nullable = {column["path_in_schema"] for column in columns if (column["statistics"] or {}).get("null_count") != 0}
+    return {
+        field.name: pd.UInt64Dtype() if pa.types.is_unsigned_integer(field.type) else pd.Int64Dtype()
+        for field in file.schema_arrow
+        if pa.types.is_integer(field.type) and field.name in nullable
+    }
 
 
 def _to_frame(batch: pa.RecordBatch, integers: Mapping[str, Any]) -> pd.DataFrame:
