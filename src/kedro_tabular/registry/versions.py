@@ -73,6 +73,8 @@ class RegisteredModelDataset(AbstractDataset[ModelPackage, Any]):
 
     def save(self, data: ModelPackage) -> None:
         """Log the model to the active run, register it and, last, move the aliases as the verdict says."""
+        if not Path(self._environment).is_file():  # as where a packaged project runs
+            raise DatasetError(f"{self._environment} is missing: copy it here, as each version archives it")
         mlflow.log_artifact(self._environment)
         content: dict[str, Any] = {"artifacts": artifact_md5s(self._artifacts), "contract": data.contract}
         if data.register:

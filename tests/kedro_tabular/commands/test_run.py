@@ -48,7 +48,7 @@ def adopted(tmp_path_factory):
 @pytest.mark.slow
 def test_a_run_in_threads_records_what_one_in_a_single_thread_does(adopted):
     [first] = runs(open_store(adopted))
-    run(adopted, "run", "--pipelines=train")
+    run(adopted, "run")
     second = next(found for found in runs(open_store(adopted)) if found.info.run_id != first.info.run_id)
     assert second.data.metrics.keys() == first.data.metrics.keys()
     assert second.data.params.keys() == first.data.params.keys()
@@ -65,9 +65,18 @@ def test_the_wheel_of_kedro_package_runs_without_the_sources(adopted, tmp_path):
     [wheel] = tmp_path.glob("*.whl")
     with zipfile.ZipFile(wheel) as archive:
         archive.extractall(tmp_path / "installed")
-    for name in ("data", "mlflow.db", "mlartifacts", "conf"):
+    for name in ("data", "mlflow.db", "mlartifacts", "conf", ".telemetry"):
         (adopted / name).rename(tmp_path / name)
-    command = [sys.executable, "-P", "-m", "project", "--pipelines=train"]
-    environment = os.environ | {"PYTHONPATH": str(tmp_path / "installed")}
-    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+
+    def run_wheel(pipeline):
+        command = [sys.executable, "-P", "-m", "project", f"--pipelines={pipeline}"]
+        environment = os.environ | {"PYTHONPATH": str(tmp_path / "installed")}
+        return subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+
+    lacking = run_wheel("packaging")
+    assert lacking.returncode == 1
+    assert "Error: requirements.lock is missing: copy it here" in lacking.stderr
+    assert "Traceback" not in lacking.stderr
+    (adopted / "requirements.lock").rename(tmp_path / "requirements.lock")
+    done = run_wheel("train")
     assert done.returncode == 0, done.stdout + done.stderr
