@@ -115,7 +115,7 @@ def copy_working_tree(project: Path) -> None:
     )
     for name in listed.stdout.splitlines():
         source, destination = ROOT / name, project / name
-        if source.exists() and not name.startswith(("template/", "tests/")):  # kedro adopt refuses the template
+        if source.exists() and not name.startswith("tests/"):
             destination.parent.mkdir(parents=True, exist_ok=True)
             destination.write_bytes(source.read_bytes())
     subprocess.run(["git", "init", "--quiet"], cwd=project, check=True)

@@ -130,24 +130,18 @@ def orders(tmp_path_factory) -> Path:
     return path
 
 
-def test_the_template_itself_adopts_no_table(template, orders):
-    told = run_kedro(template, "adopt", str(orders), "--target", "returned")
-    assert told.returncode == 1
-    assert "Make a project of your own first" in told.stderr
-    assert "Copy it" in (template / "README.md").read_text()
-    assert git(template, "status", "--porcelain") == ""
-
-
-def test_nothing_speaks_of_the_sample_after_a_table_was_adopted(copied, orders, tmp_path):
-    folder = tmp_path / "copy"
-    git(tmp_path, "clone", "--quiet", str(copied), str(folder))
+@pytest.mark.parametrize("origin", ["copied", "template"])
+def test_nothing_speaks_of_the_sample_after_a_table_was_adopted(origin, request, orders, tmp_path):
+    folder = tmp_path / "adopted"
+    git(tmp_path, "clone", "--quiet", str(request.getfixturevalue(origin)), str(folder))
     done = run_kedro(folder, "adopt", str(orders), "--target", "returned", "--estimator", "boosting", "--name", "mine")
     assert done.returncode == 0, done.stderr
     commit(folder, "Adopt")
     assert yaml.safe_load((folder / "conf/base/parameters.yml").read_text())["table"]["name"] == "mine"
-    found = texts(folder)
-    assert not [path for path, text in found.items() if OF_THE_SAMPLE.search(text)]
+    assert not [path for path, text in texts(folder).items() if OF_THE_SAMPLE.search(text)]
     assert list(broken_links(folder, pages_of(folder))) == []
+    assert {path.name for path in (folder / "tests").iterdir() if path.is_dir()} == {"pipelines", "table"}
+    assert "check-template" not in (folder / "Makefile").read_text()
     run_tool(folder, "ruff", "check", "--no-cache", ".")
     run_tool(folder, "ruff", "format", "--check", "--no-cache", ".")
 

@@ -6,6 +6,7 @@ from .planning import find_unused_files, plan_changes
 from .settings import choose_datetime_parts, describe_left_out_rules
 from .source import open_source
 from .split import Split, choose_split
+from .template import is_template, plan_own_files
 
 __all__ = [
     "Changes",
@@ -20,6 +21,8 @@ __all__ = [
     "describe_left_out_rules",
     "find_unused_files",
     "infer_contract",
+    "is_template",
     "open_source",
     "plan_changes",
+    "plan_own_files",
 ]

@@ -13,7 +13,6 @@ from ..kedro_project import train_stages
 from ..lineage import GitError, run_git
 from .dvc import render
 
-_TEMPLATE = Path("template", "reserved.txt")  # a copy has no such file
 _ESTIMATORS = ("linear", "forest", "boosting")
 
 
@@ -36,11 +35,6 @@ def adopt(metadata: ProjectMetadata, table: Path, dry_run: bool, **options: Any)
     file under DVC, deletes the files of the sample and writes dvc.yaml.
     """
     project = metadata.project_path
-    if (project / _TEMPLATE).exists():
-        raise click.ClickException(
-            "this is the template, whose tests and pages are about its sample. Make a project of your own first, and "
-            "adopt the table there: README.md says how, under “Copy it”"
-        )
     inferred = adoption.infer_contract(adoption.open_source(table), adoption.Options(**options))
     parameters = _read_parameters(project)
     split = adoption.choose_split(inferred, parameters["seed"])
@@ -58,6 +52,9 @@ def adopt(metadata: ProjectMetadata, table: Path, dry_run: bool, **options: Any)
     inferred.warnings += adoption.find_unused_files(project, table)
     sections = {"features": {"datetime_parts": features["datetime_parts"]}, "estimator": estimator.parameters}
     changes = adoption.plan_changes(project, inferred, split, sections, table)
+    if adoption.is_template(project):
+        adoption.plan_own_files(project, metadata.package_name, inferred.contract.name, changes)
+        inferred.notes.append("this is a clone of the template: README.md and what is only the template's are replaced")
     if changes and not dry_run:
         _check_committed(project, table)
     _add_dvc_yaml(metadata, changes)
