@@ -44,7 +44,8 @@ def project(tmp_path_factory, copy_trained, parameters):
         answers = model.predict_columns(rows.columns, len(table), False)
         log.append(make_log_rows(rows, answers, entered, contract, contract.name, "1"))
         known = zip(identifiers, table[contract.target].tolist(), strict=True)
-        log.add_outcomes([{"reference": f"id:{i}", "time": utc_now(), "outcome": as_json(o)} for i, o in known])
+        outcomes = [{"reference": f"id:{i}", "time": utc_now(), "outcome": as_json(o)} for i, o in known]
+        log.add_outcomes(contract.name, outcomes)
     log.close()
     return folder
 

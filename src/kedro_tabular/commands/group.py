@@ -12,6 +12,7 @@ from .adopt import adopt
 from .deploy import promote, rollback
 from .dvc import dvc
 from .lineage import lineage, reproduce
+from .log import log
 from .models import models
 from .replay import replay
 from .serve import outcomes, serve
@@ -51,5 +52,5 @@ def cli() -> None:
     """Adopt a table, serve, monitor and trace models."""
 
 
-for command in (run, dvc, adopt, lineage, reproduce, models, promote, rollback, serve, outcomes, replay):
+for command in (run, dvc, adopt, lineage, reproduce, models, promote, rollback, serve, outcomes, log, replay):
     cli.add_command(command)

@@ -49,7 +49,7 @@ def outcomes(metadata: ProjectMetadata, file: Path) -> None:
     """Store the outcomes of a FILE (CSV, Parquet, JSON lines) in the prediction log.
 
     It has a column for the outcome, named `outcome` or as the target, and `id` or the columns of
-    serving.log.keys to find the predictions by.
+    serving.log.keys to find the predictions by. The column `outcome_time` is optional: when the outcome happened.
     """
     parameters, file = load_conf(metadata)["parameters"], file.absolute()
     os.chdir(metadata.project_path)
@@ -58,6 +58,6 @@ def outcomes(metadata: ProjectMetadata, file: Path) -> None:
         raise click.ClickException("there is no prediction log: serving.log in conf/ is off")
     table = prediction_log.read_outcome_table(file, settings.log.keys, Contract.from_parameters(parameters["table"]))
     log = prediction_log.PredictionLog(settings.log.url)
-    unmatched = log.add_outcomes(table)
+    unmatched = log.add_outcomes(parameters["table"]["name"], table)
     log.close()
     click.echo(f"{len(table):,} outcomes stored, {unmatched:,} of them without a prediction so far")

@@ -13,10 +13,12 @@ from fastapi.responses import JSONResponse, PlainTextResponse
 from fastapi_offline import FastAPIOffline
 from starlette.exceptions import HTTPException
 
+from .authentication import ApiKeys
 from .batching import Batcher
 from .deployment import Deployment
 from .endpoints import Endpoints
 from .errors import INTERNAL_ERROR, RequestError, validation_error
+from .log.database_errors import describe
 from .log.prediction_log import PredictionLog
 from .log.records import utc_now
 from .metrics import ServiceMetrics
@@ -36,18 +38,19 @@ _ERRORS: dict[int | str, dict[str, Any]] = {
 }
 
 
-def create_app(settings: ServingSettings, deployment: Deployment, api_key: str | None) -> FastAPI:
-    """The service of a deployment that has started; requests must send the API key, if there is one."""
+def create_app(settings: ServingSettings, deployment: Deployment, api_keys: ApiKeys) -> FastAPI:
+    """The service of a deployment that has started; requests must send an API key, if there are any."""
     log = PredictionLog(settings.log.url) if settings.log else None
+    name = deployment.current.identity.model
     metrics, batcher = ServiceMetrics(), Batcher(deployment, log, settings.key_columns)
 
     def record_state() -> None:
         metrics.record_deployment(deployment)
         if log is not None:
             try:
-                log.add_errors(metrics.pop_errors(), utc_now())
-            except Exception:  # the counts are lost; the service goes on
-                logger.exception("the prediction log is not writable")
+                log.add_errors(name, metrics.pop_errors(), utc_now())
+            except Exception as error:  # the counts are lost; the service goes on
+                logger.error("the prediction log is not writable: %s", describe(error))
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -60,7 +63,6 @@ def create_app(settings: ServingSettings, deployment: Deployment, api_key: str |
             await run_in_threadpool(record_state)
             log.close()
 
-    name = deployment.current.identity.model
     app = FastAPIOffline(
         title=name, lifespan=lifespan, redoc_url=None, telemetry={"tracing": False, "metrics": False, "logs": False}
     )
@@ -75,12 +77,12 @@ def create_app(settings: ServingSettings, deployment: Deployment, api_key: str |
     def openapi() -> dict[str, Any]:
         version = deployment.current
         schema = get_openapi(title=name, version=f"version {version.identity.version}", routes=app.routes)
-        return complete_openapi(schema, version, with_api_key=api_key is not None)
+        return complete_openapi(schema, version, with_api_key=api_keys.required)
 
     app.openapi = openapi  # type: ignore[method-assign]  # as FastAPI documents it
     max_bytes = int(settings.limits.body_mb * 1e6)
     paths = {route.path for route in app.routes if hasattr(route, "path")}
-    app.add_middleware(RequestMiddleware, metrics=metrics, api_key=api_key, max_bytes=max_bytes, paths=paths)
+    app.add_middleware(RequestMiddleware, metrics=metrics, api_keys=api_keys, max_bytes=max_bytes, paths=paths)
     return app
 
 

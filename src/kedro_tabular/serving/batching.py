@@ -13,12 +13,15 @@ import time
 from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
 from ..contract import Contract, ContractError
+from .callers import ANONYMOUS, Caller
 from .deployment import Deployment, LoadedVersion
 from .errors import INTERNAL_ERROR, RequestError
+from .log.database_errors import log_error
 from .log.prediction_log import PredictionLog
 from .log.records import LogContext, make_keys, make_log_rows
 from .parsing import Rows, logged_columns
@@ -36,6 +39,7 @@ class Predictions:
     ids: list[str]
     columns: dict[str, np.ndarray]
     version: LoadedVersion
+    record_ids: list[str | None] | None = None  # the caller's own
 
 
 @dataclass(frozen=True)
@@ -43,6 +47,7 @@ class _PendingRequest:
     make_rows: Callable[[Contract], Rows]
     explain: bool
     request_id: str
+    caller: Caller
     future: Future[Predictions] = field(default_factory=Future)
     arrived: float = field(default_factory=time.perf_counter)
 
@@ -59,14 +64,16 @@ class Batcher:
         self._thread = threading.Thread(target=self._run, name="batcher", daemon=True)
         self._thread.start()
 
-    async def predict(self, make_rows: Callable[[Contract], Rows], explain: bool) -> Predictions:
+    async def predict(
+        self, make_rows: Callable[[Contract], Rows], explain: bool, caller: Caller = ANONYMOUS
+    ) -> Predictions:
         """Predict the rows that `make_rows` makes for the contract of the served version.
 
         Raises:
             RequestError: the rows can't be predicted, or the predictions can't be stored.
         """
         request_id = f"{time.time_ns() // 1_000_000:012x}{secrets.token_hex(8)}"  # ids sort by time
-        request = _PendingRequest(make_rows, explain, request_id)
+        request = _PendingRequest(make_rows, explain, request_id, caller)
         self._queue.put(request)
         return await asyncio.wrap_future(request.future)
 
@@ -121,8 +128,7 @@ class Batcher:
     def _process(self, batch: _Batch, version: LoadedVersion) -> None:
         try:
             results = _split(batch, _predict(batch, version), version)
-            if self.log is not None:
-                self._store(self.log, batch, results)
+            errors = [None] * len(batch) if self.log is None else self._store(self.log, batch, results)
         except Exception as error:  # of whatever a model or a database raises
             if len(batch) > 1 and not isinstance(error, RequestError):  # one request may have caused it
                 for member in batch:
@@ -131,24 +137,29 @@ class Batcher:
             for request, _ in batch:
                 request.future.set_exception(_to_request_error(error))
             return
-        for (request, _), result in zip(batch, results, strict=True):
-            request.future.set_result(result)
+        for (request, _), result, failure in zip(batch, results, errors, strict=True):
+            if failure is None:
+                request.future.set_result(result)
+            else:
+                request.future.set_exception(failure)
 
-    def _store(self, log: PredictionLog, batch: _Batch, results: list[Predictions]) -> None:
-        now, log_rows = time.perf_counter(), []
-        for (request, rows), result in zip(batch, results, strict=True):
-            identity, contract = result.version.identity, result.version.contract
-            keys = make_keys(rows, self.keys, contract)
-            context = LogContext(result.ids, keys, (now - request.arrived) * 1000)
-            log_rows += make_log_rows(rows, result.columns, context, contract, identity.model, identity.version)
-        if not log_rows:
-            return
-        try:
-            log.append(log_rows)
-        except Exception as error:
-            logger.exception("the prediction log is not writable")
-            message = "the predictions can't be stored, so they are not returned; try again later"
-            raise RequestError(503, "log_unavailable", message) from error
+    def _store(self, log: PredictionLog, batch: _Batch, results: list[Predictions]) -> list[Exception | None]:
+        """Store the predictions; return for each request why they can't be stored, None if they are."""
+        now = time.perf_counter()
+        errors: list[Exception | None] = [None] * len(batch)
+        log_rows: dict[int, list[dict[str, Any]]] = {}  # by position of the request
+        for position, ((request, rows), result) in enumerate(zip(batch, results, strict=True)):
+            identity, contract, caller = result.version.identity, result.version.contract, request.caller
+            try:
+                keys, latency = make_keys(rows, self.keys, contract), (now - request.arrived) * 1000
+                context = LogContext(result.ids, keys, latency, caller.record_ids, caller.request_id, caller.api_key)
+                made = make_log_rows(rows, result.columns, context, contract, identity.model, identity.version)
+                log_rows[position] = made
+            except ContractError as error:
+                errors[position] = _to_request_error(error)
+        for position, failure in zip(log_rows, log.append_requests(list(log_rows.values())), strict=True):
+            errors[position] = None if failure is None else log_error(failure, "predictions")
+        return errors
 
 
 def _predict(batch: _Batch, version: LoadedVersion) -> dict[str, np.ndarray]:
@@ -170,7 +181,7 @@ def _split(batch: _Batch, columns: dict[str, np.ndarray], version: LoadedVersion
         end = start + rows.n_rows
         ids = [f"{request.request_id}-{position}" for position in range(rows.n_rows)]
         part = {name: values[start:end] for name, values in columns.items()}
-        results.append(Predictions(ids, part, version))
+        results.append(Predictions(ids, part, version, request.caller.record_ids))
         start = end
     return results
 

@@ -9,12 +9,15 @@ from fastapi.concurrency import run_in_threadpool
 
 from ..contract import Contract, is_probability, probability_column
 from .batching import Batcher, Predictions
+from .callers import RECORD_ID, read_record_ids
 from .errors import RequestError, too_many_rows
+from .log.database_errors import log_error
 from .log.outcomes import parse_outcome_request
 from .metrics import ServiceMetrics
 from .middleware import json_response
-from .parsing import Rows, parse_json, rows_from_invocation, rows_from_records
+from .parsing import Rows, logged_columns, parse_json, rows_from_invocation, rows_from_records
 from .settings import Limits
+from .value_lengths import check_lengths
 
 _LARGE_BODY = 65_536  # bytes; it is parsed in a thread, so that small ones don't wait for it
 
@@ -51,8 +54,9 @@ class Endpoints:
         """Predict records, in their order."""
         records = (await _parse(parse_json, await request.body())).get("records")
         n_rows = len(records) if isinstance(records, list) else 0
+        ids = [record.get(RECORD_ID) if isinstance(record, dict) else None for record in records] if n_rows else None
         predictions = await self._predict(
-            lambda contract: rows_from_records(records, "records", contract, self._keys), n_rows, explain
+            request, lambda contract: rows_from_records(records, "records", contract, self._keys), n_rows, explain, ids
         )
         identity = predictions.version.identity
         payload = {"model": identity.model, "version": identity.version, "predictions": _to_payload(predictions)}
@@ -63,24 +67,38 @@ class Endpoints:
         body, content_type = await request.body(), request.headers.get("content-type", "")
         contract, max_rows = self._deployment.current.contract, self._limits.rows
         rows, params = await _parse(rows_from_invocation, body, content_type, contract, self._keys, max_rows)
-        predictions = await self._predict(lambda _: rows, rows.n_rows, params.get("explain") is True)
+        explain, ids = params.get("explain") is True, rows.columns.get(RECORD_ID)
+        predictions = await self._predict(request, lambda _: rows, rows.n_rows, explain, ids)
         payload = {"predictions": _to_records(predictions.columns)}
         return json_response(payload, headers=_response_headers(predictions))
 
     async def outcomes(self, request: Request) -> Response:
         """Store the outcomes of predictions."""
         assert self._log is not None
-        parsed = await _parse(parse_json, await request.body())
-        outcomes = parse_outcome_request(parsed, self._keys, self._deployment.current.contract)
-        unmatched = await run_in_threadpool(self._log.add_outcomes, outcomes)
+        parsed, version = await _parse(parse_json, await request.body()), self._deployment.current
+        outcomes = parse_outcome_request(parsed, self._keys, version.contract)
+        try:
+            unmatched = await run_in_threadpool(self._log.add_outcomes, version.identity.model, outcomes)
+        except Exception as error:  # of whatever a database raises
+            raise log_error(error, "outcomes") from error
         return json_response({"stored": len(outcomes), "without_prediction": unmatched})
 
-    async def _predict(self, make_rows: Callable[[Contract], Rows], n_rows: int, explain: bool) -> Predictions:
+    async def _predict(
+        self, request: Request, make_rows: Callable[[Contract], Rows], n_rows: int, explain: bool, ids: Any
+    ) -> Predictions:
         max_rows = self._limits.explained_rows if explain else self._limits.rows
         if n_rows > max_rows:
             raise too_many_rows(max_rows)
+        record_ids = read_record_ids(ids, self._deployment.current.contract, self._keys)
+        caller = request.state.caller._replace(record_ids=record_ids)
+
+        def make_checked_rows(contract: Contract) -> Rows:
+            columns = logged_columns(contract, self._keys)
+            return check_lengths(make_rows(contract), columns, self._limits.characters)
+
         try:
-            predictions = await asyncio.wait_for(self._batcher.predict(make_rows, explain), self._limits.seconds)
+            batched = self._batcher.predict(make_checked_rows, explain, caller)
+            predictions = await asyncio.wait_for(batched, self._limits.seconds)
         except TimeoutError:
             raise RequestError(503, "timeout", "timeout of the prediction; send fewer rows in one request") from None
         self._metrics.count_predictions(predictions.columns, bool(predictions.version.classes))
@@ -94,8 +112,9 @@ async def _parse(parse: Callable[..., Any], body: bytes, *arguments: Any) -> Any
 
 
 def _response_headers(predictions: Predictions) -> dict[str, str]:
-    """The id of the request, which the ids of its rows start with."""
-    return {"x-request-id": predictions.ids[0].rpartition("-")[0]} if predictions.ids else {}
+    """What the ids of the rows start with, which is also the id of a request to which its caller has given none."""
+    start = predictions.ids[0].rpartition("-")[0] if predictions.ids else ""
+    return {"x-prediction-id": start, "x-request-id": start} if start else {}
 
 
 def _to_records(columns: dict[str, Any]) -> list[dict[str, Any]]:
@@ -108,6 +127,8 @@ def _to_payload(predictions: Predictions) -> list[dict[str, Any]]:
     columns, classes = predictions.columns, predictions.version.classes
     fields: dict[str, Any] = {"id": predictions.ids}
     fields |= {name: values for name, values in columns.items() if not is_probability(name)}
+    if predictions.record_ids is not None and any(predictions.record_ids):
+        fields["record_id"] = predictions.record_ids
     if classes:
         fields["probability"] = _to_records({label: columns[probability_column(label)] for label in classes})
     return _to_records(fields)

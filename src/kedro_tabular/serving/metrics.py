@@ -26,6 +26,7 @@ class ServiceMetrics:
             multiprocess.MultiProcessCollector(self._registry)
         self._requests = Counter("requests", "Requests by path and status", ["path", "status"], registry=own)
         self._errors = Counter("errors", "Failed requests by error code", ["code"], registry=own)
+        self._keys = Counter("key_requests", "Requests by the name of their API key", ["key"], registry=own)
         self._seconds = Histogram("request_seconds", "Duration of a request", ["path"], buckets=_BUCKETS, registry=own)
         self._rows = Counter("rows", "Predicted rows by source", ["source"], registry=own)
         self._reasons = Counter("reasons", "Reasons of rows by code and source", ["code", "source"], registry=own)
@@ -49,6 +50,10 @@ class ServiceMetrics:
         self._errors.labels(code).inc()
         with self._lock:
             self._unlogged_errors[code] += 1
+
+    def count_key(self, name: str) -> None:
+        """Count a request with the API key of this name."""
+        self._keys.labels(name).inc()
 
     def pop_errors(self) -> dict[str, int]:
         """Failed requests by code since the last call."""

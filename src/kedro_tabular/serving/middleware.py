@@ -3,7 +3,6 @@
 It is plain ASGI because FastAPI's function middleware costs more than the rest of a request.
 """
 
-import hmac
 import time
 from typing import Any
 
@@ -11,21 +10,27 @@ import orjson
 from fastapi import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from .authentication import ApiKeys
+from .callers import ANONYMOUS, Caller, check_request_id
 from .errors import RequestError
 from .metrics import ServiceMetrics
 
 PUBLIC_PATHS = ("/health", "/ready")  # without an API key, for probes
 _DOCS_PATHS = ("/docs", "/openapi.json", "/static-offline-docs")  # without one, too: there the key is entered
+_REQUEST_ID = b"x-request-id"
 
 
 class RequestMiddleware:
-    """Counts requests, those to `paths` by path, and refuses those without the API key or with too large a body."""
+    """Counts requests, those to `paths` by path, and refuses those without an API key or with too large a body.
+
+    The caller's X-Request-Id is in each response. The name of the key and that id are in the state of the request.
+    """
 
     def __init__(
-        self, app: ASGIApp, metrics: ServiceMetrics, api_key: str | None, max_bytes: int, paths: set[str]
+        self, app: ASGIApp, metrics: ServiceMetrics, api_keys: ApiKeys, max_bytes: int, paths: set[str]
     ) -> None:
         self._app, self._metrics, self._max_bytes, self._paths = app, metrics, max_bytes, paths
-        self._authorization = None if api_key is None else f"Bearer {api_key}".encode()
+        self._api_keys = api_keys
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one request."""
@@ -39,6 +44,9 @@ class RequestMiddleware:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
+                if caller.request_id is not None:
+                    others = [header for header in message["headers"] if header[0] != _REQUEST_ID]
+                    message["headers"] = [*others, (_REQUEST_ID, caller.request_id.encode())]
             await send(message)
 
         async def receive_within_limit() -> Message:  # the content-length, if there is one, is not trusted
@@ -49,20 +57,29 @@ class RequestMiddleware:
                 raise self._too_large()
             return message
 
-        error = self._check(scope["path"], dict(scope["headers"]))
-        app = self._app if error is None else error_response(error, self._metrics)
+        app, caller = self._app, ANONYMOUS
+        try:
+            caller = self._check(scope["path"], dict(scope["headers"]))
+        except RequestError as error:
+            app = error_response(error, self._metrics)
+        scope.setdefault("state", {})["caller"] = caller
         try:
             await app(scope, receive_within_limit, send_and_keep_status)
         finally:
             self._metrics.count_request(path, status, time.perf_counter() - started)
 
-    def _check(self, path: str, headers: dict[bytes, bytes]) -> RequestError | None:
-        is_public = self._authorization is None or path in PUBLIC_PATHS or path.startswith(_DOCS_PATHS)
-        if not is_public and not hmac.compare_digest(headers.get(b"authorization", b""), self._authorization or b""):
-            return RequestError(401, "unauthorized", "an API key is needed", "authorization", "Bearer KEY")
+    def _check(self, path: str, headers: dict[bytes, bytes]) -> Caller:
+        """The caller. Raises RequestError if the request is refused."""
+        if path in PUBLIC_PATHS or path.startswith(_DOCS_PATHS):
+            return ANONYMOUS
+        name = self._api_keys.find_name(headers.get(b"authorization", b""))
+        if name is None and self._api_keys.required:
+            raise RequestError(401, "unauthorized", "an API key is needed", "authorization", "Bearer KEY")
+        if name is not None:
+            self._metrics.count_key(name)
         if int(headers.get(b"content-length", b"0")) > self._max_bytes:  # the HTTP parser accepts digits only
-            return self._too_large()
-        return None
+            raise self._too_large()
+        return Caller(name, check_request_id(headers[_REQUEST_ID]) if _REQUEST_ID in headers else None)
 
     def _too_large(self) -> RequestError:
         return RequestError(413, "too_large", "the body is too large", "body", f"{self._max_bytes / 1e6:g} MB or less")

@@ -1,14 +1,14 @@
-"""The OpenAPI schema: the contract's columns as typed fields, and the input example of the version."""
+"""The OpenAPI schema: the contract's columns as typed fields, and an example of a row."""
 
-import json
+from datetime import datetime
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, create_model
 from pydantic.json_schema import models_json_schema
 
-from ..contract import Column, ColumnType
+from ..contract import Column, ColumnType, Contract
+from .callers import RECORD_ID
 from .deployment import LoadedVersion
-from .log.records import as_json
 
 _TYPES: dict[ColumnType, Any] = {"category": str, "number": float, "datetime": str}
 
@@ -27,6 +27,7 @@ class Explanation(BaseModel):
 class _Prediction(BaseModel):
     id: str = Field(description="the id of this prediction in the log; send it with the outcome")
     prediction: Any
+    record_id: str | None = Field(default=None, description="the `id` of the record, if one of the records has one")
     source: Literal["model", "fallback"]
     reasons: list[str] = Field(description="code:column=value; why it fell back, or what to be careful about")
     explanation: Explanation | None = Field(default=None, description="with ?explain=true")
@@ -51,9 +52,10 @@ class Outcome(BaseModel):
     """The outcome of a prediction, which is named by its id or by the values of the key columns."""
 
     model_config = ConfigDict(extra="forbid")
-    id: str | None = None
+    id: Annotated[str, Field(max_length=64, pattern="^[!-~]+$")] | None = None
     key: dict[str, Any] | None = None
-    outcome: bool | int | float | str
+    outcome: bool | int | float | Annotated[str, Field(max_length=10_000)]
+    outcome_time: datetime | None = Field(default=None, description="when it happened; now, if it is not given")
 
 
 class Outcomes(BaseModel):
@@ -71,9 +73,10 @@ class Stored(BaseModel):
 
 def body_schemas(version: LoadedVersion) -> dict[str, Any]:
     """JSON schemas of the bodies of requests and responses, by name."""
-    row_fields = {name: _field(column) for name, column in version.contract.columns.items()}
+    row_fields: dict[str, Any] = {name: _field(column) for name, column in version.contract.columns.items()}
+    row_fields.setdefault(RECORD_ID, (str | int | None, Field(default=None, description="an id of your own")))
     row = create_model("Row", __config__=ConfigDict(extra="allow"), **_with_aliases(row_fields))
-    records = Field(examples=[[_example_record(version)]])
+    records = Field(examples=[[_example_record(version.contract)]])
     rows = create_model("Rows", records=(list[row], records))  # type: ignore[valid-type]
     bound = Field(description="of the prediction interval; null where the fallback predicts")
     scores: dict[str, Any] = {"lower": (float | None, bound), "upper": (float | None, bound)}
@@ -102,11 +105,18 @@ def _field(column: Column) -> tuple[Any, Any]:
     return (kind | None, None) if column.nullable else (kind, ...)
 
 
-def _example_record(version: LoadedVersion) -> dict[str, Any]:
-    """The first row of the input example as JSON has it: date-times in ISO 8601, null for missing values."""
-    row = version.example.head(1).astype(object)
-    (record,) = row.where(row.notna(), None).to_dict(orient="records")
-    return dict(json.loads(as_json(record)))
+def _example_record(contract: Contract) -> dict[str, Any]:
+    """A made-up row within the contract: the page is public, and rows of the table may not be."""
+    return {name: _example_value(column) for name, column in contract.columns.items()}
+
+
+def _example_value(column: Column) -> float | str:
+    if column.type == "number":
+        low, high = column.min, column.max
+        if low is not None and high is not None:
+            return low / 2 + high / 2
+        return low if low is not None else high if high is not None else 1.0
+    return "2025-01-31T12:00:00" if column.type == "datetime" else "text"
 
 
 def complete_openapi(openapi: dict[str, Any], version: LoadedVersion, with_api_key: bool) -> dict[str, Any]:
@@ -120,7 +130,7 @@ def complete_openapi(openapi: dict[str, Any], version: LoadedVersion, with_api_k
         if path in paths:
             paths[path]["post"]["requestBody"] = {"required": True, **_content(request)}
             paths[path]["post"]["responses"]["200"] |= _content(response)
-    example = _example_record(version)
+    example = _example_record(version.contract)
     split = {"columns": list(example), "data": [list(example.values())]}
     invocation = {"type": "object", "properties": {"dataframe_split": {"type": "object"}}}
     paths["/invocations"]["post"]["requestBody"] = {

@@ -192,7 +192,7 @@ def to_number(value: Any) -> Any:
 def _from_parquet(body: bytes, contract: Contract, keys: list[str], max_rows: int) -> Rows:
     if pq.read_metadata(io.BytesIO(body)).num_rows > max_rows:  # the decoded rows may be far larger than the body
         raise too_many_rows(max_rows)
-    columns = logged_columns(contract, keys)
+    columns = [*logged_columns(contract, keys), "id"]  # which may be the caller's own: see callers.py
     return Rows.from_table(read_table(io.BytesIO(body), ".parquet", ReadOptions(), columns))
 
 

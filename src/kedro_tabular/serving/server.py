@@ -13,6 +13,7 @@ import uvicorn
 from fastapi import FastAPI
 
 from .app import create_app
+from .authentication import read_api_keys
 from .deployment import Deployment
 from .metrics import SHARED_FOLDER
 from .settings import ServingSettings
@@ -27,7 +28,9 @@ def serve(settings: ServingSettings, name: str, registry: str) -> None:
 
     Raises:
         DeploymentError: no version can be served.
+        ParameterError: the API keys can't be read, or other machines would reach the service without one.
     """
+    read_api_keys(settings)  # before anything is loaded
     options: dict[str, Any] = {"host": settings.host, "port": settings.port, "log_config": None, "access_log": False}
     options |= {"server_header": False, "timeout_graceful_shutdown": int(settings.limits.seconds) + 1}
     deployment = _start_deployment(settings, name, registry)
@@ -35,7 +38,7 @@ def serve(settings: ServingSettings, name: str, registry: str) -> None:
     logger.info("%s version %s is served on %s, see %s/docs", name, deployment.current.identity.version, url, url)
     logging.getLogger("uvicorn").setLevel(logging.WARNING)
     if settings.workers == 1:
-        uvicorn.run(create_app(settings, deployment, _api_key(settings)), **options)
+        uvicorn.run(create_app(settings, deployment, read_api_keys(settings)), **options)
         return
     configuration = {"settings": settings.model_dump(), "name": name, "registry": registry}
     os.environ[_CONFIGURATION] = orjson.dumps(configuration).decode()
@@ -50,11 +53,7 @@ def create_from_environment() -> FastAPI:
     configuration = orjson.loads(os.environ[_CONFIGURATION])
     settings = ServingSettings.read("serving", configuration["settings"])
     deployment = _start_deployment(settings, configuration["name"], configuration["registry"])
-    return create_app(settings, deployment, _api_key(settings))
-
-
-def _api_key(settings: ServingSettings) -> str | None:
-    return os.environ.get(settings.api_key_variable) or None
+    return create_app(settings, deployment, read_api_keys(settings))
 
 
 def _start_deployment(settings: ServingSettings, name: str, registry: str) -> Deployment:

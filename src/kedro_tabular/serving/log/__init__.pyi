@@ -1,5 +1,7 @@
 from .logged_rows import LoggedRowsDataset
 from .outcomes import read_outcome_table
 from .prediction_log import PredictionLog, PredictionLogDataset
+from .pruning import prune
+from .records import utc_now
 
-__all__ = ["LoggedRowsDataset", "PredictionLog", "PredictionLogDataset", "read_outcome_table"]
+__all__ = ["LoggedRowsDataset", "PredictionLog", "PredictionLogDataset", "prune", "read_outcome_table", "utc_now"]

@@ -31,7 +31,7 @@ from ...contract import (
 from ...monitoring import INPUT, OUTCOME, RowSelection, Window, WindowSummary
 from ..parsing import Rows
 from .prediction_log import LogDataset, PredictionLog
-from .tables import DRAWS, ERRORS, OUTCOMES, PREDICTIONS, REFERENCED, join_outcomes
+from .tables import DRAWS, ERRORS, ID, KEY, OUTCOMES, PREDICTIONS, select_outcome
 
 _CHUNK_ROWS = 20_000
 _ERROR_DELAY = timedelta(minutes=1)  # errors are stored a little later than they happen
@@ -59,14 +59,16 @@ class LoggedRows:
             if by_version:  # rows may be about another time than that of their predictions
                 last_prediction = max(row[3] for row in by_version) + _ERROR_DELAY
                 periods.append(ERRORS.c.time.between(min(row[2] for row in by_version), last_prediction))
-            by_code = sa.select(ERRORS.c.code, sa.func.sum(ERRORS.c.requests)).where(sa.or_(*periods))
+            of_model = sa.or_(ERRORS.c.model == model, ERRORS.c.model.is_(None))  # unknown in earlier releases
+            by_code = sa.select(ERRORS.c.code, sa.func.sum(ERRORS.c.requests)).where(sa.or_(*periods), of_model)
             errors = {code: int(n) for code, n in connection.execute(by_code.group_by(ERRORS.c.code))}
             first, last, unmatched = None, None, 0
             if not by_version:
                 first, last = connection.execute(event_times.where(table.model == model)).one()
                 if first is None:  # an outcome may be stored twice: with the number and with its text
                     references = sa.func.replace(OUTCOMES.c.reference, '"', "")
-                    unmatched = connection.execute(sa.select(sa.func.count(references.distinct()))).scalar_one()
+                    count = sa.select(sa.func.count(references.distinct())).where(OUTCOMES.c.model == model)
+                    unmatched = connection.execute(count).scalar_one()
             earlier = sa.and_(table.model == model, table.event_time < window.since)
             last_before = connection.execute(sa.select(sa.func.max(table.event_time)).where(earlier)).scalar_one()
             n_before = 0
@@ -83,8 +85,8 @@ class LoggedRows:
         if selection.fraction < 1:
             condition = sa.and_(condition, PREDICTIONS.c.draw < selection.fraction * DRAWS)
         with self._engine.connect() as connection:
-            joined, outcome = join_outcomes(_used_prefixes(connection))
-            query = sa.select(_json_line(outcome)).select_from(joined).where(condition)
+            outcome = select_outcome(_used_prefixes(connection, selection.model))
+            query = sa.select(_json_line(outcome)).where(condition)
             lines = connection.execution_options(yield_per=_CHUNK_ROWS).execute(query).scalars()
             with ThreadPoolExecutor(1) as executor:  # Arrow parses one chunk while the next is fetched
                 parse = functools.partial(_parse, schema=schema, contract=contract)
@@ -97,10 +99,11 @@ def _in_window(model: str, window: Window) -> sa.ColumnElement[bool]:
     return sa.and_(table.model == model, table.event_time >= window.since, table.event_time < window.until)
 
 
-def _used_prefixes(connection: sa.Connection) -> list[str]:
-    """The prefixes that references of outcomes have: a join without matches costs as much as others."""
-    exists = [sa.exists().where(OUTCOMES.c.reference.startswith(prefix)) for prefix in REFERENCED]
-    return list(itertools.compress(REFERENCED, connection.execute(sa.select(*exists)).one()))
+def _used_prefixes(connection: sa.Connection, model: str) -> list[str]:
+    """The prefixes that references of outcomes have: a look-up without matches costs as much as others."""
+    prefixes, of_model = (ID, KEY), OUTCOMES.c.model == model
+    exists = [sa.exists().where(of_model, OUTCOMES.c.reference.startswith(prefix)) for prefix in prefixes]
+    return list(itertools.compress(prefixes, connection.execute(sa.select(*exists)).one()))
 
 
 def _json_line(outcome: sa.ColumnElement[str | None]) -> sa.ColumnElement[str]:

@@ -1,5 +1,7 @@
 """Outcomes of predictions, from requests and from files, as rows of the prediction log."""
 
+import re
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +13,10 @@ from ..errors import invalid_body, validation_error
 from ..openapi import Outcomes
 from ..parsing import Rows, rows_from_records, to_number
 from .records import as_json, make_keys, utc_now
+from .tables import ID, KEY
+
+_TIME = "outcome_time"
+_PREDICTION_ID = re.compile("[!-~]{1,64}")
 
 
 def parse_outcome_request(body: dict[str, Any], keys: list[str], contract: Contract) -> list[dict[str, Any]]:
@@ -24,21 +30,26 @@ def parse_outcome_request(body: dict[str, Any], keys: list[str], contract: Contr
     except ValidationError as error:
         raise validation_error("invalid_body", error.errors()) from None
     records = [outcome.key or {} for outcome in outcomes]
-    row_keys = make_keys(rows_from_records(records, "outcomes", contract, keys), keys, contract)
-    rows = []
+    try:
+        row_keys = make_keys(rows_from_records(records, "outcomes", contract, keys), keys, contract)
+    except ContractError as error:
+        raise invalid_body(str(error), "outcomes", {"key": keys}) from None
+    now, rows = utc_now(), []
     for position, (outcome, key) in enumerate(zip(outcomes, row_keys, strict=True)):
         if outcome.id is None and key is None:
             message = "an outcome needs the id of its prediction, or a value for each key column"
             raise invalid_body(message, f"outcomes.{position}", {"id": "string", "key": keys})
-        reference = f"id:{outcome.id}" if outcome.id is not None else f"key:{key}"
-        rows.append({"reference": reference, "time": utc_now(), "outcome": as_json(outcome.outcome)})
+        reference = ID + outcome.id if outcome.id is not None else f"{KEY}{key}"
+        time = now if outcome.outcome_time is None else _to_utc(outcome.outcome_time)
+        rows.append({"reference": reference, "time": time, "outcome": as_json(outcome.outcome)})
     return rows
 
 
 def read_outcome_table(path: Path, keys: list[str], contract: Contract) -> list[dict[str, Any]]:
     """The outcomes of a file: the column `id` or the key columns, and the column `outcome` or else the target.
 
-    Keys of a text file are text: `equivalent_references` finds predictions whose keys are numbers.
+    The column `outcome_time` says when they happened; without it, they happen now. Keys of a text file are text:
+    `equivalent_references` finds predictions whose keys are numbers.
 
     Raises:
         ContractError: columns or values are missing, or the file is not readable.
@@ -58,11 +69,36 @@ def read_outcome_table(path: Path, keys: list[str], contract: Contract) -> list[
     if incomplete.any():
         rows = f"{incomplete.sum()} of {len(table)} rows have no outcome or no {kind}"
         raise ContractError(f"{path.name}: {rows}, the first is row {incomplete.argmax() + 1}; nothing is stored")
-    now = utc_now()
+    if by_id and (wrong := [value for value in references if not _PREDICTION_ID.fullmatch(str(value))]):
+        raise ContractError(f"{path.name}: {len(wrong)} of {len(table)} ids are not those of predictions")
+    values = zip(references, _read_times(table, path.name), _convert(table[column], contract), strict=True)
     return [
-        {"reference": f"{kind}:{reference}", "time": now, "outcome": as_json(outcome)}
-        for reference, outcome in zip(references, _convert(table[column], contract), strict=True)
+        {"reference": f"{kind}:{reference}", "time": time, "outcome": as_json(outcome)}
+        for reference, time, outcome in values
     ]
+
+
+def _read_times(table: pd.DataFrame, file: str) -> list[datetime]:
+    """The time of each outcome in UTC. Raises ContractError for what is no date-time."""
+    now = utc_now()
+    if _TIME not in table:
+        return [now] * len(table)
+    times = []
+    for position, value in enumerate(table[_TIME].astype(object), start=1):
+        try:
+            time = datetime.fromisoformat(value) if isinstance(value, str) else value
+        except ValueError:
+            time = None
+        if not isinstance(time, datetime) or pd.isna(time):
+            raise ContractError(f"{file}, row {position}: {_TIME} is not a date-time such as 2025-01-31T12:00:00")
+        times.append(_to_utc(time))
+    return times
+
+
+def _to_utc(time: datetime) -> datetime:
+    """The time as the log stores it; one without a time zone is in UTC."""
+    plain = time.to_pydatetime(warn=False) if isinstance(time, pd.Timestamp) else time
+    return plain if plain.tzinfo is None else plain.astimezone(UTC).replace(tzinfo=None)
 
 
 def _convert(values: pd.Series, contract: Contract) -> list[Any]:

@@ -16,15 +16,19 @@ import sqlalchemy as sa
 from kedro.io import DatasetError
 
 from ...datasets import ReadOnlyDataset
+from .database_errors import is_row_error
+from .migration import prepare
 from .records import equivalent_references
-from .tables import ERRORS, INSERTS, METADATA, OUTCOMES, PREDICTIONS, REFERENCED, connect, join_outcomes
+from .tables import ERRORS, ID, INSERTS, KEY, OUTCOMES, PREDICTIONS, as_of, connect, select_outcome
 
 Loaded = TypeVar("Loaded")
 _MAX_PARAMETERS = 1000  # of a statement
 
 
 class PredictionLog:
-    """A prediction log, open for writing and reading, in the database of an SQLAlchemy URL; it creates its tables.
+    """A prediction log, open for writing and reading, in the database of an SQLAlchemy URL.
+
+    It creates its tables, and migrates those of an earlier release.
 
     Raises:
         DatasetError: the database is not available, or not a prediction log.
@@ -33,47 +37,62 @@ class PredictionLog:
     def __init__(self, url: str) -> None:
         try:
             self.engine = connect(url)
-            METADATA.create_all(self.engine)
-            columns = {column["name"] for column in sa.inspect(self.engine).get_columns(PREDICTIONS.name)}
+            prepare(self.engine)
         except (sa.exc.SQLAlchemyError, ImportError, OSError) as error:
             raise DatasetError(f"the prediction log is not available: {error}") from error
-        missing = [column.name for column in PREDICTIONS.columns if column.name not in columns]
-        if missing:
-            hint = "an earlier release wrote it. Move it away, or name another one in serving.log.url of conf/"
-            raise DatasetError(f"the prediction log has no columns {', '.join(missing)}: {hint}")
 
     def append(self, rows: Sequence[dict[str, Any]]) -> None:
         """Store predictions, all or none. Each is a dict of the columns of `PREDICTIONS`."""
-        with self.engine.begin() as connection:
-            connection.execute(PREDICTIONS.insert(), rows)
+        if rows:
+            with self.engine.begin() as connection:
+                connection.execute(PREDICTIONS.insert(), rows)
 
-    def add_outcomes(self, outcomes: Iterable[dict[str, Any]]) -> int:
-        """Store outcomes, all or none, replacing those with the same reference; return how many have no prediction yet.
+    def append_requests(self, requests: Sequence[Sequence[dict[str, Any]]]) -> list[Exception | None]:
+        """Store the predictions of several requests, those of one request all or none.
 
-        An outcome is stored under those of its equivalent references that have a prediction; under all of them as long
-        as none has, because the type of the key is not known then. Each is a dict of the columns of `OUTCOMES`.
+        If the database refuses a row, only its request is not stored.
+
+        Returns:
+            For each request why it is not stored; None if it is.
         """
-        latest = {outcome["reference"]: outcome for outcome in outcomes}
-        references = {reference: equivalent_references(reference) for reference in latest}
-        rows: dict[str, dict[str, Any]] = {}
+        try:
+            self.append([row for rows in requests for row in rows])
+        except Exception as error:
+            if len(requests) == 1 or not is_row_error(error):
+                return [error] * len(requests)
+            middle = len(requests) // 2
+            return self.append_requests(requests[:middle]) + self.append_requests(requests[middle:])
+        return [None] * len(requests)
+
+    def add_outcomes(self, model: str, outcomes: Iterable[dict[str, Any]]) -> int:
+        """Store outcomes of a model, all or none; return how many have no prediction yet.
+
+        Each is a dict of the other columns of `OUTCOMES`, and replaces one of the same reference and time. It is stored
+        under those of its equivalent references that have a prediction; under all of them as long as none has, because
+        the type of the key is not known then.
+        """
+        given = {(outcome["reference"], outcome["time"]): outcome for outcome in outcomes}
+        forms = {reference: equivalent_references(reference) for reference, _ in given}
+        rows: dict[tuple[str, datetime], dict[str, Any]] = {}
         unmatched = 0
         with self.engine.begin() as connection:
-            known = _known_references(connection, [form for forms in references.values() for form in forms])
-            for reference, outcome in latest.items():
-                matched = known.intersection(references[reference])
-                unmatched += not matched
-                rows |= {form: outcome | {"reference": form} for form in matched or references[reference]}
+            first_times = _first_times(connection, model, [form for names in forms.values() for form in names])
+            for (reference, time), outcome in given.items():
+                known = [form for form in forms[reference] if form in first_times]
+                unmatched += not any(first_times[form] <= time for form in known)
+                for form in known or forms[reference]:
+                    rows[form, time] = outcome | {"model": model, "reference": form}
             if rows:
                 insert = INSERTS[self.engine.dialect.name](OUTCOMES)
-                replaced = {name: insert.excluded[name] for name in ("time", "outcome")}
-                upsert = insert.on_conflict_do_update(index_elements=["reference"], set_=replaced)
-                connection.execute(upsert, list(rows.values()))
+                keys = list(OUTCOMES.primary_key.columns)
+                upsert = insert.on_conflict_do_update(index_elements=keys, set_={"outcome": insert.excluded.outcome})
+                connection.execute(upsert, [rows[name] for name in sorted(rows)])  # in one order: no deadlocks
         return unmatched
 
-    def add_errors(self, requests: Mapping[str, int], time: datetime) -> None:
-        """Store how many requests failed since the last call, by code."""
+    def add_errors(self, model: str, requests: Mapping[str, int], time: datetime) -> None:
+        """Store how many requests to a model failed since the last call, by code."""
         if requests:
-            rows = [{"time": time, "code": code, "requests": n} for code, n in requests.items()]
+            rows = [{"time": time, "model": model, "code": code, "requests": n} for code, n in requests.items()]
             with self.engine.begin() as connection:
                 connection.execute(ERRORS.insert(), rows)
 
@@ -82,8 +101,7 @@ class PredictionLog:
 
         The JSON texts of the log are parsed: columns of the rows are named `input.<column>`.
         """
-        joined, outcome = join_outcomes()
-        query = sa.select(PREDICTIONS, outcome).select_from(joined).order_by(PREDICTIONS.c.id)
+        query = sa.select(PREDICTIONS, select_outcome()).order_by(PREDICTIONS.c.id)
         if since is not None:
             query = query.where(PREDICTIONS.c.time >= since)
         if until is not None:
@@ -96,15 +114,19 @@ class PredictionLog:
         self.engine.dispose()
 
 
-def _known_references(connection: sa.Connection, references: list[str]) -> set[str]:
-    """Those of the references that have a prediction."""
-    known = set()
-    for prefix, column in REFERENCED.items():
+def _first_times(connection: sa.Connection, model: str, references: list[str]) -> dict[str, datetime]:
+    """From when on the references have a prediction of the model; those that have none are left out."""
+    times: dict[str, datetime] = {}
+    for prefix, column, first in (
+        (ID, PREDICTIONS.c.id, sa.literal(datetime.min, sa.DateTime)),  # an id names a prediction whenever it was made
+        (KEY, PREDICTIONS.c.key, sa.func.min(as_of(PREDICTIONS))),
+    ):
         values = [text.removeprefix(prefix) for text in references if text.startswith(prefix)]
-        for first in range(0, len(values), _MAX_PARAMETERS):
-            query = sa.select(column).where(column.in_(values[first : first + _MAX_PARAMETERS]))
-            known |= {prefix + value for value in connection.execute(query).scalars()}
-    return known
+        query = sa.select(column, first).where(PREDICTIONS.c.model == model).group_by(column)
+        for start in range(0, len(values), _MAX_PARAMETERS):
+            found = connection.execute(query.where(column.in_(values[start : start + _MAX_PARAMETERS])))
+            times |= {prefix + value: time for value, time in found}
+    return times
 
 
 class LogDataset(ReadOnlyDataset[Loaded]):

@@ -10,11 +10,9 @@ import numpy as np
 import pandas as pd
 from pydantic_core import from_json, to_json
 
-from ...contract import EXPLANATION, PREDICTION, REASONS, SOURCE, Contract, parse_datetime
+from ...contract import EXPLANATION, PREDICTION, REASONS, SOURCE, Contract, ContractError, parse_datetime
 from ..parsing import Rows, to_number
-from .tables import DRAWS
-
-_KEY = "key:"
+from .tables import DRAWS, KEY, MAX_KEY_BYTES
 
 
 def utc_now() -> datetime:
@@ -33,6 +31,9 @@ def make_keys(rows: Rows, keys: Sequence[str], contract: Contract) -> list[str |
     A value has one form in all formats of requests: a date-time of JSON and one of Parquet, 7 and 7.0. A number and its
     text differ here: `equivalent_references` joins them. A row without one of the values has no key, and no row has one
     if there are no key columns.
+
+    Raises:
+        ContractError: a key is longer than MAX_KEY_BYTES.
     """
     if not keys or any(name not in rows.columns for name in keys):
         return [None] * rows.n_rows
@@ -41,7 +42,12 @@ def make_keys(rows: Rows, keys: Sequence[str], contract: Contract) -> list[str |
         is_time = name == contract.time or name in contract.of_type("datetime")
         values = np.asarray(rows.columns[name], dtype=object)
         columns.append([_canonical(value, is_time) for value in values])
-    return [None if None in values else as_json(values) for values in zip(*columns, strict=True)]
+    row_keys = [None if None in values else as_json(values) for values in zip(*columns, strict=True)]
+    for position, key in enumerate(row_keys):
+        if key is not None and len(key.encode()) > MAX_KEY_BYTES:
+            size = f"{len(key.encode()):,} bytes, the limit is {MAX_KEY_BYTES:,}"
+            raise ContractError(f"row {position}: the key of {', '.join(keys)} has {size}")
+    return row_keys
 
 
 def _canonical(value: Any, is_time: bool) -> Any:
@@ -64,13 +70,13 @@ def equivalent_references(reference: str) -> list[str]:
     none. So the text "1067" also stands for the number 1067, and the number for the text. The text "01067" stands for
     itself only, because numbers are not written like this.
     """
-    if not reference.startswith(_KEY):
+    if not reference.startswith(KEY):
         return [reference]
     forms = []
-    for value in from_json(reference.removeprefix(_KEY)):
+    for value in from_json(reference.removeprefix(KEY)):
         is_number = isinstance(value, int | float) and not isinstance(value, bool)
         forms.append(dict.fromkeys([value, str(value) if is_number else to_number(value)]))
-    return list(dict.fromkeys([reference, *(_KEY + as_json(values) for values in itertools.product(*forms))]))
+    return list(dict.fromkeys([reference, *(KEY + as_json(values) for values in itertools.product(*forms))]))
 
 
 class LogContext(NamedTuple):
@@ -79,6 +85,9 @@ class LogContext(NamedTuple):
     ids: list[str]
     keys: list[str | None]
     latency_ms: float  # from the arrival of the request to its predictions
+    record_ids: list[str | None] | None = None  # the caller's own ids of the rows
+    request_id: str | None = None  # the caller's own id of the request
+    api_key: str | None = None  # its name
 
 
 def make_log_rows(
@@ -91,6 +100,7 @@ def make_log_rows(
     columns = zip(
         context.ids,
         context.keys,
+        context.record_ids or [None] * rows.n_rows,
         _event_times(rows, contract, now),
         zip(*(np.asarray(values, dtype=object) for values in rows.columns.values()), strict=True),
         zip(*(predictions[name].tolist() for name in scores), strict=True),
@@ -112,8 +122,11 @@ def make_log_rows(
             "source": source,
             "reasons": as_json(reasons),
             "latency_ms": context.latency_ms,
+            "record_id": record_id,
+            "request_id": context.request_id,
+            "api_key": context.api_key,
         }
-        for row_id, key, event_time, values, row_scores, prediction, source, reasons in columns
+        for row_id, key, record_id, event_time, values, row_scores, prediction, source, reasons in columns
     ]
 
 
