@@ -157,8 +157,10 @@ class Batcher:
                 log_rows[position] = made
             except ContractError as error:
                 errors[position] = _to_request_error(error)
-        for position, failure in zip(log_rows, log.append_requests(list(log_rows.values())), strict=True):
-            errors[position] = None if failure is None else log_error(failure, "predictions")
+        failures = log.append_requests(list(log_rows.values()))
+        responses = {failure: log_error(failure, "predictions") for failure in failures if failure is not None}
+        for position, failure in zip(log_rows, failures, strict=True):
+            errors[position] = None if failure is None else responses[failure]
         return errors
 
 

@@ -50,6 +50,8 @@ def read_record_ids(values: Iterable[Any] | None, contract: Contract, keys: list
 def _check_record_id(value: Any, position: int) -> str | None:
     if value is None or value is pd.NA or value != value:
         return None
+    if isinstance(value, float) and value.is_integer():  # a column of integers with missing values
+        value = int(value)
     is_integer = isinstance(value, int) and not isinstance(value, bool) and abs(value) < 10**_MAX_LENGTH
     text = str(value) if is_integer else value
     if not (isinstance(text, str) and _ID.fullmatch(text)):

@@ -70,6 +70,8 @@ class RequestMiddleware:
 
     def _check(self, path: str, headers: dict[bytes, bytes]) -> Caller:
         """The caller. Raises RequestError if the request is refused."""
+        if int(headers.get(b"content-length", b"0")) > self._max_bytes:  # the HTTP parser accepts digits only
+            raise self._too_large()
         if path in PUBLIC_PATHS or path.startswith(_DOCS_PATHS):
             return ANONYMOUS
         name = self._api_keys.find_name(headers.get(b"authorization", b""))
@@ -77,8 +79,6 @@ class RequestMiddleware:
             raise RequestError(401, "unauthorized", "an API key is needed", "authorization", "Bearer KEY")
         if name is not None:
             self._metrics.count_key(name)
-        if int(headers.get(b"content-length", b"0")) > self._max_bytes:  # the HTTP parser accepts digits only
-            raise self._too_large()
         return Caller(name, check_request_id(headers[_REQUEST_ID]) if _REQUEST_ID in headers else None)
 
     def _too_large(self) -> RequestError:

@@ -175,12 +175,15 @@ def test_a_log_of_an_earlier_release_is_migrated_by_the_first_of_several_process
     assert LoggedRows(log).summarize("small", window).errors == errors
     log.append([prediction("d", FEBRUARY, key="[8]")])
     log.add_outcomes("small", [outcome(0, MARCH)])
-    assert outcomes_of(log) == {"a": None, "b": 0, "d": 3 if JANUARY > FEBRUARY else outcomes_of(log)["d"]}
+    assert outcomes_of(log) == {"a": None, "b": 0, "d": 3}
+    names = {
+        "sqlite": "SELECT name FROM sqlite_master WHERE sql IS NOT NULL",
+        "postgresql": "SELECT relname FROM pg_class WHERE relnamespace = 'public'::regnamespace",
+    }
     with log.engine.connect() as connection:
-        assert set(sa.inspect(connection).get_table_names()) == {"predictions", "outcomes", "errors"}
-        indexes = {index["name"] for index in sa.inspect(connection).get_indexes("predictions")}
+        indexes = set(connection.exec_driver_sql(names[log.engine.dialect.name]).scalars())
     assert {"predictions_by_key", "predictions_by_window"} <= indexes
-    assert "ix_predictions_key" not in indexes
+    assert not indexes & {"ix_predictions_key", "outcomes_of_earlier_release"}
     log.close()
 
 

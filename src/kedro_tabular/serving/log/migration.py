@@ -83,7 +83,7 @@ def _migrate(connection: sa.Connection) -> None:
         connection.execute(sa.text(f"DROP TABLE {_EARLIER_OUTCOMES}"))
     connection.execute(sa.text("DROP INDEX IF EXISTS ix_predictions_key"))
     for index in PREDICTIONS.indexes:
-        index.create(connection, checkfirst=True)
+        connection.execute(sa.schema.CreateIndex(index, if_not_exists=True))
     logger.warning("the prediction log is migrated")
 
 

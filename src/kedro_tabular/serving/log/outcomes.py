@@ -1,6 +1,7 @@
 """Outcomes of predictions, from requests and from files, as rows of the prediction log."""
 
 import re
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -98,7 +99,9 @@ def _read_times(table: pd.DataFrame, file: str) -> list[datetime]:
 def _to_utc(time: datetime) -> datetime:
     """The time as the log stores it; one without a time zone is in UTC."""
     plain = time.to_pydatetime(warn=False) if isinstance(time, pd.Timestamp) else time
-    return plain if plain.tzinfo is None else plain.astimezone(UTC).replace(tzinfo=None)
+    with suppress(OverflowError):  # at the end of the calendar
+        plain = plain.astimezone(UTC) if plain.tzinfo else plain
+    return plain.replace(tzinfo=None)
 
 
 def _convert(values: pd.Series, contract: Contract) -> list[Any]:
