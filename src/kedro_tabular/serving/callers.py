@@ -44,7 +44,8 @@ def read_record_ids(values: Iterable[Any] | None, contract: Contract, keys: list
     """
     if values is None or RECORD_ID in logged_columns(contract, keys):
         return None
-    return [_check_record_id(value, position) for position, value in enumerate(np.asarray(values, dtype=object))]
+    plain = values if isinstance(values, list) else np.asarray(values, dtype=object)
+    return [_check_record_id(value, position) for position, value in enumerate(plain)]
 
 
 def _check_record_id(value: Any, position: int) -> str | None:

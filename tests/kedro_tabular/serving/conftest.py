@@ -112,8 +112,7 @@ def postgresql(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     server.cleanup()
 
 
-@pytest.fixture
-def new_database(postgresql: str) -> str:
+def create_database(postgresql: str) -> str:
     """The address of a new, empty database in PostgreSQL."""
     name = f"log_{uuid.uuid4().hex}"
     engine = sa.create_engine(postgresql, isolation_level="AUTOCOMMIT")
@@ -128,7 +127,7 @@ def new_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """The address of a new log in either kind of database."""
     if request.param == "sqlite":
         return f"sqlite:///{tmp_path}/new/log.db"
-    return str(request.getfixturevalue("new_database"))
+    return str(create_database(request.getfixturevalue("postgresql"))
 
 
 @pytest.fixture(scope="module")

@@ -1,7 +1,6 @@
 """API keys: none is an error where other machines reach the service; several have names and are rotated in a file."""
 
 import hashlib
-import os
 import time
 
 import pytest
@@ -100,7 +99,7 @@ def test_keys_are_rotated_without_a_restart_and_their_names_are_logged_and_count
         assert (status_of("old"), status_of("new"), server.post("/predict", {}).status_code) == (200, 401, 401)
         new = tmp_path / "new"
         new.write_text(f"billing: {digest('old')}\nbilling.2: {digest('new')}\n", encoding="utf-8")
-        os.replace(new, file)
+        new.replace(file)
         wait_for("new", 200)
         assert status_of("old") == 200
         file.write_text(f"billing.2: {digest('new')}\n", encoding="utf-8")

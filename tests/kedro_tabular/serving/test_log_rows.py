@@ -20,7 +20,7 @@ from kedro_tabular.serving.log.prediction_log import PredictionLog
 from kedro_tabular.serving.parsing import rows_from_records
 
 from ...conftest import fit_packaged, make_contract
-from .conftest import records, start
+from .conftest import create_database, records, start
 
 CONTRACT = Contract.from_parameters(make_contract())
 LONG = "".join(random.Random(1).choices(string.ascii_letters + string.digits, k=20_000))  # can't be compressed much
@@ -89,7 +89,7 @@ def test_a_log_that_is_not_available_fails_all_requests_at_once(log, caplog):
 
 @pytest.fixture(scope="module")
 def logged_in_postgresql(tmp_path_factory, postgresql):
-    changes = {"log": {"url": postgresql, "keys": ["order"]}, "limits": {"characters": 1000}}
+    changes = {"log": {"url": create_database(postgresql), "keys": ["order"]}, "limits": {"characters": 1000}}
     running = start(tmp_path_factory.mktemp("logged"), fit_packaged("binary"), **changes)
     yield running
     running.server.stop()
