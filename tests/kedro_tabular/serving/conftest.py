@@ -127,7 +127,7 @@ def new_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """The address of a new log in either kind of database."""
     if request.param == "sqlite":
         return f"sqlite:///{tmp_path}/new/log.db"
-    return str(create_database(request.getfixturevalue("postgresql"))
+    return create_database(request.getfixturevalue("postgresql"))
 
 
 @pytest.fixture(scope="module")
