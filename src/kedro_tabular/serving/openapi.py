@@ -52,7 +52,7 @@ class Outcome(BaseModel):
     """The outcome of a prediction, which is named by its id or by the values of the key columns."""
 
     model_config = ConfigDict(extra="forbid")
-    id: Annotated[str, Field(max_length=64, pattern="^[!-~]+$")] | None = None
+    id: Annotated[str, Field(max_length=64, pattern="^[ -~]+$")] | None = None
     key: dict[str, Any] | None = None
     outcome: bool | int | float | Annotated[str, Field(max_length=10_000)]
     outcome_time: datetime | None = Field(default=None, description="when it happened; now, if it is not given")

@@ -17,7 +17,7 @@ from .records import as_json, make_keys, utc_now
 from .tables import ID, KEY
 
 _TIME = "outcome_time"
-_PREDICTION_ID = re.compile("[!-~]{1,64}")
+_PREDICTION_ID = re.compile("[ -~]{1,64}")
 
 
 def parse_outcome_request(body: dict[str, Any], keys: list[str], contract: Contract) -> list[dict[str, Any]]:
