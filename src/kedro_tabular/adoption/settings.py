@@ -15,7 +15,7 @@ _RARE = 0.1  # average precision suits a positive class of a smaller share bette
 _MAX_SLICES, _MAX_SLICE_VALUES = 3, 20
 _MAX_GROUPS = 2
 _MIN_CALIBRATED, _MIN_SLICED = 500, 1000  # test rows
-_TOLERANCE, _MIN_TOLERANCE, _MAX_TOLERANCE = 5, 0.02, 0.25
+_TOLERANCE, _MIN_TOLERANCE, _MAX_TOLERANCE = 4, 0.02, 0.25
 _MIN_DAYS = 10  # of the test part, to draw days
 
 
