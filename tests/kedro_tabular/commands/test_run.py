@@ -75,7 +75,7 @@ def test_the_wheel_of_kedro_package_runs_without_the_sources(adopted, tmp_path):
 
     lacking = run_wheel("packaging")
     assert lacking.returncode == 1
-    assert "Error: requirements.lock is missing: copy it here" in lacking.stderr
+    assert "requirements.lock is missing: copy it here" in lacking.stderr
     assert "Traceback" not in lacking.stderr
     (adopted / "requirements.lock").rename(tmp_path / "requirements.lock")
     done = run_wheel("train")
