@@ -58,7 +58,7 @@ def test_the_service_answers_as_the_model_does_bit_for_bit(own, url, rows):
 def test_the_services_description_names_each_column_of_the_contract(own, url):
     schemas = requests.get(f"{url}/openapi.json", timeout=60).json()["components"]["schemas"]
     row = schemas["Row"]
-    assert list(row["properties"]) == own.contract.features
+    assert list(row["properties"]) == list(dict.fromkeys([*own.contract.features, "id"]))  # the caller's own
     assert set(row.get("required", [])) == {n for n, c in own.contract.columns.items() if not c.nullable}
     if own.model.classes is not None:
         assert list(schemas["Probability"]["properties"]) == [str(label) for label in own.model.classes]

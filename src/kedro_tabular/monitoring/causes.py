@@ -97,7 +97,7 @@ def _moved_values(change: Change, settings: Monitoring) -> list[_Cause]:
         severity = max(severity, measurements[WASSERSTEIN].severity)
     if severity <= 1:
         return []
-    moments = _moments(change, settings) if column.deviation else []
+    moments = _moments(change, settings) if column.mean is not None and column.deviation else []
     return moments or ([_largest_bin(change, both, severity, "values")] if live.any() and reference.any() else [])
 
 
