@@ -113,7 +113,7 @@ def flip_outcomes(table, place, rng):
 
 
 DRIFTS = [
-    (shift, ["distance", "temp", "pressure", "wind_gust", "plane_age"], "shifted"),
+    (shift, ["distance", "temp", "pressure", "wind_gust", "plane_age"], "mean"),
     (add_category, ["carrier", "origin", "dest", "manufacturer"], "unseen"),
     (lose_values, ["plane_age", "seats", "pressure", "wind_dir"], "missing"),
     (flip_outcomes, [("origin", "JFK"), ("dest", "ATL"), ("dest", "DEN")], "roc_auc"),
