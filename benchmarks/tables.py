@@ -21,7 +21,7 @@ from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
 
 import yaml
-from run import ROOT
+from run import copy_project
 from serving import running
 from stock_models import Reference, best_stock_model
 
@@ -71,7 +71,8 @@ def run_table(entry: dict[str, Any], folder: Path, project: Path) -> Outcome:
 
 
 def _run_stages(entry: dict[str, Any], folder: Path, project: Path) -> Iterator[str]:
-    copy_working_tree(project)
+    copy_project(project)
+    commit(project)
     yield "adopt"
     options = [f"--{key}={value}" for key, value in entry.items() if key not in ("file", "id", "drop")]
     for key in ("id", "drop"):
@@ -102,24 +103,6 @@ def run(command: list[str], project: Path) -> None:
     )
     if completed.returncode:
         raise StageError(completed.stdout[-3000:] + completed.stderr[-6000:])
-
-
-def copy_working_tree(project: Path) -> None:
-    """A repository with the project as it is here, without its data."""
-    listed = subprocess.run(
-        ["git", "ls-files", "--cached", "--others", "--exclude-standard"],
-        cwd=ROOT,
-        check=True,
-        capture_output=True,
-        text=True,
-    )
-    for name in listed.stdout.splitlines():
-        source, destination = ROOT / name, project / name
-        if source.exists() and not name.startswith("tests/"):
-            destination.parent.mkdir(parents=True, exist_ok=True)
-            destination.write_bytes(source.read_bytes())
-    subprocess.run(["git", "init", "--quiet"], cwd=project, check=True)
-    commit(project)
 
 
 def commit(project: Path) -> None:

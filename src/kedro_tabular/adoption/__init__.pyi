@@ -1,5 +1,5 @@
 from .changes import Changes
-from .estimators import EstimatorChoice, choose_days, choose_estimator
+from .estimators import choose_days, choose_estimator
 from .inference import InferredContract, infer_contract
 from .options import Options
 from .planning import find_unused_files, plan_changes
@@ -10,7 +10,6 @@ from .template import is_template, plan_own_files
 
 __all__ = [
     "Changes",
-    "EstimatorChoice",
     "InferredContract",
     "Options",
     "Split",

@@ -145,12 +145,12 @@ def _why_identifier(name: str, present: pd.Series, column: Column) -> str:
     if column.type != "number" or not np.equal(present, present.round()).all():
         return ""
     in_order = present.is_monotonic_increasing or present.is_monotonic_decreasing
-    if distinct == len(present) and present.max() - present.min() == distinct - 1 and (named or in_order):
+    without_gaps = present.max() - present.min() == distinct - 1
+    if distinct == len(present) and without_gaps and (named or in_order):
         return "a row number"
     if named:
         return f"an identifier by its name, with {distinct:,} distinct values"
     counts = present.value_counts()
-    without_gaps = present.max() - present.min() == distinct - 1
     if without_gaps and 1 < counts.iloc[0] <= 1 / _MAX_DISTINCT and (counts == counts.mode()[0]).mean() >= _SAME_COUNT:
         return f"it numbers groups of rows: {distinct:,} values in {len(present):,} rows"
     return ""

@@ -4,12 +4,13 @@ import filecmp
 from pathlib import Path
 from typing import Any
 
+from ..files import load_yaml
 from . import sample
 from .changes import Changes
 from .inference import InferredContract
 from .settings import choose_settings
 from .split import Split
-from .yaml_edit import load, set_values
+from .yaml_edit import set_values
 
 _RAW = "data/01_raw"
 
@@ -26,7 +27,7 @@ def plan_changes(
     for name, values in choose_settings(inferred, split, sections, f"{_RAW}/{destination.name}").items():
         path = project / "conf" / "base" / name
         text = path.read_text(encoding="utf-8")
-        if load(text).get("serving", {}).get("log") is not False:  # without a log it has no keys
+        if load_yaml(text).get("serving", {}).get("log") is not False:  # without a log it has no keys
             changes.write(path, set_values(text, values))
     config = project / ".dvc" / "config"
     changes.write(config, sample.without_remote(config.read_text(encoding="utf-8")))

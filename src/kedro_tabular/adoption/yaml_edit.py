@@ -9,7 +9,7 @@ from typing import Any
 
 import yaml
 
-_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # the C parser, if PyYAML has it
+from ..files import YAML_LOADER, load_yaml
 
 
 def set_values(text: str, values: Mapping[tuple[str, ...], Any]) -> str:
@@ -19,14 +19,9 @@ def set_values(text: str, values: Mapping[tuple[str, ...], Any]) -> str:
         KeyError: a key's parent does not exist.
     """
     for path, value in values.items():
-        if _get(load(text), path) != value:
+        if _get(load_yaml(text), path) != value:
             text = _set(text, path, value)
     return text
-
-
-def load(text: str) -> Any:
-    """The values of a YAML file."""
-    return yaml.load(text, _LOADER)
 
 
 def _get(values: Any, path: tuple[str, ...]) -> Any:
@@ -39,14 +34,14 @@ def _get(values: Any, path: tuple[str, ...]) -> Any:
 
 def _set(text: str, path: tuple[str, ...], value: Any) -> str:
     *parents, name = path
-    mapping = yaml.compose(text, _LOADER)
+    mapping = yaml.compose(text, YAML_LOADER)
     for key in parents:
         entry = _find(mapping, key)
         if entry is None:
             raise KeyError(".".join(path))
         mapping = entry[1]
     if not isinstance(mapping, yaml.MappingNode) or mapping.flow_style:  # in one line, or nothing, as in `table: null`
-        siblings = _get(load(text), tuple(parents)) or {}
+        siblings = _get(load_yaml(text), tuple(parents)) or {}
         return _set(text, tuple(parents), siblings | {name: value})
     lines, comment = text.splitlines(), ""
     first = last = _end(mapping)

@@ -4,12 +4,11 @@ from pathlib import Path
 from typing import Any
 
 import click
-import yaml
 from kedro.framework.startup import ProjectMetadata
 
 from .. import adoption
 from ..errors import reports_user_errors
-from ..kedro_project import train_stages
+from ..kedro_project import read_conf, train_stages
 from ..lineage import GitError, run_git
 from .dvc import render
 
@@ -35,18 +34,19 @@ def adopt(metadata: ProjectMetadata, table: Path, dry_run: bool, **options: Any)
     file under DVC, deletes the files of the sample and writes dvc.yaml.
     """
     project = metadata.project_path
-    inferred = adoption.infer_contract(adoption.open_source(table), adoption.Options(**options))
-    parameters = _read_parameters(project)
+    chosen = adoption.Options(**options)
+    inferred = adoption.infer_contract(adoption.open_source(table), chosen)
+    parameters = read_conf(project, "base")["parameters"]
     split = adoption.choose_split(inferred, parameters["seed"])
     features = parameters["features"] | {"datetime_parts": adoption.choose_datetime_parts(inferred), "derived": {}}
     if inferred.contract.time:
         features = adoption.choose_days(split.parts.train, inferred.contract, features)
         if "days" in features["datetime_parts"]:
             inferred.notes.append("the days since 1970 are a feature, because they lower the error on later rows")
-    if options["estimator"] is None:
+    if chosen.estimator is None:
         click.echo("Comparing estimators by cross-validation. --estimator names one without a comparison.", err=True)
     estimator = adoption.choose_estimator(
-        split.parts.train, inferred.contract, features, inferred.group, options["estimator"]
+        split.parts.train, inferred.contract, features, inferred.group, chosen.estimator
     )
     inferred.notes += [*adoption.describe_left_out_rules(inferred, split), estimator.note]
     inferred.warnings += adoption.find_unused_files(project, table)
@@ -77,13 +77,6 @@ def _add_dvc_yaml(metadata: ProjectMetadata, changes: "adoption.Changes") -> Non
     with changes.preview() as future:
         text = render(metadata._replace(project_path=future), stages)
     changes.write(metadata.project_path / "dvc.yaml", text)
-
-
-def _read_parameters(project: Path) -> dict[str, Any]:
-    """The parameters of conf/base, in which the table is adopted."""
-    files = sorted((project / "conf" / "base").glob("parameters*.yml"))
-    sections = [yaml.safe_load(path.read_text(encoding="utf-8")) or {} for path in files]
-    return {name: value for section in sections for name, value in section.items()}
 
 
 def _check_committed(project: Path, table: Path) -> None:

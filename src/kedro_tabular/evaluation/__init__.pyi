@@ -6,7 +6,7 @@ from .labelled_scores import LabelledScores
 from .metrics import Evaluation, Metrics, compute_metrics, lower_is_better, score_baseline, to_binary
 from .names import BASELINE
 from .resampling import bootstrap, make_statistic, metric_names
-from .splitting import Parts, hash_groups, hash_seen_rows, split_by_hash, split_by_time
+from .splitting import Parts, group_columns, hash_groups, hash_seen_rows, split_by_hash, split_by_time
 from .templates import render
 
 __all__ = [
@@ -21,6 +21,7 @@ __all__ = [
     "choose_decision",
     "compute_importance",
     "compute_metrics",
+    "group_columns",
     "hash_groups",
     "hash_seen_rows",
     "lower_is_better",

@@ -17,6 +17,11 @@ from ..parameters import ParameterError, Section
 _HASHES = 2.0**64  # the number of hashes
 
 
+def group_columns(group: Any) -> Any:
+    """The value of `split.group` as a list: a single name stands for itself, none for no columns."""
+    return [] if group is None else [group] if isinstance(group, str) else group
+
+
 class Parts(NamedTuple):
     """The disjoint parts of the table; `live` simulates production traffic."""
 
@@ -39,7 +44,7 @@ class _Split(Section):
     @field_validator("group", mode="before")
     @classmethod
     def _to_list(cls, value: Any) -> Any:
-        return [] if value is None else [value] if isinstance(value, str) else value
+        return group_columns(value)
 
 
 class LastDays(_Split):
@@ -103,11 +108,11 @@ def hash_groups(table: pd.DataFrame, contract: Contract, group: list[str], seed:
     unknown = [name for name in group if name not in table.columns]
     if unknown:
         raise ParameterError(f"split.group in conf/: the table has no column {', '.join(unknown)}")
-    hashes = hash_rows(table, contract, row_columns(contract), seed)
-    if not group:
-        return hashes
     has_group = table[group].notna().any(axis=1).to_numpy()
-    return np.where(has_group, hash_rows(table, contract, group, seed), hashes)
+    if has_group.all():
+        return hash_rows(table, contract, group, seed)
+    hashes = hash_rows(table, contract, row_columns(contract), seed)
+    return np.where(has_group, hash_rows(table, contract, group, seed), hashes) if has_group.any() else hashes
 
 
 def hash_seen_rows(

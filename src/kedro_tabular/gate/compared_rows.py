@@ -9,7 +9,7 @@ import pandas as pd
 from pandas.api import types
 
 from ..contract import Column, Contract, hash_rows, row_columns
-from ..evaluation import hash_groups
+from ..evaluation import group_columns, hash_groups
 from ..parameters import ParameterError
 from ..registry import Champion
 from .settings import Gate
@@ -61,10 +61,10 @@ def find_clusters(
         if contract.time is None:
             raise ParameterError("gate.resample in conf/: days needs table.time; without it use rows or group")
         return _number(test_table[contract.time].dt.normalize().to_numpy())
-    group = split.get("group")
+    group = group_columns(split.get("group"))
     if not group:
         raise ParameterError("gate.resample in conf/: group needs split.group")
-    return _number(hash_groups(test_table, contract, [group] if isinstance(group, str) else list(group)))
+    return _number(hash_groups(test_table, contract, group))
 
 
 def _number(labels: np.ndarray) -> np.ndarray:

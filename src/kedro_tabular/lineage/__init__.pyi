@@ -1,12 +1,11 @@
 from .catalog import Catalog
 from .dvc_stages import render_dvc_yaml, tracked_environment
-from .environment import NONE, OUTSIDE
 from .git import GitError, run_git
 from .hashes import bytes_md5, content_md5
 from .modules import LIBRARY, defining_module, import_closure, package_folder
 from .origin import Origin, OriginReader
 from .provenance import DATA, ENVIRONMENT, GIT, select_tags
-from .remotes import main_project, read_dvc_file
+from .remotes import read_dvc_file
 from .reproduction import ReproductionError, reproduce
 from .stage_check import check_stage
 from .tracking import RunTracking
@@ -17,8 +16,6 @@ __all__ = [
     "ENVIRONMENT",
     "GIT",
     "LIBRARY",
-    "NONE",
-    "OUTSIDE",
     "Catalog",
     "GitError",
     "Origin",
@@ -32,7 +29,6 @@ __all__ = [
     "find_problems",
     "find_reproducible",
     "import_closure",
-    "main_project",
     "package_folder",
     "read_dvc_file",
     "render_dvc_yaml",

@@ -8,9 +8,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import yaml
 from kedro.pipeline import Pipeline
 
+from ..files import load_yaml
 from ..parameters import OPTIONAL_SECTIONS, ParameterError
 from .catalog import Catalog
 
@@ -38,6 +38,12 @@ def conf_files(project: Path, environment: str, kind: str) -> list[str]:
     folder = project / "conf" / environment
     files = (path.relative_to(project) for path in sorted(folder.rglob("*")))
     return [path.as_posix() for path in files if is_of_kind(path, kind)]
+
+
+def load_file(path: Path) -> dict[str, Any]:
+    """The values of a YAML file, without resolving references; none if it is empty."""
+    content = load_yaml(path.read_text(encoding="utf-8"))
+    return content if isinstance(content, dict) else {}
 
 
 def read_keys(
@@ -76,7 +82,7 @@ def read_keys(
 
 def read_values(keys: Mapping[str, list[str] | None], project: Path) -> list[Any]:
     """The values of keys by file, as `read_keys` returns them, without resolving references."""
-    contents = {file: _load(project / file) for file in keys}
+    contents = {file: load_file(project / file) for file in keys}
     return [
         contents[file] if names is None else _select(contents[file], name)
         for file, names in keys.items()
@@ -114,13 +120,7 @@ def _direct_keys(pipeline: Pipeline, catalog: Catalog) -> Iterator[_Key]:
 
 def _read(project: Path, environments: Iterable[str], kind: str) -> dict[str, dict[str, Any]]:
     paths = [path for environment in environments for path in conf_files(project, environment, kind)]
-    return {path: _load(project / path) for path in paths}
-
-
-def _load(path: Path) -> dict[str, Any]:
-    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # the C parser, if PyYAML has it
-    content = yaml.load(path.read_text(encoding="utf-8"), loader)
-    return content if isinstance(content, dict) else {}
+    return {path: load_file(project / path) for path in paths}
 
 
 def _select(content: Mapping[str, Any], name: str) -> Any:

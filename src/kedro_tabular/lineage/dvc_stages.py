@@ -13,6 +13,7 @@ from typing import Any
 import yaml
 from kedro.pipeline import Pipeline
 
+from ..files import load_yaml
 from ..kedro_project import package_name
 from ..parameters import ParameterError
 from .catalog import Catalog
@@ -61,7 +62,7 @@ def render_dvc_yaml(
 
 def tracked_environment(dvc_yaml: str) -> str | None:
     """The environment with which the stages of this text of dvc.yaml run; None if it is conf/base alone."""
-    stages = (yaml.safe_load(dvc_yaml) or {}).get("stages", {})
+    stages = (load_yaml(dvc_yaml) or {}).get("stages", {})
     found = (re.search(r" --env=(\S+)", str(stage.get("cmd"))) for stage in stages.values())
     return next((match[1] for match in found if match), None)
 

@@ -4,8 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import yaml
-
+from ..files import load_yaml
 from .conf_keys import BASE, is_of_kind
 
 DATA, GIT, ENVIRONMENT = "data.", "git.", "env."  # prefixes of the tags of runs and versions
@@ -33,9 +32,7 @@ def read_upstream(outputs: dict[str, str], project: Path) -> Upstream:
         project: the project's folder.
     """
     lock = project / "dvc.lock"
-    # The C parser, if PyYAML has it: the lock is long, and every stage reads it.
-    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-    content = yaml.load(lock.read_text(encoding="utf-8"), loader) if lock.exists() else None
+    content = load_yaml(lock.read_text(encoding="utf-8")) if lock.exists() else None
     stages = (content or {}).get("stages", {})
     upstream = Upstream({}, {})
     pending = dict(outputs)

@@ -9,14 +9,13 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import yaml
 from kedro.config import OmegaConfigLoader
 from kedro.pipeline import Pipeline
 
 from ..kedro_project import package_name, read_conf
 from ..parameters import ParameterError, flatten
 from .catalog import Catalog
-from .conf_keys import conf_files, is_of_kind, parameter_names, read_keys, tracked_datasets
+from .conf_keys import conf_files, is_of_kind, load_file, parameter_names, read_keys, tracked_datasets
 from .modules import package_folder
 
 _LISTED = 5  # values in the message
@@ -65,7 +64,7 @@ def _read_stage(name: str, project: Path) -> _Stage | None:
     path = project / "dvc.yaml"
     if not name or not path.exists():
         return None
-    stage = (yaml.safe_load(path.read_text(encoding="utf-8")) or {}).get("stages", {}).get(name)
+    stage = load_file(path).get("stages", {}).get(name)
     if stage is None:
         return None
     return {file: keys for entry in stage.get("params", []) if isinstance(entry, dict) for file, keys in entry.items()}
@@ -128,8 +127,7 @@ def _flatten_entries(catalog: Catalog, pipeline: Pipeline) -> dict[str, Any]:
 def _find_file(project: Path, environment: str, kind: str, key: str) -> str | None:
     """The file of an environment that sets a key, or a part of it."""
     for file in conf_files(project, environment, kind):
-        content = yaml.safe_load((project / file).read_text(encoding="utf-8"))
-        flat = flatten(content) if isinstance(content, dict) else {}
+        flat = flatten(load_file(project / file))
         if any(f"{known}.".startswith(f"{key}.") or f"{key}.".startswith(f"{known}.") for known in flat):
             return file
     return None
