@@ -42,7 +42,7 @@ def create_app(settings: ServingSettings, deployment: Deployment, api_keys: ApiK
     """The service of a deployment that has started; requests must send an API key, if there are any."""
     log = PredictionLog(settings.log.url) if settings.log else None
     name = deployment.current.identity.model
-    metrics, batcher = ServiceMetrics(), Batcher(deployment, log, settings.key_columns)
+    metrics, batcher = ServiceMetrics(), Batcher(deployment, log, settings.key_columns, settings.limits)
 
     def record_state() -> None:
         metrics.record_deployment(deployment)
@@ -82,7 +82,9 @@ def create_app(settings: ServingSettings, deployment: Deployment, api_keys: ApiK
     app.openapi = openapi  # type: ignore[method-assign]  # as FastAPI documents it
     max_bytes = int(settings.limits.body_mb * 1e6)
     paths = {route.path for route in app.routes if hasattr(route, "path")}
-    app.add_middleware(RequestMiddleware, metrics=metrics, api_keys=api_keys, max_bytes=max_bytes, paths=paths)
+    app.add_middleware(
+        RequestMiddleware, metrics=metrics, backlog=batcher.backlog, api_keys=api_keys, max_bytes=max_bytes, paths=paths
+    )
     return app
 
 

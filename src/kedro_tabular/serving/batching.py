@@ -6,116 +6,78 @@ prediction log. Nothing is waited for: a single request is predicted at once.
 
 import asyncio
 import logging
-import queue
-import secrets
 import threading
 import time
-from collections.abc import Callable
-from concurrent.futures import Future
-from dataclasses import dataclass, field
+from collections.abc import Coroutine
 from typing import Any
 
 import numpy as np
 
-from ..contract import Contract, ContractError
-from .callers import ANONYMOUS, Caller
+from ..contract import Contract, ContractError, Values
 from .deployment import Deployment, LoadedVersion
-from .errors import INTERNAL_ERROR, RequestError
+from .errors import RequestError, disconnected, timeout
 from .log.database_errors import log_error
 from .log.prediction_log import PredictionLog
 from .log.records import LogContext, make_keys, make_log_rows
 from .parsing import Rows, logged_columns
+from .pending import PendingRequest, Predictions, RequestQueue
+from .settings import Limits
 
 logger = logging.getLogger(__name__)
 
-_MAX_SHARED_ROWS = 64  # a request with more rows is a batch of its own
-_MAX_BATCH_ROWS = 512  # of a batch of several requests
-
-
-@dataclass(frozen=True)
-class Predictions:
-    """Predictions of the rows of one request by column, with an id for each row."""
-
-    ids: list[str]
-    columns: dict[str, np.ndarray]
-    version: LoadedVersion
-    record_ids: list[str | None] | None = None  # the caller's own
-
-
-@dataclass(frozen=True)
-class _PendingRequest:
-    make_rows: Callable[[Contract], Rows]
-    explain: bool
-    request_id: str
-    caller: Caller
-    future: Future[Predictions] = field(default_factory=Future)
-    arrived: float = field(default_factory=time.perf_counter)
-
-
-_Batch = list[tuple[_PendingRequest, Rows]]
+_Batch = list[tuple[PendingRequest, Rows]]
 
 
 class Batcher:
     """A thread that predicts with the served version, and stores predictions in the log before they are returned."""
 
-    def __init__(self, deployment: Deployment, log: PredictionLog | None, keys: list[str]) -> None:
+    def __init__(self, deployment: Deployment, log: PredictionLog | None, keys: list[str], limits: Limits) -> None:
         self.deployment, self.log, self.keys = deployment, log, keys
-        self._queue: queue.SimpleQueue[_PendingRequest | None] = queue.SimpleQueue()
+        self._queue, self._seconds = RequestQueue(limits), limits.seconds
+        self.backlog = self._queue.backlog
         self._thread = threading.Thread(target=self._run, name="batcher", daemon=True)
         self._thread.start()
 
-    async def predict(
-        self, make_rows: Callable[[Contract], Rows], explain: bool, caller: Caller = ANONYMOUS
-    ) -> Predictions:
-        """Predict the rows that `make_rows` makes for the contract of the served version.
+    async def predict(self, request: PendingRequest, disconnect: Coroutine[Any, Any, None]) -> Predictions:
+        """Predict the rows of a request. `disconnect` returns when the client closes its connection.
 
         Raises:
-            RequestError: the rows can't be predicted, or the predictions can't be stored.
+            RequestError: the rows can't be predicted, or not now, or not in time; or the predictions can't be stored.
         """
-        request_id = f"{time.time_ns() // 1_000_000:012x}{secrets.token_hex(8)}"  # ids sort by time
-        request = _PendingRequest(make_rows, explain, request_id, caller)
-        self._queue.put(request)
-        return await asyncio.wrap_future(request.future)
+        disconnection = asyncio.ensure_future(disconnect)
+        try:
+            self._queue.put(request)
+            response = asyncio.wrap_future(request.future)
+            await asyncio.wait((response, disconnection), timeout=self._seconds, return_when=asyncio.FIRST_COMPLETED)
+            if not response.done() and request.withdraw():
+                raise disconnected() if disconnection.done() else timeout()
+            return await response
+        finally:
+            disconnection.cancel()
+            request.withdraw()
 
     def close(self) -> None:
         """Predict the requests in the queue, and end the thread."""
-        self._queue.put(None)
+        self._queue.close()
         self._thread.join()
 
     def _run(self) -> None:
-        pending: list[_PendingRequest] = []
-        while True:
-            request = self._queue.get()
-            while request is not None:
-                pending.append(request)
-                try:
-                    request = self._queue.get_nowait()
-                except queue.Empty:
-                    break
-            version = self.deployment.current  # one version for the whole batch
-            for batch in self._make_batches(pending, version.contract):
-                self._process(batch, version)
-            pending.clear()
-            if request is None:
-                return
-
-    def _make_batches(self, pending: list[_PendingRequest], contract: Contract) -> list[_Batch]:
-        shared: dict[bool, _Batch] = {True: [], False: []}  # by `explain`
-        batches, shared_rows = [], 0
-        for request in pending:
-            if not request.future.set_running_or_notify_cancel():  # after a timeout nobody waits for it
-                continue
+        while requests := self._queue.take():
             try:
-                rows = self._select_columns(request.make_rows(contract), contract)
-            except Exception as error:  # the thread must go on
-                request.future.set_exception(_to_request_error(error))
-                continue
-            if rows.n_rows > _MAX_SHARED_ROWS or shared_rows + rows.n_rows > _MAX_BATCH_ROWS:
-                batches.append([(request, rows)])
-            else:
-                shared[request.explain].append((request, rows))
-                shared_rows += rows.n_rows
-        return [*(batch for batch in shared.values() if batch), *batches]
+                version = self.deployment.current  # one version for the whole batch
+                self._process(self._make_batch(requests, version.contract), version)
+            except BaseException as error:  # of any type: the thread must go on
+                for request in requests:
+                    request.fail(error)
+
+    def _make_batch(self, requests: list[PendingRequest], contract: Contract) -> _Batch:
+        batch: _Batch = []
+        for request in requests:
+            try:
+                batch.append((request, self._select_columns(request.make_rows(contract), contract)))
+            except Exception as error:  # of this request alone
+                request.fail(error)
+        return batch
 
     def _select_columns(self, rows: Rows, contract: Contract) -> Rows:
         missing = [name for name in contract.columns if name not in rows.columns]
@@ -126,8 +88,12 @@ class Batcher:
         return Rows({name: rows.columns[name] for name in names}, rows.n_rows)
 
     def _process(self, batch: _Batch, version: LoadedVersion) -> None:
+        if not batch:
+            return
         try:
-            results = _split(batch, _predict(batch, version), version)
+            results = self._predict(batch, version)
+            claimed = [(member, result) for member, result in zip(batch, results, strict=True) if member[0].claim()]
+            batch, results = [member for member, _ in claimed], [result for _, result in claimed]
             errors = [None] * len(batch) if self.log is None else self._store(self.log, batch, results)
         except Exception as error:  # of whatever a model or a database raises
             if len(batch) > 1 and not isinstance(error, RequestError):  # one request may have caused it
@@ -135,13 +101,19 @@ class Batcher:
                     self._process([member], version)
                 return
             for request, _ in batch:
-                request.future.set_exception(_to_request_error(error))
+                request.fail(error)
             return
         for (request, _), result, failure in zip(batch, results, errors, strict=True):
             if failure is None:
                 request.future.set_result(result)
             else:
-                request.future.set_exception(failure)
+                request.fail(failure)
+
+    def _predict(self, batch: _Batch, version: LoadedVersion) -> list[Predictions]:
+        started, n_rows, explain = time.perf_counter(), sum(rows.n_rows for _, rows in batch), batch[0][0].explain
+        columns = version.model.predict_columns(_join(batch, version.contract), n_rows, explain)
+        self.backlog.record_batch(n_rows, explain, time.perf_counter() - started)
+        return _split(batch, columns, version)
 
     def _store(self, log: PredictionLog, batch: _Batch, results: list[Predictions]) -> list[Exception | None]:
         """Store the predictions; return for each request why they can't be stored, None if they are."""
@@ -156,7 +128,7 @@ class Batcher:
                 made = make_log_rows(rows, result.columns, context, contract, identity.model, identity.version)
                 log_rows[position] = made
             except ContractError as error:
-                errors[position] = _to_request_error(error)
+                errors[position] = error
         failures = log.append_requests(list(log_rows.values()))
         responses = {failure: log_error(failure, "predictions") for failure in failures if failure is not None}
         for position, failure in zip(log_rows, failures, strict=True):
@@ -164,16 +136,14 @@ class Batcher:
         return errors
 
 
-def _predict(batch: _Batch, version: LoadedVersion) -> dict[str, np.ndarray]:
-    explain = batch[0][0].explain
+def _join(batch: _Batch, contract: Contract) -> dict[str, Values]:
+    """The columns of all requests of a batch."""
     if len(batch) == 1:
-        rows = batch[0][1]
-        return version.model.predict_columns(rows.columns, rows.n_rows, explain)
-    columns = {
+        return batch[0][1].columns
+    return {
         name: np.concatenate([np.asarray(rows.columns[name], dtype=object) for _, rows in batch])
-        for name in version.contract.columns
+        for name in contract.columns
     }
-    return version.model.predict_columns(columns, sum(rows.n_rows for _, rows in batch), explain)
 
 
 def _split(batch: _Batch, columns: dict[str, np.ndarray], version: LoadedVersion) -> list[Predictions]:
@@ -186,12 +156,3 @@ def _split(batch: _Batch, columns: dict[str, np.ndarray], version: LoadedVersion
         results.append(Predictions(ids, part, version, request.caller.record_ids))
         start = end
     return results
-
-
-def _to_request_error(error: Exception) -> RequestError:
-    if isinstance(error, RequestError):
-        return error
-    if isinstance(error, ContractError):
-        return RequestError(422, "invalid_rows", str(error))
-    logger.exception("a request failed", exc_info=error)
-    return INTERNAL_ERROR

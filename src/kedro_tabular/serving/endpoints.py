@@ -1,6 +1,5 @@
 """The endpoints of the service."""
 
-import asyncio
 from collections.abc import Callable
 from typing import Any
 
@@ -8,14 +7,15 @@ from fastapi import Request, Response
 from fastapi.concurrency import run_in_threadpool
 
 from ..contract import Contract, is_probability, probability_column
-from .batching import Batcher, Predictions
+from .batching import Batcher
 from .callers import RECORD_ID, read_record_ids
-from .errors import RequestError, too_many_rows
+from .errors import too_many_rows
 from .log.database_errors import log_error
 from .log.outcomes import parse_outcome_request
 from .metrics import ServiceMetrics
 from .middleware import json_response
 from .parsing import Rows, logged_columns, parse_json, rows_from_invocation, rows_from_records
+from .pending import PendingRequest, Predictions
 from .settings import Limits
 from .value_lengths import check_lengths
 
@@ -96,13 +96,16 @@ class Endpoints:
             columns = logged_columns(contract, self._keys)
             return check_lengths(make_rows(contract), columns, self._limits.characters)
 
-        try:
-            batched = self._batcher.predict(make_checked_rows, explain, caller)
-            predictions = await asyncio.wait_for(batched, self._limits.seconds)
-        except TimeoutError:
-            raise RequestError(503, "timeout", "timeout of the prediction; send fewer rows in one request") from None
+        pending = PendingRequest(make_checked_rows, n_rows, explain, caller)
+        predictions = await self._batcher.predict(pending, _disconnect(request))
         self._metrics.count_predictions(predictions.columns, bool(predictions.version.classes))
         return predictions
+
+
+async def _disconnect(request: Request) -> None:
+    """Return when the client has closed the connection of a request whose body is read."""
+    while (await request.receive())["type"] != "http.disconnect":
+        pass
 
 
 async def _parse(parse: Callable[..., Any], body: bytes, *arguments: Any) -> Any:

@@ -5,12 +5,24 @@ from typing import Any
 
 
 class RequestError(Exception):
-    """A request that fails. The message must not contain paths or names of this machine."""
+    """A request that fails. The message must not contain paths or names of this machine.
 
-    def __init__(self, status: int, code: str, message: str, field: str | None = None, expected: Any = None) -> None:
+    `retry_after` are the seconds after which the same request may succeed.
+    """
+
+    def __init__(
+        self,
+        status: int,
+        code: str,
+        message: str,
+        field: str | None = None,
+        expected: Any = None,
+        retry_after: int | None = None,
+    ) -> None:
         super().__init__(message)
         self.status, self.code = status, code
         self.field, self.expected = field, expected
+        self.retry_after = retry_after
 
     def to_json(self) -> dict[str, Any]:
         """The body of the response."""
@@ -32,6 +44,16 @@ def validation_error(code: str, errors: Sequence[Any]) -> RequestError:
 def too_many_rows(max_rows: int) -> RequestError:
     """The error for a request with more rows than allowed."""
     return RequestError(413, "too_many_rows", f"more than {max_rows} rows", "body", f"{max_rows} rows or less")
+
+
+def timeout() -> RequestError:
+    """The error for a request that could not be predicted in time."""
+    return RequestError(503, "timeout", "timeout of the prediction; send fewer rows in one request")
+
+
+def disconnected() -> RequestError:
+    """The error for a request whose client has closed the connection; it is only counted, nobody reads it."""
+    return RequestError(499, "disconnected", "the client has closed the connection")  # the status as in nginx
 
 
 INTERNAL_ERROR = RequestError(500, "internal_error", "internal error; see the log of the service")

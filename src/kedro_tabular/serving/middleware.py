@@ -11,26 +11,35 @@ from fastapi import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from .authentication import ApiKeys
+from .backlog import Backlog
 from .callers import ANONYMOUS, Caller, check_request_id
 from .errors import RequestError
 from .metrics import ServiceMetrics
 
 PUBLIC_PATHS = ("/health", "/ready")  # without an API key, for probes
 _DOCS_PATHS = ("/docs", "/openapi.json", "/static-offline-docs")  # without one, too: there the key is entered
+_PREDICTION_PATHS = ("/predict", "/invocations")
 _REQUEST_ID = b"x-request-id"
 
 
 class RequestMiddleware:
     """Counts requests, those to `paths` by path, and refuses those without an API key or with too large a body.
 
+    Requests for predictions are refused here, too, if there are too many: before they cost anything.
     The caller's X-Request-Id is in each response. The name of the key and that id are in the state of the request.
     """
 
     def __init__(
-        self, app: ASGIApp, metrics: ServiceMetrics, api_keys: ApiKeys, max_bytes: int, paths: set[str]
+        self,
+        app: ASGIApp,
+        metrics: ServiceMetrics,
+        backlog: Backlog,
+        api_keys: ApiKeys,
+        max_bytes: int,
+        paths: set[str],
     ) -> None:
         self._app, self._metrics, self._max_bytes, self._paths = app, metrics, max_bytes, paths
-        self._api_keys = api_keys
+        self._backlog, self._api_keys = backlog, api_keys
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one request."""
@@ -59,7 +68,8 @@ class RequestMiddleware:
 
         app, caller = self._app, ANONYMOUS
         try:
-            caller = self._check(scope["path"], dict(scope["headers"]))
+            caller = self._check_caller(scope["path"], dict(scope["headers"]))
+            self._check_backlog(scope["path"])
         except RequestError as error:
             app = error_response(error, self._metrics)
         scope.setdefault("state", {})["caller"] = caller
@@ -68,7 +78,7 @@ class RequestMiddleware:
         finally:
             self._metrics.count_request(path, status, time.perf_counter() - started)
 
-    def _check(self, path: str, headers: dict[bytes, bytes]) -> Caller:
+    def _check_caller(self, path: str, headers: dict[bytes, bytes]) -> Caller:
         """The caller. Raises RequestError if the request is refused."""
         if int(headers.get(b"content-length", b"0")) > self._max_bytes:  # the HTTP parser accepts digits only
             raise self._too_large()
@@ -81,6 +91,11 @@ class RequestMiddleware:
             self._metrics.count_key(name)
         return Caller(name, check_request_id(headers[_REQUEST_ID]) if _REQUEST_ID in headers else None)
 
+    def _check_backlog(self, path: str) -> None:
+        refusal = self._backlog.refusal() if path in _PREDICTION_PATHS else None
+        if refusal is not None:
+            raise refusal
+
     def _too_large(self) -> RequestError:
         return RequestError(413, "too_large", "the body is too large", "body", f"{self._max_bytes / 1e6:g} MB or less")
 
@@ -88,7 +103,9 @@ class RequestMiddleware:
 def error_response(error: RequestError, metrics: ServiceMetrics) -> Response:
     """Count an error and make its response."""
     metrics.count_error(error.code)
-    headers = {"www-authenticate": "Bearer"} if error.status == 401 else None
+    headers = {"www-authenticate": "Bearer"} if error.status == 401 else {}
+    if error.retry_after is not None:
+        headers["retry-after"] = str(error.retry_after)
     return json_response(error.to_json(), error.status, headers)
 
 

@@ -8,13 +8,16 @@ from ..parameters import Section
 
 
 class Limits(Section):
-    """The limits of one request."""
+    """The limits of one request, and of all that wait."""
 
     body_mb: float = Field(gt=0)
     rows: int = Field(ge=1)
     explained_rows: int = Field(ge=1)
     seconds: float = Field(gt=0)
     characters: int = Field(default=10_000, ge=1)
+    queue_requests: int = Field(1000, ge=1)
+    queue_rows: int = Field(20_000, ge=1)
+    queue_seconds: float = Field(1, gt=0)
 
 
 class LogSettings(Section):

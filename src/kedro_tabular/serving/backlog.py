@@ -1,0 +1,85 @@
+"""The backlog: the requests that wait for a prediction, how long that takes, and the limits on it.
+
+A request that would wait too long is refused at once, so that those before it are still answered in time.
+"""
+
+import math
+import statistics
+import threading
+from collections import deque
+
+from .errors import RequestError
+from .settings import Limits
+
+_MAX_BATCH_ROWS = 512  # of a batch of several requests
+_BATCHES = 4  # that the longest queue is predicted in, so that small requests do not wait for one large batch
+
+
+class _Pace:
+    """How long recent batches took, and how many rows a batch may have so that it does not take longer than `target`.
+
+    The size doubles with each full batch as long as that pays, and halves if a batch takes too long: this suits models
+    that need time for each row as well as those that need it for each batch.
+    """
+
+    def __init__(self, target: float) -> None:
+        self._target = target
+        self._recent: deque[float] = deque(maxlen=9)
+        self.max_rows, self.seconds = 1, 0.0  # the latter is the median, which single slow batches do not change
+
+    def record(self, n_rows: int, seconds: float) -> None:
+        self._recent.append(seconds)
+        self.seconds = statistics.median(self._recent)
+        if seconds > self._target:
+            self.max_rows = min(self.max_rows, max(1, n_rows // 2))
+        elif n_rows >= self.max_rows:
+            self.max_rows = min(2 * self.max_rows, _MAX_BATCH_ROWS)
+
+
+class Backlog:
+    """Counts the requests that are admitted and not answered yet: the one being predicted and those in the queue.
+
+    Endpoints admit, and the thread that predicts removes. `seconds` is the expected time until all are answered.
+    """
+
+    def __init__(self, limits: Limits) -> None:
+        self._limits = limits
+        self._lock = threading.Lock()
+        self._paces = {explain: _Pace(limits.queue_seconds / _BATCHES) for explain in (False, True)}
+        self.requests, self.rows, self.seconds = 0, 0, 0.0
+
+    def refusal(self, n_rows: int = 1) -> RequestError | None:
+        """The error for a request of so many rows if it can't be admitted; None if it can.
+
+        A request is always admitted if there is no other: estimates can be wrong, and then get better.
+        """
+        with self._lock:
+            limits = self._limits
+            is_full = self.requests >= limits.queue_requests or self.rows + n_rows > limits.queue_rows
+            if self.requests == 0 or not (is_full or self.seconds >= limits.queue_seconds):
+                return None
+            message, wait = "too many requests at once; try again later", max(1, math.ceil(self.seconds))
+            return RequestError(503, "overloaded", message, retry_after=wait)
+
+    def add(self, n_rows: int, explain: bool) -> float:
+        """Count a request that is admitted; return the seconds that it is expected to take."""
+        with self._lock:
+            pace = self._paces[explain]
+            seconds = min(1.0, n_rows / pace.max_rows) * pace.seconds
+            self.requests, self.rows, self.seconds = self.requests + 1, self.rows + n_rows, self.seconds + seconds
+            return seconds
+
+    def remove(self, n_rows: int, seconds: float) -> None:
+        """Remove a request that is answered, or that nobody waits for; `seconds` is what `add` returned."""
+        with self._lock:
+            self.requests, self.rows = self.requests - 1, self.rows - n_rows
+            self.seconds = self.seconds - seconds if self.requests else 0.0  # no errors of rounding remain
+
+    def max_rows(self, explain: bool) -> int:
+        """How many rows a batch of several requests may have."""
+        return self._paces[explain].max_rows
+
+    def record_batch(self, n_rows: int, explain: bool, seconds: float) -> None:
+        """Take into account how long a batch took."""
+        with self._lock:
+            self._paces[explain].record(n_rows, seconds)
