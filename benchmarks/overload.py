@@ -112,6 +112,10 @@ class Connection(asyncio.Protocol):
             if len(body) >= int(length):
                 self._pool.finish(self, self._arrived, int(head[9:12]))
 
+    def connection_lost(self, error: Exception | None) -> None:
+        """Leave the pool: the server closes connections that are not used."""
+        self._pool.lose(self, self._arrived)
+
 
 class Pool:
     """Connections to a server; a request takes a free one, or a new one."""
@@ -146,6 +150,14 @@ class Pool:
             connection.send(time.perf_counter())
         else:
             self.free.append(connection)
+
+    def lose(self, connection: Connection, arrived: float) -> None:
+        """Take a connection out; if it had a request, that has no response."""
+        self.connections.remove(connection)
+        if connection in self.free:
+            self.free.remove(connection)
+        else:
+            self.responses.add(arrived, 0)
 
     @property
     def busy(self) -> int:

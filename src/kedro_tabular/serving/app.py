@@ -46,6 +46,7 @@ def create_app(settings: ServingSettings, deployment: Deployment, api_keys: ApiK
 
     def record_state() -> None:
         metrics.record_deployment(deployment)
+        metrics.record_backlog(batcher.backlog)
         if log is not None:
             try:
                 log.add_errors(name, metrics.pop_errors(), utc_now())

@@ -5,8 +5,9 @@ A request that would wait too long is refused at once, so that those before it a
 
 import math
 import statistics
-import threading
 from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from .errors import RequestError
 from .settings import Limits
@@ -37,14 +38,13 @@ class _Pace:
 
 
 class Backlog:
-    """Counts the requests that are admitted and not answered yet: the one being predicted and those in the queue.
+    """Counts the requests that are admitted and not answered yet: in the queue, in a batch, or waiting to be sent.
 
-    Endpoints admit, and the thread that predicts removes. `seconds` is the expected time until all are answered.
+    Only the event loop changes the counts. `seconds` is the expected time until all are answered.
     """
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
-        self._lock = threading.Lock()
         self._paces = {explain: _Pace(limits.queue_seconds / _BATCHES) for explain in (False, True)}
         self.requests, self.rows, self.seconds = 0, 0, 0.0
 
@@ -53,25 +53,25 @@ class Backlog:
 
         A request is always admitted if there is no other: estimates can be wrong, and then get better.
         """
-        with self._lock:
-            limits = self._limits
-            is_full = self.requests >= limits.queue_requests or self.rows + n_rows > limits.queue_rows
-            if self.requests == 0 or not (is_full or self.seconds >= limits.queue_seconds):
-                return None
-            message, wait = "too many requests at once; try again later", max(1, math.ceil(self.seconds))
-            return RequestError(503, "overloaded", message, retry_after=wait)
+        limits = self._limits
+        is_full = self.requests >= limits.queue_requests or self.rows + n_rows > limits.queue_rows
+        if self.requests == 0 or not (is_full or self.seconds >= limits.queue_seconds):
+            return None
+        message, wait = "too many requests at once; try again later", max(1, math.ceil(self.seconds))
+        return RequestError(503, "overloaded", message, retry_after=wait)
 
-    def add(self, n_rows: int, explain: bool) -> float:
-        """Count a request that is admitted; return the seconds that it is expected to take."""
-        with self._lock:
-            pace = self._paces[explain]
-            seconds = min(1.0, n_rows / pace.max_rows) * pace.seconds
-            self.requests, self.rows, self.seconds = self.requests + 1, self.rows + n_rows, self.seconds + seconds
-            return seconds
-
-    def remove(self, n_rows: int, seconds: float) -> None:
-        """Remove a request that is answered, or that nobody waits for; `seconds` is what `add` returned."""
-        with self._lock:
+    @contextmanager
+    def admit(self, n_rows: int, explain: bool) -> Iterator[None]:
+        """Count a request until the end of the block. Raises RequestError if it can't be admitted."""
+        error = self.refusal(n_rows)
+        if error is not None:
+            raise error
+        pace = self._paces[explain]
+        seconds = min(1.0, n_rows / pace.max_rows) * pace.seconds
+        self.requests, self.rows, self.seconds = self.requests + 1, self.rows + n_rows, self.seconds + seconds
+        try:
+            yield
+        finally:
             self.requests, self.rows = self.requests - 1, self.rows - n_rows
             self.seconds = self.seconds - seconds if self.requests else 0.0  # no errors of rounding remain
 
@@ -81,5 +81,4 @@ class Backlog:
 
     def record_batch(self, n_rows: int, explain: bool, seconds: float) -> None:
         """Take into account how long a batch took."""
-        with self._lock:
-            self._paces[explain].record(n_rows, seconds)
+        self._paces[explain].record(n_rows, seconds)

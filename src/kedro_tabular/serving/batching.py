@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from ..contract import Contract, ContractError, Values
+from .backlog import Backlog
 from .deployment import Deployment, LoadedVersion
 from .errors import RequestError, disconnected, timeout
 from .log.database_errors import log_error
@@ -33,8 +34,8 @@ class Batcher:
 
     def __init__(self, deployment: Deployment, log: PredictionLog | None, keys: list[str], limits: Limits) -> None:
         self.deployment, self.log, self.keys = deployment, log, keys
-        self._queue, self._seconds = RequestQueue(limits), limits.seconds
-        self.backlog = self._queue.backlog
+        self.backlog, self._seconds = Backlog(limits), limits.seconds
+        self._queue = RequestQueue(self.backlog.max_rows)
         self._thread = threading.Thread(target=self._run, name="batcher", daemon=True)
         self._thread.start()
 
@@ -46,15 +47,22 @@ class Batcher:
         """
         disconnection = asyncio.ensure_future(disconnect)
         try:
-            self._queue.put(request)
-            response = asyncio.wrap_future(request.future)
+            with self.backlog.admit(request.n_rows, request.explain):
+                return await self._wait(request, disconnection)
+        finally:
+            disconnection.cancel()
+
+    async def _wait(self, request: PendingRequest, disconnection: asyncio.Future[None]) -> Predictions:
+        self._queue.put(request)
+        response = asyncio.wrap_future(request.future)
+        try:
             await asyncio.wait((response, disconnection), timeout=self._seconds, return_when=asyncio.FIRST_COMPLETED)
             if not response.done() and request.withdraw():
                 raise disconnected() if disconnection.done() else timeout()
             return await response
         finally:
-            disconnection.cancel()
-            request.withdraw()
+            if request.withdraw():
+                self._queue.discard(request)
 
     def close(self) -> None:
         """Predict the requests in the queue, and end the thread."""
@@ -63,12 +71,15 @@ class Batcher:
 
     def _run(self) -> None:
         while requests := self._queue.take():
+            started = time.perf_counter()
             try:
                 version = self.deployment.current  # one version for the whole batch
                 self._process(self._make_batch(requests, version.contract), version)
             except BaseException as error:  # of any type: the thread must go on
                 for request in requests:
                     request.fail(error)
+            n_rows, seconds = sum(request.n_rows for request in requests), time.perf_counter() - started
+            self.backlog.record_batch(n_rows, requests[0].explain, seconds)
 
     def _make_batch(self, requests: list[PendingRequest], contract: Contract) -> _Batch:
         batch: _Batch = []
@@ -91,7 +102,9 @@ class Batcher:
         if not batch:
             return
         try:
-            results = self._predict(batch, version)
+            n_rows, explain = sum(rows.n_rows for _, rows in batch), batch[0][0].explain
+            columns = version.model.predict_columns(_join(batch, version.contract), n_rows, explain)
+            results = _split(batch, columns, version)
             claimed = [(member, result) for member, result in zip(batch, results, strict=True) if member[0].claim()]
             batch, results = [member for member, _ in claimed], [result for _, result in claimed]
             errors = [None] * len(batch) if self.log is None else self._store(self.log, batch, results)
@@ -108,12 +121,6 @@ class Batcher:
                 request.future.set_result(result)
             else:
                 request.fail(failure)
-
-    def _predict(self, batch: _Batch, version: LoadedVersion) -> list[Predictions]:
-        started, n_rows, explain = time.perf_counter(), sum(rows.n_rows for _, rows in batch), batch[0][0].explain
-        columns = version.model.predict_columns(_join(batch, version.contract), n_rows, explain)
-        self.backlog.record_batch(n_rows, explain, time.perf_counter() - started)
-        return _split(batch, columns, version)
 
     def _store(self, log: PredictionLog, batch: _Batch, results: list[Predictions]) -> list[Exception | None]:
         """Store the predictions; return for each request why they can't be stored, None if they are."""

@@ -18,12 +18,17 @@ from mlflow.tracking import MlflowClient
 
 from ..contract import Contract, classes_of
 from ..registry import LoadedModel, get_alias_version, load_model
-from .local_cache import DeploymentError, LocalCache, VersionIdentity, identify, read_identity
+from .local_cache import DeploymentError, LocalCache, VersionIdentity, identify
 
 logger = logging.getLogger(__name__)
 
 _SQLITE = "sqlite:///"
 _REFRESHES_BEFORE_RETRY = 12  # of a version that failed: the cause may have been temporary
+
+
+def format_time(seconds: float) -> str:
+    """A time in seconds since 1970 in ISO 8601, in UTC."""
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(seconds))
 
 
 @dataclass(frozen=True)
@@ -44,10 +49,12 @@ class Deployment:
 
     def __init__(self, name: str, reference: str, cache: Path) -> None:
         self._name, self._reference = name, reference
-        self._cache = LocalCache(cache / name / reference)
+        self._cache = LocalCache(cache / name / reference, mlflow.get_registry_uri())
         self._stopped = threading.Event()
         self._refreshes_before_retry: dict[str, int] = {}  # by refused version
         self.registry_error: str | None = None
+        self.refresh_error: str | None = None  # of any other kind
+        self.refreshed = 0.0  # when the registry was last asked successfully, in seconds since 1970
 
     @property
     def refused_versions(self) -> list[str]:
@@ -60,9 +67,10 @@ class Deployment:
             version = self._find_version()
         except Exception as error:  # whatever an unreachable registry raises
             self._record_registry_error(error)
-            cause = DeploymentError("the registry is not reachable, and no version is in the local cache")
+            cause = DeploymentError("the registry is not reachable, and no version of it is in the local cache")
             self.current = self._load_last_good(cause)
             return
+        self.refreshed = time.time()
         if version is None:
             hint = "train one with `kedro run --pipeline=train`, or see `kedro models`"
             raise DeploymentError(f"{self._name} has no version or alias {self._reference!r}: {hint}")
@@ -77,8 +85,11 @@ class Deployment:
 
         def poll() -> None:
             while not self._stopped.wait(interval):
-                self.refresh()
-                after_refresh()
+                for step in (self.refresh, after_refresh):
+                    try:
+                        step()
+                    except BaseException:  # of any type: the thread must go on
+                        logger.exception("the refresh failed; it is tried again")
 
         self._stopped.clear()
         threading.Thread(target=poll, name="deployment", daemon=True).start()
@@ -88,12 +99,25 @@ class Deployment:
         self._stopped.set()
 
     def refresh(self) -> None:
-        """Replace the served version if the alias has moved and the new one can be served; never raises."""
+        """Replace the served version if the alias has moved and the new one can be served.
+
+        An unreachable registry is recorded. Errors that are not foreseen are recorded and raised.
+        """
+        try:
+            self._refresh()
+        except BaseException:
+            if self.refresh_error is None:
+                self.refresh_error = f"failing since {format_time(time.time())}"
+            raise
+        self.refresh_error = None
+
+    def _refresh(self) -> None:
         try:
             version = self._find_version()
         except Exception as error:
             self._record_registry_error(error)
             return
+        self.refreshed = time.time()
         if self.registry_error is not None:
             logger.info("the registry is reachable again")
             self.registry_error = None
@@ -121,7 +145,7 @@ class Deployment:
         except DeploymentError:
             self._cache.evict(str(version.version))  # the cached files may be damaged
             raise
-        except (MlflowException, OSError) as error:
+        except Exception as error:  # of MLflow, or of the client of the store that has the files
             raise DeploymentError(f"the files of version {version.version} are not available: {error}") from error
         self.current = loaded
 
@@ -133,7 +157,7 @@ class Deployment:
     def _record_registry_error(self, error: Exception) -> None:
         if self.registry_error is None:
             logger.warning("the registry is not reachable: %s", error)
-            self.registry_error = time.strftime("unreachable since %Y-%m-%dT%H:%M:%SZ", time.gmtime())
+            self.registry_error = f"unreachable since {format_time(time.time())}"
 
     def _find_version(self) -> ModelVersion | None:
         uri = mlflow.get_registry_uri()
@@ -156,7 +180,7 @@ class Deployment:
 
     def _load(self, folder: Path) -> LoadedVersion:
         """Load a cached version and predict its input example. Raises DeploymentError if that fails."""
-        identity = read_identity(folder)
+        identity = self._cache.read_identity(folder)
         if identity is None:
             raise DeploymentError(f"the local cache of {self._name} is not complete")
         try:

@@ -9,6 +9,7 @@ from fastapi.concurrency import run_in_threadpool
 from ..contract import Contract, is_probability, probability_column
 from .batching import Batcher
 from .callers import RECORD_ID, read_record_ids
+from .deployment import format_time
 from .errors import too_many_rows
 from .log.database_errors import log_error
 from .log.outcomes import parse_outcome_request
@@ -38,6 +39,8 @@ class Endpoints:
         identity = self._deployment.current.identity
         payload: dict[str, Any] = {"status": "ready", "model": identity.model, "version": identity.version}
         payload["registry"] = self._deployment.registry_error or "reachable"
+        payload["refreshed"] = format_time(self._deployment.refreshed)
+        payload["refresh"] = self._deployment.refresh_error or "working"
         payload["refused"] = self._deployment.refused_versions
         return json_response(payload)
 
@@ -47,6 +50,7 @@ class Endpoints:
 
     async def metrics(self) -> Response:
         """Metrics for Prometheus."""
+        self._metrics.record_backlog(self._batcher.backlog)
         content = await run_in_threadpool(self._metrics.render)
         return Response(content, media_type="text/plain; version=0.0.4; charset=utf-8")
 

@@ -1,7 +1,9 @@
 """Local cache of the served versions, so that the service starts without the registry."""
 
 import json
+import re
 import shutil
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from tempfile import mkdtemp
@@ -30,6 +32,7 @@ class VersionIdentity:
     run_id: str
     commit: str
     data: dict[str, str]
+    model_id: str | None = None  # unique among all registries; versions of old servers have none
 
 
 def identify(version: ModelVersion) -> VersionIdentity:
@@ -41,28 +44,40 @@ def identify(version: ModelVersion) -> VersionIdentity:
         run_id=str(version.run_id),
         commit=tags.get(f"{lineage.GIT}commit", "unknown"),
         data={n.removeprefix(lineage.DATA): v for n, v in tags.items() if n.startswith(lineage.DATA)},
+        model_id=version.model_id,
     )
 
 
-def read_identity(folder: Path) -> VersionIdentity | None:
-    """The identity of a cached version; None if the folder is not complete."""
-    path = folder / _IDENTITY_FILE
-    return VersionIdentity(**json.loads(path.read_text(encoding="utf-8"))) if path.is_file() else None
+def _without_password(uri: str) -> str:
+    """An address without user and password: another password is not another registry."""
+    return re.sub(r"(?<=://)[^/]*@", "", uri)
 
 
 class LocalCache:
-    """The versions of one alias, each in a folder named by its number."""
+    """The versions of one alias of one registry, each in a folder named by its number."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, registry: str) -> None:
         self._folder = folder
+        self._registry = _without_password(registry)
         self._lock = FileLock(folder / ".lock")  # several processes of the service share the folder
+
+    def read_identity(self, folder: Path) -> VersionIdentity | None:
+        """The identity of a cached version; None if the folder is not complete, or of another registry."""
+        with suppress(OSError, ValueError, TypeError):  # missing, not JSON, or of another release
+            cached = json.loads((folder / _IDENTITY_FILE).read_text(encoding="utf-8"))
+            if cached.pop("registry", None) == self._registry:
+                return VersionIdentity(**cached)
+        return None
+
+    def _serialize(self, identity: VersionIdentity) -> str:
+        return json.dumps({"registry": self._registry, **asdict(identity)})
 
     def fetch(self, version: ModelVersion) -> Path:
         """The folder of a version, which is downloaded if it is not cached."""
         identity, folder = identify(version), self._folder / str(version.version)
         self._folder.mkdir(parents=True, exist_ok=True)
         with self._lock:
-            if read_identity(folder) != identity:
+            if self.read_identity(folder) != identity:
                 self._download(version, identity, folder)
         return folder
 
@@ -70,7 +85,7 @@ class LocalCache:
         partial = Path(mkdtemp(dir=self._folder, prefix=".partial-"))
         try:
             download_artifacts(f"models:/{version.name}/{version.version}", dst_path=str(partial))
-            (partial / _IDENTITY_FILE).write_text(json.dumps(asdict(identity)), encoding="utf-8")
+            (partial / _IDENTITY_FILE).write_text(self._serialize(identity), encoding="utf-8")
             shutil.rmtree(folder, ignore_errors=True)  # a version of another store
             partial.replace(folder)
         finally:
@@ -83,13 +98,13 @@ class LocalCache:
 
     def last_good_version(self) -> Path | None:
         """The folder of the version that was served last; None if none was."""
-        identity = read_identity(self._folder)
+        identity = self.read_identity(self._folder)
         return None if identity is None else self._folder / identity.version
 
     def set_last_good_version(self, identity: VersionIdentity) -> None:
         """Record the version that is served now, and evict all but it and the newest other."""
         with self._lock:
-            write_atomically(self._folder / _IDENTITY_FILE, json.dumps(asdict(identity)))
+            write_atomically(self._folder / _IDENTITY_FILE, self._serialize(identity))
             others = [path for path in self._folder.iterdir() if path.is_dir() and path.name != identity.version]
             for path in sorted(others, key=lambda path: path.stat().st_mtime)[:-1]:
                 shutil.rmtree(path, ignore_errors=True)

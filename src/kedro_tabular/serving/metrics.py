@@ -2,12 +2,15 @@
 
 import os
 from collections import Counter as Counts
+from contextlib import suppress
+from pathlib import Path
 from threading import Lock
 
 import numpy as np
 import prometheus_client
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, multiprocess
 
+from .backlog import Backlog
 from .deployment import Deployment
 
 SHARED_FOLDER = "PROMETHEUS_MULTIPROC_DIR"  # environment variable: where several processes add up their counts
@@ -21,7 +24,8 @@ class ServiceMetrics:
         prometheus_client.disable_created_metrics()
         own = CollectorRegistry()
         self._registry = own
-        if os.environ.get(SHARED_FOLDER):
+        self._shared_folder = os.environ.get(SHARED_FOLDER)
+        if self._shared_folder:
             self._registry = CollectorRegistry()
             multiprocess.MultiProcessCollector(self._registry)
         self._requests = Counter("requests", "Requests by path and status", ["path", "status"], registry=own)
@@ -31,11 +35,26 @@ class ServiceMetrics:
         self._rows = Counter("rows", "Predicted rows by source", ["source"], registry=own)
         self._reasons = Counter("reasons", "Reasons of rows by code and source", ["code", "source"], registry=own)
         self._predictions = Counter("predictions", "Rows by predicted class", ["prediction"], registry=own)
+        # `live`: of several processes, those that have ended do not count.
         self._version = Gauge(
-            "model_version", "1 for the served version", ["model", "version"], registry=own, multiprocess_mode="max"
+            "model_version", "1 for the served version", ["model", "version"], registry=own, multiprocess_mode="livemax"
         )
-        self._reachable = Gauge("registry_reachable", "0 or 1", registry=own, multiprocess_mode="min")
-        self._refused = Gauge("versions_refused", "Unusable versions", registry=own, multiprocess_mode="max")
+        self._reachable = Gauge("registry_reachable", "0 or 1", registry=own, multiprocess_mode="livemin")
+        self._refreshed = Gauge(
+            "refreshed_timestamp_seconds",
+            "When the registry was last asked for the version to serve",
+            registry=own,
+            multiprocess_mode="livemin",
+        )
+        self._refused = Gauge("versions_refused", "Unusable versions", registry=own, multiprocess_mode="livemax")
+        self._queue = {
+            name: Gauge(f"queue_{name}", description, registry=own, multiprocess_mode=mode)
+            for name, description, mode in (
+                ("requests", "Requests that are not answered yet", "livesum"),
+                ("rows", "Their rows", "livesum"),
+                ("seconds", "The expected time until they are answered", "livemax"),
+            )
+        }
         self._served: tuple[str, str] | None = None
         self._unlogged_errors: Counts[str] = Counts()
         self._lock = Lock()
@@ -81,8 +100,28 @@ class ServiceMetrics:
         self._version.labels(*served).set(1)
         self._served = served
         self._reachable.set(deployment.registry_error is None)
+        self._refreshed.set(deployment.refreshed)
         self._refused.set(len(deployment.refused_versions))
+
+    def record_backlog(self, backlog: Backlog) -> None:
+        """Set the gauges of the queue."""
+        for name, gauge in self._queue.items():
+            gauge.set(getattr(backlog, name))
 
     def render(self) -> bytes:
         """All metrics in the text format of Prometheus."""
+        if self._shared_folder:
+            _forget_ended_processes(Path(self._shared_folder))
         return prometheus_client.generate_latest(self._registry)
+
+
+def _forget_ended_processes(folder: Path) -> None:
+    """Remove the gauges of processes that have ended; their counts stay."""
+    for process_id in {int(path.stem.rpartition("_")[2]) for path in folder.glob("gauge_live*.db")}:
+        try:
+            os.kill(process_id, 0)
+        except ProcessLookupError:
+            with suppress(FileNotFoundError):  # another process is doing the same
+                multiprocess.mark_process_dead(process_id, str(folder))
+        except PermissionError:  # it lives
+            pass

@@ -16,12 +16,10 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from ..contract import Contract, ContractError
-from .backlog import Backlog
 from .callers import ANONYMOUS, Caller
 from .deployment import LoadedVersion
 from .errors import INTERNAL_ERROR, RequestError
 from .parsing import Rows
-from .settings import Limits
 
 logger = logging.getLogger(__name__)
 
@@ -78,29 +76,23 @@ def _to_request_error(error: BaseException) -> RequestError:
 
 
 class RequestQueue:
-    """Requests in the order of their arrival, within limits; what is withdrawn leaves it at once."""
+    """Requests in the order of their arrival."""
 
-    def __init__(self, limits: Limits) -> None:
-        self.backlog = Backlog(limits)
+    def __init__(self, max_rows: Callable[[bool], int]) -> None:
+        self._max_rows = max_rows  # of several requests in one batch, by whether they are explained
         self._waiting: dict[str, PendingRequest] = {}
         self._changed, self._is_open = threading.Condition(), True
 
     def put(self, request: PendingRequest) -> None:
-        """Add a request. Raises RequestError if there are too many."""
-        error = self.backlog.refusal(request.n_rows)
-        if error is not None:
-            raise error
-        seconds = self.backlog.add(request.n_rows, request.explain)
-
-        def forget(_: Future[Predictions]) -> None:  # when it is answered or withdrawn
-            with self._changed:
-                self._waiting.pop(request.request_id, None)
-            self.backlog.remove(request.n_rows, seconds)
-
+        """Add a request."""
         with self._changed:
             self._waiting[request.request_id] = request
             self._changed.notify()
-        request.future.add_done_callback(forget)
+
+    def discard(self, request: PendingRequest) -> None:
+        """Remove a request if it is still there."""
+        with self._changed:
+            self._waiting.pop(request.request_id, None)
 
     def take(self) -> list[PendingRequest]:
         """Wait for requests, and remove the first with those that can share its batch; none if the queue is closed."""
@@ -110,7 +102,7 @@ class RequestQueue:
             free_rows = 0
             for request in self._waiting.values():
                 if not taken:
-                    free_rows = self.backlog.max_rows(request.explain) if request.n_rows <= _MAX_SHARED_ROWS else 0
+                    free_rows = self._max_rows(request.explain) if request.n_rows <= _MAX_SHARED_ROWS else 0
                 elif request.explain != taken[0].explain or request.n_rows > min(free_rows, _MAX_SHARED_ROWS):
                     continue
                 taken.append(request)

@@ -3,6 +3,7 @@
 import gc
 import logging
 import os
+import sys
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -11,10 +12,13 @@ import mlflow
 import orjson
 import uvicorn
 from fastapi import FastAPI
+from uvicorn.config import STARTUP_FAILURE
+from uvicorn.supervisors import Multiprocess
 
 from .app import create_app
 from .authentication import read_api_keys
 from .deployment import Deployment
+from .local_cache import DeploymentError
 from .metrics import SHARED_FOLDER
 from .settings import ServingSettings
 
@@ -26,13 +30,16 @@ _CONFIGURATION = "SERVING_CONFIGURATION"  # environment variable: the configurat
 def serve(settings: ServingSettings, name: str, registry: str) -> None:
     """Serve the model `name` of an MLflow registry until the process is terminated; open requests are completed.
 
+    Of several processes, one that ends is replaced.
+
     Raises:
-        DeploymentError: no version can be served.
+        DeploymentError: no version can be served, or one of several processes can't start.
         ParameterError: the API keys can't be read, or other machines would reach the service without one.
     """
     read_api_keys(settings)  # before anything is loaded
+    seconds = int(settings.limits.seconds) + 1
     options: dict[str, Any] = {"host": settings.host, "port": settings.port, "log_config": None, "access_log": False}
-    options |= {"server_header": False, "timeout_graceful_shutdown": int(settings.limits.seconds) + 1}
+    options |= {"server_header": False, "timeout_graceful_shutdown": seconds}
     deployment = _start_deployment(settings, name, registry)
     url = f"http://{settings.host}:{settings.port}"
     logger.info("%s version %s is served on %s, see %s/docs", name, deployment.current.identity.version, url, url)
@@ -44,15 +51,27 @@ def serve(settings: ServingSettings, name: str, registry: str) -> None:
     os.environ[_CONFIGURATION] = orjson.dumps(configuration).decode()
     with tempfile.TemporaryDirectory() as shared:
         os.environ[SHARED_FOLDER] = shared
-        factory = f"{__name__}:create_from_environment"
-        uvicorn.run(factory, factory=True, workers=settings.workers, **options)
+        # A process counts as hung, and is replaced, only if a request would have timed out.
+        options |= {"workers": settings.workers, "timeout_worker_healthcheck": seconds}
+        _run_processes(uvicorn.Config(f"{__name__}:create_from_environment", factory=True, **options))
+
+
+def _run_processes(config: uvicorn.Config) -> None:
+    supervisor = Multiprocess(config, [config.bind_socket()])
+    supervisor.run()
+    if any(process.exitcode == STARTUP_FAILURE for process in supervisor.processes):
+        raise DeploymentError("a process of the service can't start: see its messages above")
 
 
 def create_from_environment() -> FastAPI:
-    """The application of one of several processes."""
+    """The application of one of several processes. If no version can be served, the process ends, and is replaced."""
     configuration = orjson.loads(os.environ[_CONFIGURATION])
     settings = ServingSettings.read("serving", configuration["settings"])
-    deployment = _start_deployment(settings, configuration["name"], configuration["registry"])
+    try:
+        deployment = _start_deployment(settings, configuration["name"], configuration["registry"])
+    except DeploymentError as error:
+        logger.error("a process of the service can't start, and is tried again: %s", error)
+        sys.exit(1)
     return create_app(settings, deployment, read_api_keys(settings))
 
 
