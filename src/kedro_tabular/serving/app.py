@@ -61,8 +61,10 @@ def create_app(settings: ServingSettings, deployment: Deployment, api_keys: ApiK
         deployment.close()
         await run_in_threadpool(batcher.close)
         if log is not None:
-            await run_in_threadpool(record_state)
-            log.close()
+            try:
+                await run_in_threadpool(record_state)
+            finally:
+                log.close()
 
     app = FastAPIOffline(
         title=name, lifespan=lifespan, redoc_url=None, telemetry={"tracing": False, "metrics": False, "logs": False}

@@ -46,6 +46,7 @@ class ServiceMetrics:
             registry=own,
             multiprocess_mode="livemin",
         )
+        self._failing = Gauge("refresh_failing", "0 or 1", registry=own, multiprocess_mode="livemax")
         self._refused = Gauge("versions_refused", "Unusable versions", registry=own, multiprocess_mode="livemax")
         self._queue = {
             name: Gauge(f"queue_{name}", description, registry=own, multiprocess_mode=mode)
@@ -101,6 +102,7 @@ class ServiceMetrics:
         self._served = served
         self._reachable.set(deployment.registry_error is None)
         self._refreshed.set(deployment.refreshed)
+        self._failing.set(deployment.refresh_error is not None)
         self._refused.set(len(deployment.refused_versions))
 
     def record_backlog(self, backlog: Backlog) -> None:

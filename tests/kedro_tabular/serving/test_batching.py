@@ -94,7 +94,7 @@ def test_the_time_is_logged_even_if_it_is_no_feature(batcher, log):
 def test_requests_that_nobody_waits_for_are_neither_predicted_nor_logged(log):
     gate = Gate()
     model = GatedModel(fit_packaged("binary"), gate)
-    batcher = make_batcher(log, model, seconds=0.3)
+    batcher = make_batcher(log, model, seconds=1)
 
     async def send():
         slow = asyncio.create_task(ask(batcher, make_rows(order=1)))

@@ -2,8 +2,10 @@
 
 import json
 import shutil
+import sqlite3
 import threading
 import time
+from contextlib import closing
 from pathlib import Path
 
 import mlflow
@@ -14,7 +16,7 @@ from kedro_tabular.serving.deployment import Deployment, DeploymentError
 from mlflow.tracking import MlflowClient
 
 from ...conftest import fit_packaged, make_table
-from ..registering import TRUSTED, break_archived_code, register, store, verdict
+from ..registering import TRUSTED, break_archived_code, make_registry, register, store, verdict
 from .conftest import Server, records, start
 
 
@@ -161,9 +163,77 @@ def test_without_its_registry_the_service_goes_on_reports_it_and_can_be_restarte
     wait_for(lambda: service.server.get("/ready").json()["registry"] == "reachable")
 
 
+def test_the_refresh_goes_on_after_any_error_and_the_service_tells(service, tmp_path):
+    def ready():
+        return service.server.get("/ready").json()
+
+    first = ready()
+    assert first["refresh"] == "working"
+    calls = []
+
+    def after_refresh():
+        calls.append(len(calls))
+        raise SystemExit("of a callback")
+
+    other = Deployment("small", "champion", tmp_path / "other")
+    other.start()
+    other.start_polling(0.01, after_refresh)
+    wait_for(lambda: len(calls) > 2)
+    other.close()
+
+    def fail(version):
+        raise SystemExit("of a library")  # an error that nobody foresaw
+
+    service.deployment._deploy = fail
+    register(service.registry, service.model, verdict("1"))
+    wait_for(lambda: ready()["refresh"].startswith("failing since 2"))
+    wait_for(lambda: "refresh_failing 1.0" in service.server.get("/metrics").text)
+    del service.deployment._deploy
+    wait_for(lambda: served_version(service) == "2")
+    wait_for(lambda: ready()["refresh"] == "working" and ready()["refreshed"] > first["refreshed"])
+    metrics = service.server.get("/metrics").text
+    assert float(metrics.split("\nrefreshed_timestamp_seconds ")[1].split()[0]) > time.time() - 60
+
+
+def test_a_store_of_files_that_is_down_is_a_version_that_is_refused_and_tried_again(service, tmp_path, monkeypatch):
+    """The client of S3 raises errors of its own, here because nobody listens."""
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "none")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "none")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
+    monkeypatch.setenv("MLFLOW_S3_ENDPOINT_URL", "http://127.0.0.1:9")
+    with closing(sqlite3.connect(service.folder / "mlflow.db")) as connection:
+        register(service.registry, service.model, verdict("1", promote="manual"))
+        connection.execute("UPDATE model_versions SET storage_location = 's3://none/files' WHERE version = 2")
+        connection.commit()
+    MlflowClient().set_registered_model_alias("small", "champion", "2")
+    wait_for(lambda: service.server.get("/ready").json()["refused"] == ["2"], 60)
+    assert service.server.get("/ready").json()["refresh"] == "working"
+    assert served_version(service) == "1"
+
+
+def test_the_copy_of_another_registry_is_not_served(service, tmp_path):
+    copy = Path(service.settings.local_copy)
+    mlflow.set_tracking_uri(f"sqlite:///{tmp_path}/new.db")  # the address has changed, and nothing is there yet
+    with pytest.raises(DeploymentError, match="no version of it is in the local cache"):
+        Deployment("small", "champion", copy).start()
+
+    (tmp_path / "other").mkdir()
+    registry = make_registry(tmp_path / "other", service.model)
+    register(registry, service.model)
+    again = Deployment("small", "champion", copy)
+    again.start()
+    expected = MlflowClient().get_model_version("small", "1")
+    assert (again.current.identity.run_id, again.current.identity.model_id) == (expected.run_id, expected.model_id)
+    (tmp_path / "other" / "mlflow.db").unlink()
+    without = Deployment("small", "champion", copy)
+    without.start()  # from the copy, which is of this registry now
+    assert without.current.identity == again.current.identity
+
+
 def test_without_registry_and_cache_nothing_starts(tmp_path):
     mlflow.set_tracking_uri(f"sqlite:///{tmp_path}/none.db")
-    with pytest.raises(DeploymentError, match="no version is in the local cache"):
+    with pytest.raises(DeploymentError, match="no version of it is in the local cache"):
         Deployment("small", "champion", tmp_path / "served").start()
     assert not (tmp_path / "none.db").exists()
 
@@ -182,11 +252,12 @@ def test_a_version_number_is_fixed_an_alias_is_followed_and_an_unknown_reference
             Deployment("small", reference, service.folder / "other").start()
 
 
-def test_a_cached_version_of_another_store_is_not_served(service):
+@pytest.mark.parametrize("changed", ["run_id", "model_id"])
+def test_a_cached_version_of_another_store_is_not_served(service, changed):
     cached = Path(service.settings.local_copy) / "small" / "champion" / "1"
     identity = json.loads((cached / "version.json").read_text())
-    (cached / "version.json").write_text(json.dumps(identity | {"run_id": "of another store"}))
+    (cached / "version.json").write_text(json.dumps(identity | {changed: "of another store"}))
     serialization.dump({"nothing": 1}, cached / "artifacts" / "model.skops", TRUSTED)
     again = Deployment("small", "champion", Path(service.settings.local_copy))
     again.start()
-    assert again.current.identity.run_id == identity["run_id"]
+    assert getattr(again.current.identity, changed) == identity[changed]

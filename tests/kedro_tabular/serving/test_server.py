@@ -1,0 +1,85 @@
+"""The service in several processes: one that dies is replaced, and is no longer in the metrics."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from contextlib import contextmanager, suppress
+
+import mlflow
+import psutil
+import pytest
+import requests
+
+from ...conftest import fit_packaged
+from ..registering import make_registry, register
+from .conftest import records, settings_of
+
+SERVE = """
+import json, sys
+from kedro_tabular.serving import ServingSettings, serve
+if __name__ == "__main__":
+    serve(ServingSettings.read("serving", json.loads(sys.argv[1])), "small", sys.argv[2])
+"""
+
+
+@contextmanager
+def serving(folder, **changes):
+    """The service in two processes, until the end of the block."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    (folder / "serve.py").write_text(SERVE)
+    settings = settings_of(folder, workers=2, port=port, **changes).model_dump_json()
+    command = [sys.executable, str(folder / "serve.py"), settings, mlflow.get_registry_uri()]
+    process = subprocess.Popen(command, env=os.environ | {"OMP_NUM_THREADS": "1"}, start_new_session=True)
+    try:
+        yield process, f"http://127.0.0.1:{port}"
+    finally:
+        process.terminate()
+        process.wait(60)
+
+
+def wait_for(condition, process, seconds=120):
+    until = time.monotonic() + seconds
+    while True:
+        assert time.monotonic() < until and process.poll() is None
+        with suppress(requests.RequestException):
+            if condition():
+                return
+        time.sleep(0.2)
+
+
+def workers_of(process):
+    """The processes that serve; another child is the resource tracker."""
+    children = psutil.Process(process.pid).children()
+    return [child for child in children if "spawn_main" in " ".join(child.cmdline())]
+
+
+@pytest.mark.slow
+def test_a_process_that_dies_is_replaced_and_leaves_the_metrics(tmp_path):
+    registry = make_registry(tmp_path, fit_packaged("binary"))
+    register(registry, fit_packaged("binary"))
+
+    with serving(tmp_path, refresh_seconds=0.2) as (process, url):
+        wait_for(lambda: requests.get(f"{url}/ready", timeout=5).ok, process)
+        wait_for(lambda: "registry_reachable 1.0" in requests.get(f"{url}/metrics", timeout=5).text, process)
+        for _ in range(20):
+            requests.post(f"{url}/predict", json={"records": records(1)}, timeout=60)
+        database = tmp_path / "mlflow.db"
+        database.rename(tmp_path / "away.db")
+        wait_for(lambda: "registry_reachable 0.0" in requests.get(f"{url}/metrics", timeout=5).text, process)
+        first = workers_of(process)
+        assert len(first) == 2
+        for worker in first:
+            os.kill(worker.pid, signal.SIGSTOP)  # so that they do not see it come back
+        (tmp_path / "away.db").rename(database)
+        for worker in first:
+            os.kill(worker.pid, signal.SIGKILL)
+        wait_for(lambda: len([w for w in workers_of(process) if w not in first]) == 2, process)
+        wait_for(lambda: requests.get(f"{url}/ready", timeout=5).ok, process)
+        metrics = requests.get(f"{url}/metrics", timeout=5).text
+        assert "registry_reachable 1.0" in metrics  # of those that live
+        assert 'rows_total{source="model"} 20.0' in metrics  # of all that have lived
