@@ -12,13 +12,16 @@ import mlflow
 import orjson
 import uvicorn
 from fastapi import FastAPI
+from kedro.io import DatasetError
 from uvicorn.config import STARTUP_FAILURE
 from uvicorn.supervisors import Multiprocess
 
+from ..parameters import ParameterError
 from .app import create_app
 from .authentication import read_api_keys
 from .deployment import Deployment
 from .local_cache import DeploymentError
+from .log.prediction_log import PredictionLog
 from .metrics import SHARED_FOLDER
 from .settings import ServingSettings
 
@@ -35,6 +38,7 @@ def serve(settings: ServingSettings, name: str, registry: str) -> None:
     Raises:
         DeploymentError: no version can be served, or one of several processes can't start.
         ParameterError: the API keys can't be read, or other machines would reach the service without one.
+        DatasetError: the prediction log is not available.
     """
     read_api_keys(settings)  # before anything is loaded
     seconds = int(settings.limits.seconds) + 1
@@ -47,6 +51,8 @@ def serve(settings: ServingSettings, name: str, registry: str) -> None:
     if settings.workers == 1:
         uvicorn.run(create_app(settings, deployment, read_api_keys(settings)), **options)
         return
+    if settings.log:
+        PredictionLog(settings.log.url).close()  # so that the processes find it
     configuration = {"settings": settings.model_dump(), "name": name, "registry": registry}
     os.environ[_CONFIGURATION] = orjson.dumps(configuration).decode()
     with tempfile.TemporaryDirectory() as shared:
@@ -64,15 +70,15 @@ def _run_processes(config: uvicorn.Config) -> None:
 
 
 def create_from_environment() -> FastAPI:
-    """The application of one of several processes. If no version can be served, the process ends, and is replaced."""
+    """The application of one of several processes. If that fails, the process ends, and another one tries again."""
     configuration = orjson.loads(os.environ[_CONFIGURATION])
     settings = ServingSettings.read("serving", configuration["settings"])
     try:
         deployment = _start_deployment(settings, configuration["name"], configuration["registry"])
-    except DeploymentError as error:
+        return create_app(settings, deployment, read_api_keys(settings))
+    except (DeploymentError, DatasetError, ParameterError) as error:
         logger.error("a process of the service can't start, and is tried again: %s", error)
         sys.exit(1)
-    return create_app(settings, deployment, read_api_keys(settings))
 
 
 def _start_deployment(settings: ServingSettings, name: str, registry: str) -> Deployment:

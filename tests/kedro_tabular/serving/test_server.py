@@ -12,6 +12,8 @@ import mlflow
 import psutil
 import pytest
 import requests
+from kedro.io import DatasetError
+from kedro_tabular.serving.server import serve
 
 from ...conftest import fit_packaged
 from ..registering import make_registry, register
@@ -42,7 +44,7 @@ def serving(folder, **changes):
         process.wait(60)
 
 
-def wait_for(condition, process, seconds=120):
+def wait_for(condition, process, seconds=400):
     until = time.monotonic() + seconds
     while True:
         assert time.monotonic() < until and process.poll() is None
@@ -54,8 +56,12 @@ def wait_for(condition, process, seconds=120):
 
 def workers_of(process):
     """The processes that serve; another child is the resource tracker."""
-    children = psutil.Process(process.pid).children()
-    return [child for child in children if "spawn_main" in " ".join(child.cmdline())]
+    found = []
+    for child in psutil.Process(process.pid).children():
+        with suppress(psutil.NoSuchProcess):  # or a zombie
+            if "spawn_main" in " ".join(child.cmdline()):
+                found.append(child)
+    return found
 
 
 @pytest.mark.slow
@@ -83,3 +89,12 @@ def test_a_process_that_dies_is_replaced_and_leaves_the_metrics(tmp_path):
         metrics = requests.get(f"{url}/metrics", timeout=5).text
         assert "registry_reachable 1.0" in metrics  # of those that live
         assert 'rows_total{source="model"} 20.0' in metrics  # of all that have lived
+
+
+def test_several_processes_without_a_log_end_with_an_error_instead_of_being_started_again_and_again(tmp_path):
+    registry = make_registry(tmp_path, fit_packaged("binary"))
+    register(registry, fit_packaged("binary"))
+    (tmp_path / "file").touch()
+    settings = settings_of(tmp_path, workers=2, log={"url": f"sqlite:///{tmp_path}/file/log.db", "keys": []})
+    with pytest.raises(DatasetError, match="the prediction log is not available"):
+        serve(settings, "small", mlflow.get_registry_uri())
