@@ -10,6 +10,7 @@ half of it. Printed are ratios, so that a slow machine does not matter.
 
 import asyncio
 import os
+import shutil
 import statistics
 import sys
 import time
@@ -27,6 +28,7 @@ import pandas as pd
 import uvloop
 import yaml
 from make_tables import customers
+from run import ROOT
 from serving import running
 from tables import commit, copy_working_tree, run
 
@@ -146,7 +148,11 @@ class Pool:
     def finish(self, connection: Connection, arrived: float, status: int) -> None:
         """Take a response."""
         self.responses.add(arrived, status)
-        if self.again:
+        if self.again and status == 503:
+            asyncio.get_running_loop().call_later(
+                1, lambda: connection.send(time.perf_counter())
+            )  # as Retry-After says
+        elif self.again:
             connection.send(time.perf_counter())
         else:
             self.free.append(connection)
@@ -220,7 +226,7 @@ async def measure(pool: Pool, case: Case) -> Round:
     warm_up = await arrive(pool, capacity * FACTOR, case.duration / 4)
     overload = await arrive(pool, capacity * FACTOR, case.duration)
     ended = time.perf_counter()
-    after = await arrive(pool, capacity / 2, max(3, 10 / capacity))
+    after = await arrive(pool, capacity / 2, case.duration / 2)
     last = await drain(pool)
     bad = [
         arrived
@@ -285,6 +291,9 @@ def main(project: Path) -> None:
     """Print a line for each round, and the medians of each case."""
     if not (project / "mlflow.db").exists():
         make_project(project)
+    shutil.copytree(
+        ROOT / "src" / "kedro_tabular", project / "src" / "kedro_tabular", dirs_exist_ok=True
+    )  # as it is now
     row = pd.read_csv(project / "customers.csv").drop(columns="churned").iloc[:1]
     body = b'{"records": %s}' % row.to_json(orient="records").encode()
     os.environ["PYTHONPATH"] = str(project / "src")

@@ -48,14 +48,11 @@ class ServiceMetrics:
         )
         self._failing = Gauge("refresh_failing", "0 or 1", registry=own, multiprocess_mode="livemax")
         self._refused = Gauge("versions_refused", "Unusable versions", registry=own, multiprocess_mode="livemax")
-        self._queue = {
-            name: Gauge(f"queue_{name}", description, registry=own, multiprocess_mode=mode)
-            for name, description, mode in (
-                ("requests", "Requests that are not answered yet", "livesum"),
-                ("rows", "Their rows", "livesum"),
-                ("seconds", "The expected time until they are answered", "livemax"),
-            )
-        }
+        self._queue = [
+            Gauge("queue_requests", "Requests that are not answered yet", registry=own, multiprocess_mode="livesum"),
+            Gauge("queue_rows", "Rows of these requests", registry=own, multiprocess_mode="livesum"),
+            Gauge("queue_seconds", "Expected time until they are answered", registry=own, multiprocess_mode="livemax"),
+        ]
         self._served: tuple[str, str] | None = None
         self._unlogged_errors: Counts[str] = Counts()
         self._lock = Lock()
@@ -107,8 +104,8 @@ class ServiceMetrics:
 
     def record_backlog(self, backlog: Backlog) -> None:
         """Set the gauges of the queue."""
-        for name, gauge in self._queue.items():
-            gauge.set(getattr(backlog, name))
+        for gauge, value in zip(self._queue, (backlog.requests, backlog.rows, backlog.seconds), strict=True):
+            gauge.set(value)
 
     def render(self) -> bytes:
         """All metrics in the text format of Prometheus."""
