@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import mlflow
-import pandas as pd
 from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException
 from mlflow.models import Model
@@ -38,7 +37,6 @@ class LoadedVersion:
     identity: VersionIdentity
     model: LoadedModel
     contract: Contract
-    example: pd.DataFrame
     classes: list[str]  # that it predicts probabilities of; none for a regression
 
 
@@ -193,4 +191,4 @@ class Deployment:
             raise DeploymentError(f"version {identity.version} can't predict its input example: {error}") from error
         if not predictions["source"].eq("model").all():
             raise DeploymentError(f"version {identity.version} predicts its input example by the fallback")
-        return LoadedVersion(identity, model, contract, example, classes_of(predictions.columns))
+        return LoadedVersion(identity, model, contract, classes_of(predictions.columns))

@@ -18,6 +18,7 @@ from kedro_tabular.modelling.packaged_model import PackagedModel
 from kedro_tabular.registry.versions import RegisteredModelDataset
 from kedro_tabular.serving.app import create_app
 from kedro_tabular.serving.authentication import ApiKeys
+from kedro_tabular.serving.batching import Batcher
 from kedro_tabular.serving.deployment import Deployment
 from kedro_tabular.serving.log.prediction_log import PredictionLog
 from kedro_tabular.serving.settings import ServingSettings
@@ -48,6 +49,12 @@ def make_keys(settings: ServingSettings, environment: dict[str, str]) -> ApiKeys
     """The API keys of the settings, with these environment variables."""
     file = settings.api_keys_file
     return ApiKeys(settings.api_key_variable, None if file is None else Path(file), environment)
+
+
+def share_batches(batcher: Batcher) -> None:
+    """Let as many requests share a batch as ever can."""
+    while batcher.backlog.max_rows(False) < 512:
+        batcher.backlog.record_batch(batcher.backlog.max_rows(False), False, 0.001)
 
 
 class Server:

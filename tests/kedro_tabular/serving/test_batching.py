@@ -19,7 +19,7 @@ from kedro_tabular.serving.pending import PendingRequest
 from kedro_tabular.serving.settings import Limits
 
 from ...conftest import fit_packaged, make_contract
-from .conftest import records
+from .conftest import records, share_batches
 
 CONTRACT = Contract.from_parameters(make_contract(time="moment"))
 LIMITS = {"body_mb": 1, "rows": 500, "explained_rows": 20, "seconds": 30}
@@ -62,7 +62,7 @@ def log(tmp_path):
 
 def make_batcher(log, model=None, **limits):
     identity = VersionIdentity("small", "1", "run", "commit", {})
-    version = LoadedVersion(identity, model or fit_packaged("binary"), CONTRACT, pd.DataFrame(), ["0", "1"])
+    version = LoadedVersion(identity, model or fit_packaged("binary"), CONTRACT, ["0", "1"])
     return Batcher(SimpleNamespace(current=version), log, ["order"], Limits.read("limits", LIMITS | limits))
 
 
@@ -121,9 +121,9 @@ def test_a_request_whose_time_is_up_while_it_is_stored_is_answered(log):
     gate = Gate()
 
     class GatedLog:
-        def append(self, rows):
+        def append_requests(self, requests):
             gate.wait()
-            log.append(rows)
+            return log.append_requests(requests)
 
     batcher = make_batcher(GatedLog(), seconds=0.2)
 
@@ -138,6 +138,34 @@ def test_a_request_whose_time_is_up_while_it_is_stored_is_answered(log):
     answered = asyncio.run(send())
     batcher.close()
     assert log.read()["id"].tolist() == answered.ids
+
+
+def test_of_a_batch_only_rows_that_can_be_stored_and_are_answered_are_logged(log):
+    first, second = Gate(), Gate()
+    model = GatedModel(fit_packaged("binary"), first)
+    batcher = make_batcher(log, model)
+    share_batches(batcher)
+
+    async def send():
+        alone = asyncio.create_task(ask(batcher, make_rows(order=1)))
+        await asyncio.to_thread(first.reached.wait)
+        closed = asyncio.Event()
+        leaving = asyncio.create_task(ask(batcher, make_rows(order=2), disconnected=closed))
+        others = [asyncio.create_task(ask(batcher, make_rows(order=order))) for order in (3, "x" * 2000, 5)]
+        await asyncio.sleep(0)
+        model._gate = second
+        first.open()
+        await asyncio.to_thread(second.reached.wait)  # they are being predicted together
+        closed.set()
+        await asyncio.wait([leaving])
+        second.open()
+        return await asyncio.gather(leaving, alone, *others, return_exceptions=True)
+
+    left, *answered, refused, last = asyncio.run(send())
+    batcher.close()
+    assert model.batches == [1, 4]
+    assert (left.code, refused.code) == ("disconnected", "invalid_rows")
+    assert set(log.read()["id"]) == {name for response in (*answered, last) for name in response.ids}
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ import json
 import logging
 import random
 import string
+from pathlib import Path
 from types import SimpleNamespace
 
 import pandas as pd
@@ -18,9 +19,10 @@ from kedro_tabular.serving.local_cache import VersionIdentity
 from kedro_tabular.serving.log.outcomes import read_outcome_table
 from kedro_tabular.serving.log.prediction_log import PredictionLog
 from kedro_tabular.serving.parsing import rows_from_records
+from kedro_tabular.serving.pending import PendingRequest
 
 from ...conftest import fit_packaged, make_contract
-from .conftest import create_database, records, start
+from .conftest import create_database, records, settings_of, share_batches, start
 
 CONTRACT = Contract.from_parameters(make_contract())
 LONG = "".join(random.Random(1).choices(string.ascii_letters + string.digits, k=20_000))  # can't be compressed much
@@ -36,12 +38,18 @@ def log(new_url):
 def predict_together(log, requests, keys=("order",)):
     """Responses to requests, each a list of records, that are one batch; RequestError for those that fail."""
     identity = VersionIdentity("small", "1", "run", "commit", {})
-    version = LoadedVersion(identity, fit_packaged("binary"), CONTRACT, pd.DataFrame(), ["0", "1"])
-    batcher = Batcher(SimpleNamespace(current=version), log, list(keys))
+    version = LoadedVersion(identity, fit_packaged("binary"), CONTRACT, ["0", "1"])
+    batcher = Batcher(SimpleNamespace(current=version), log, list(keys), settings_of(Path()).limits)
+    share_batches(batcher)
+
+    def ask(rows):
+        def make_rows(contract):
+            return rows_from_records(rows, "records", contract, list(keys))
+
+        return batcher.predict(PendingRequest(make_rows, len(rows), False), asyncio.Event().wait())
 
     async def send():
-        makes = [lambda c, rows=rows: rows_from_records(rows, "records", c, list(keys)) for rows in requests]
-        return await asyncio.gather(*(batcher.predict(make, False) for make in makes), return_exceptions=True)
+        return await asyncio.gather(*map(ask, requests), return_exceptions=True)
 
     try:
         return asyncio.run(send())

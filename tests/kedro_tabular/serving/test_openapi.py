@@ -1,14 +1,13 @@
 """The OpenAPI schema for a contract with any names."""
 
 import numpy as np
-import pandas as pd
 import pytest
 from kedro_tabular.contract import RowReasons, check_rows
 from kedro_tabular.contract.contract import Contract
 from kedro_tabular.serving.deployment import LoadedVersion
 from kedro_tabular.serving.openapi import body_schemas
 
-from ...conftest import make_contract, make_table
+from ...conftest import make_contract
 
 # Names that pydantic does not accept as fields, its own attributes, and some that are no identifiers.
 NAMES = ["_id", "schema", "copy", "model_config", "class", "größe/kg", "Amount (EUR)", "is active?", "a\nb"]
@@ -18,8 +17,7 @@ NAMES = ["_id", "schema", "copy", "model_config", "class", "größe/kg", "Amount
 def test_columns_and_classes_may_have_any_names():
     columns = {name: {"type": "number", "nullable": name == "copy", "max": 9} for name in NAMES}
     table = {"name": "odd", "target": "answer", "task": "classification", "columns": columns}
-    example = pd.DataFrame({name: [1.5] for name in NAMES})
-    schemas = body_schemas(LoadedVersion(None, None, Contract.from_parameters(table), example, NAMES))
+    schemas = body_schemas(LoadedVersion(None, None, Contract.from_parameters(table), NAMES))
     row = schemas["Row"]
     assert list(row["properties"]) == [*NAMES, "id"]
     assert row["required"] == [name for name in NAMES if name != "copy"]
@@ -29,9 +27,8 @@ def test_columns_and_classes_may_have_any_names():
 
 
 def test_the_example_is_made_up_within_the_contract():
-    example = make_table(1)
     contract = Contract.from_parameters(make_contract())
-    schemas = body_schemas(LoadedVersion(None, None, contract, example, ["0", "1"]))
+    schemas = body_schemas(LoadedVersion(None, None, contract, ["0", "1"]))
     [[shown]] = schemas["Rows"]["properties"]["records"]["examples"]
     expected = {"colour": "text", "town": "text", "size": 50, "weight": 1, "when": "2025-01-31T12:00:00"}
     assert shown == expected
