@@ -127,7 +127,7 @@ class TableFileDataset(_LocalPath, ReadOnlyDataset[pd.DataFrame]):
 
     def load(self) -> pd.DataFrame:
         """All columns of the file, those of the contract in its types. Raises ContractError where they can't be."""
-        raw = read_table_file(self._filepath, self._options)
+        raw = read_table_file(self._filepath, self._options, self._contract.zone)
         table, n_dropped = apply_contract(raw, self._contract, self._options)
         if n_dropped:
             logger.info("%s of %s rows have no %s: dropped", f"{n_dropped:,}", f"{len(raw):,}", self._contract.target)

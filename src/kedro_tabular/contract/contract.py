@@ -5,7 +5,9 @@ each served row are derived from it.
 """
 
 from collections.abc import Mapping
+from datetime import UTC, tzinfo
 from typing import Any, Literal, Self
+from zoneinfo import ZoneInfo
 
 import pandas as pd
 from pydantic import model_validator
@@ -24,7 +26,7 @@ class ContractError(ValueError):
 class Column(Section):
     """The schema of one column.
 
-    `category` is text, or true or false; `number` any integer or float; `datetime` a date-time without a time zone.
+    `category` is text, or true or false; `number` any integer or float; `datetime` a date-time.
     `min` and `max` are inclusive and only for numbers.
     """
 
@@ -43,12 +45,16 @@ class Column(Section):
 
 
 class Contract(Section):
-    """The schema of the table: the name of its model in the registry, the target and the feature columns."""
+    """The schema of the table: the name of its model in the registry, the target and the feature columns.
+
+    Date-times are in `timezone`. Those that have a time zone of their own are converted to it.
+    """
 
     name: str
     target: str
     task: Literal["classification", "regression"]
     time: str | None = None
+    timezone: str = "UTC"
     columns: dict[str, Column]
 
     @model_validator(mode="after")
@@ -57,6 +63,11 @@ class Contract(Section):
             raise ValueError("columns: at least one column is needed")
         if self.target in self.columns:
             raise ValueError(f"target {self.target!r} is listed among the columns, which would leak it to the model")
+        try:
+            _ = self.zone
+        except (LookupError, OSError, ValueError):
+            message = f"timezone {self.timezone!r} is unknown: write a name of the IANA database, such as Europe/Berlin"
+            raise ValueError(message) from None
         return self
 
     @classmethod
@@ -65,6 +76,11 @@ class Contract(Section):
         if table is None:
             raise ParameterError(NO_TABLE)
         return cls.read("table", table)
+
+    @property
+    def zone(self) -> tzinfo:
+        """The time zone of the date-times."""
+        return UTC if self.timezone == "UTC" else ZoneInfo(self.timezone)
 
     @property
     def features(self) -> list[str]:

@@ -14,6 +14,7 @@ from ..parameters import Section
 from .contract import ContractError
 
 _MAX_EXAMPLES = 3
+_OFFSET = r"[T ]\d\d[\d:.,]* ?(?:[Zz]|[+-]\d\d[\d:]*)$"  # of ISO 8601, after the time
 _UNIX_UNITS: dict[str | None, Literal["s", "ms"]] = {"unix_s": "s", "unix_ms": "ms"}
 
 
@@ -24,14 +25,14 @@ class NumberFormat(Section):
     decimal: str = Field(default=".", min_length=1, max_length=1)
 
 
-def normalize_dtype(values: pd.Series) -> pd.Series:
+def normalize_dtype(values: pd.Series, zone: dt.tzinfo = dt.UTC) -> pd.Series:
     """Convert a column of any dtype to numbers, datetime64 or text.
 
-    Booleans become the text `true` and `false`, as in JSON; date-times with a time zone are converted to UTC, durations
-    to seconds, nested values to JSON. Text is stripped.
+    Booleans become the text `true` and `false`, as in JSON; date-times with a time zone are converted to `zone`,
+    durations to seconds, nested values to JSON. Text is stripped.
     """
     if isinstance(values.dtype, pd.DatetimeTZDtype):
-        return values.dt.tz_convert("UTC").dt.tz_localize(None).astype("datetime64[us]")
+        return values.dt.tz_convert(zone).dt.tz_localize(None).astype("datetime64[us]")
     if types.is_datetime64_dtype(values.dtype):
         return values.astype("datetime64[us]")
     if types.is_timedelta64_dtype(values.dtype):
@@ -39,16 +40,23 @@ def normalize_dtype(values: pd.Series) -> pd.Series:
     if types.is_numeric_dtype(values.dtype) and not types.is_bool_dtype(values.dtype):
         is_numpy = isinstance(values.dtype, np.dtype)
         return values if is_numpy else pd.Series(values.to_numpy(float, na_value=np.nan), values.index)
-    return _normalize_objects(values.astype(object))
+    return _normalize_objects(values.astype(object), zone)
 
 
-def _normalize_objects(values: pd.Series) -> pd.Series:
+def _normalize_objects(values: pd.Series, zone: dt.tzinfo) -> pd.Series:
     value_types = {type(value) for value in values.dropna()}
     if value_types and value_types <= {int, float, Decimal, np.int64, np.float64}:
         return pd.to_numeric(values.map(float, na_action="ignore"))
     if value_types and value_types <= {dt.date, dt.datetime, pd.Timestamp}:
-        return normalize_dtype(pd.to_datetime(values, utc=True))
+        has_zone = values.map(lambda value: getattr(value, "tzinfo", None) is not None)
+        return _to_local(pd.to_datetime(values, utc=True), has_zone, zone)
     return _as_text(values)
+
+
+def _to_local(times: pd.Series, has_zone: pd.Series, zone: dt.tzinfo) -> pd.Series:
+    """Date-times in `zone`, without it. Those that had no time zone, and were parsed as UTC, stay as they are written."""
+    local = times.dt.tz_convert(zone).dt.tz_localize(None)
+    return local.where(has_zone, times.dt.tz_localize(None)).astype("datetime64[us]")
 
 
 def _as_text(values: pd.Series) -> pd.Series:
@@ -87,19 +95,23 @@ def to_numbers(values: pd.Series, number_format: NumberFormat | None) -> pd.Seri
     return numbers.astype("float64")
 
 
-def to_datetimes(values: pd.Series, datetime_format: str | None) -> pd.Series:
-    """Date-times, in UTC where they have a time zone. Raises ContractError, with examples, for values that are none.
+def to_datetimes(values: pd.Series, datetime_format: str | None, zone: dt.tzinfo = dt.UTC) -> pd.Series:
+    """Date-times, in `zone` where they have a time zone. Raises ContractError, with examples, for values that are none.
 
-    The format is one of strftime, or unix_s or unix_ms; None for ISO 8601.
+    The format is one of strftime, or unix_s or unix_ms, which count from 1970 in UTC; None for ISO 8601.
     """
-    if types.is_datetime64_dtype(values.dtype):
-        return values
+    if types.is_datetime64_any_dtype(values.dtype):
+        return normalize_dtype(values, zone)
+    has_zone = pd.Series(True, values.index)
     if datetime_format in _UNIX_UNITS:
-        times = pd.to_datetime(to_numbers(values, None), unit=_UNIX_UNITS[datetime_format])
+        times = pd.to_datetime(to_numbers(values, None), unit=_UNIX_UNITS[datetime_format], utc=True)
     else:
-        times = pd.to_datetime(to_text(values), format=datetime_format or "ISO8601", errors="coerce", utc=True)
+        text = to_text(values)
+        times = pd.to_datetime(text, format=datetime_format or "ISO8601", errors="coerce", utc=True)
+        is_iso = datetime_format in (None, "ISO8601")
+        has_zone &= text.str.contains(_OFFSET, na=False) if is_iso else "%z" in str(datetime_format).lower()
     _check_parsed(values, times, "date-time")
-    return normalize_dtype(times)
+    return _to_local(times, has_zone, zone)
 
 
 def to_classes(values: pd.Series) -> pd.Series:

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from pandas.api.extensions import ExtensionArray
 
-from .contract import Column, ColumnType, Contract, ContractError
+from .contract import Column, Contract, ContractError
 from .reasons import RowReasons
 
 Values = np.ndarray | ExtensionArray
@@ -37,7 +37,10 @@ def check_rows(contract: Contract, rows: Mapping[str, Values], reasons: RowReaso
         raise ContractError(f"missing columns: {', '.join(absent)}; expected: {', '.join(contract.columns)}")
     converted: dict[str, np.ndarray] = {}
     for name, column in contract.columns.items():
-        values, wrong_type = _CONVERTERS[column.type](rows[name])
+        if column.type == "datetime":
+            values, wrong_type = _to_datetimes(rows[name], contract.zone)
+        else:
+            values, wrong_type = (_to_numbers if column.type == "number" else _to_text)(rows[name])
         converted[name] = values
         if wrong_type is not None and wrong_type.any():
             reasons.add("wrong_type", wrong_type, name, np.asarray(rows[name], dtype=object))
@@ -79,10 +82,12 @@ def _to_text(raw: Values) -> Converted:
     return _convert_each(raw, _parse_text, np.dtype(object))
 
 
-def _to_datetimes(raw: Values) -> Converted:
+def _to_datetimes(raw: Values, zone: dt.tzinfo) -> Converted:
+    if isinstance(raw, pd.arrays.DatetimeArray):  # with a time zone, or else it would be an array of numpy
+        return raw.tz_convert(zone).tz_localize(None).to_numpy(), None
     if isinstance(raw, np.ndarray) and raw.dtype.kind == "M":
         return raw, None
-    return _convert_each(raw, parse_datetime, np.dtype("datetime64[us]"))
+    return _convert_each(raw, lambda value: parse_datetime(value, zone), np.dtype("datetime64[us]"))
 
 
 def _convert_each(raw: Values, parse: Callable[[Any], Any], dtype: np.dtype) -> Converted:
@@ -109,22 +114,15 @@ def _parse_text(value: Any) -> str | None:
     return value if isinstance(value, str) else None
 
 
-def parse_datetime(value: Any) -> np.datetime64 | None:
-    """A date-time, from an object or ISO 8601 text; None for anything else and for one with a time zone."""
+def parse_datetime(value: Any, zone: dt.tzinfo) -> np.datetime64 | None:
+    """A date-time, from an object or ISO 8601 text, in `zone` if it has a time zone of its own; None for anything else."""
     if isinstance(value, np.datetime64):
         return value
-    if isinstance(value, str):
-        try:
+    try:
+        if isinstance(value, str):
             value = dt.datetime.fromisoformat(value)  # pandas also accepts "now" and other words
-        except ValueError:
-            return None
-    if isinstance(value, dt.datetime) and value.tzinfo is None and not pd.isna(value):
-        return np.datetime64(value)
+        if isinstance(value, dt.datetime) and not pd.isna(value):
+            return np.datetime64(value if value.tzinfo is None else value.astimezone(zone).replace(tzinfo=None))
+    except (OverflowError, ValueError):  # the conversion to the time zone leaves the years 1 to 9999
+        pass
     return None
-
-
-_CONVERTERS: dict[ColumnType, Callable[[Values], Converted]] = {
-    "category": _to_text,
-    "number": _to_numbers,
-    "datetime": _to_datetimes,
-}

@@ -3,6 +3,7 @@
 import io
 import zipfile
 from collections.abc import Callable, Collection
+from datetime import UTC, tzinfo
 from pathlib import Path
 from typing import BinaryIO
 
@@ -37,16 +38,20 @@ def file_format(path: Path) -> str | None:
     return suffix.lower() if suffix.lower() in _READERS else None
 
 
-def read_table_file(path: Path, options: ReadOptions) -> pd.DataFrame:
+def read_table_file(path: Path, options: ReadOptions, zone: tzinfo = UTC) -> pd.DataFrame:
     """Read a file as `read_table` does. Raises ContractError also for an unknown format."""
     suffix = file_format(path)
     if suffix is None:
         raise ContractError(f"{path.name}: unknown format, the file name must end in one of {', '.join(_READERS)}")
-    return read_table(path, suffix, options)
+    return read_table(path, suffix, options, zone=zone)
 
 
 def read_table(
-    source: Path | BinaryIO, suffix: str, options: ReadOptions, columns: Collection[str] | None = None
+    source: Path | BinaryIO,
+    suffix: str,
+    options: ReadOptions,
+    columns: Collection[str] | None = None,
+    zone: tzinfo = UTC,
 ) -> pd.DataFrame:
     """Read a table: columns of a text file as text, others as `normalize_dtype` returns them.
 
@@ -56,6 +61,7 @@ def read_table(
         options: how to read it.
         columns: the names, in the file, of the columns to return if it has them; None for all. Of a Parquet file,
             others are not decoded.
+        zone: the time zone to which date-times that have one are converted.
 
     Raises:
         ContractError: the content is not of that format.
@@ -68,7 +74,7 @@ def read_table(
     if columns is not None:
         frame = frame.loc[:, frame.columns.isin(list(columns))]
     frame = frame.rename(columns=options.rename)
-    normalized = pd.DataFrame({name: normalize_dtype(frame[name]) for name in frame}, index=frame.index)
+    normalized = pd.DataFrame({name: normalize_dtype(frame[name], zone) for name in frame}, index=frame.index)
     return mask_markers(normalized, ["", *options.missing])
 
 
@@ -151,16 +157,16 @@ def apply_contract(raw: pd.DataFrame, contract: Contract, options: ReadOptions) 
     has_target = raw[contract.target].notna() if contract.target in raw else pd.Series(True, raw.index)
     table = raw[has_target].reset_index(drop=True)
     for name in table.columns.intersection(list(types)):
-        table[name] = _convert(table[name], types[name], options)
+        table[name] = _convert(table[name], types[name], options, contract.zone)
     if contract.task == "classification" and contract.target in table:
         table[contract.target] = to_classes(table[contract.target])
     return table, int((~has_target).sum())
 
 
-def _convert(values: pd.Series, column_type: str, options: ReadOptions) -> pd.Series:
+def _convert(values: pd.Series, column_type: str, options: ReadOptions, zone: tzinfo) -> pd.Series:
     name = str(values.name)
     if column_type == "number":
         return to_numbers(values, options.numbers.get(name))
     if column_type == "datetime":
-        return to_datetimes(values, options.datetimes.get(name))
+        return to_datetimes(values, options.datetimes.get(name), zone)
     return to_text(values)

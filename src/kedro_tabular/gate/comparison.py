@@ -128,6 +128,9 @@ def _score(champion: Champion, test_table: pd.DataFrame, contract: Contract, gat
 
     Raises ContractError if it is for another contract or task, and RuntimeError if too few rows can be compared.
     """
+    zone = Contract.from_parameters(champion.contract).timezone
+    if zone != contract.timezone:
+        raise ContractError(f"its date-times are in the time zone {zone}, those of the table in {contract.timezone}")
     rows = test_table.drop(columns=contract.target)
     predictions = champion.predict(rows)
     rejected = predictions[PREDICTION].isna().to_numpy()

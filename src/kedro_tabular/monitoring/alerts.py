@@ -58,8 +58,8 @@ def decide_alerts(
         "no longer checked": removed,
     }
     keys = [key for changed in changes.values() for key in changed]
-    name = Contract.from_parameters(contract).name
-    message = _write_message(name, monitoring["window"], state, changes) if keys else None
+    table = Contract.from_parameters(contract)
+    message = _write_message(table, monitoring["window"], state, changes) if keys else None
     return {"state": state, "message": message, "keys": keys}
 
 
@@ -99,11 +99,11 @@ def _is_unwatched(key: str, check: str, assessed: dict[str, str]) -> bool:
 
 
 def _write_message(
-    model: str, window: dict[str, str], state: dict[str, Any], changes: dict[str, list[str]]
+    table: Contract, window: dict[str, str], state: dict[str, Any], changes: dict[str, list[str]]
 ) -> dict[str, str]:
     n_ongoing = sum(alert["raised"] and alert["told"] for alert in state.values())
     counts = {kind: len(keys) for kind, keys in changes.items()} | {"ongoing": n_ongoing}
-    lines = [f"{window['since']} to {window['until']} (UTC)"]
+    lines = [f"{window['since']} to {window['until']} ({table.timezone})"]
     for kind, keys in changes.items():
         if keys:
             shown = [without_markup(printable(state[key]["says"], _MAX_LENGTH)) for key in keys[:_MAX_LINES]]
@@ -114,4 +114,4 @@ def _write_message(
     lines += ["", details, "and open data/08_reporting/monitoring.html"]
     title = ", ".join(f"{count} {kind}" for kind, count in counts.items() if count)
     kind = "warning" if changes["new"] or n_ongoing else "success"
-    return {"title": f"{printable(model)}: {title}", "body": "\n".join(lines), "type": kind}
+    return {"title": f"{printable(table.name)}: {title}", "body": "\n".join(lines), "type": kind}

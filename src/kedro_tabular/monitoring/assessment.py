@@ -57,8 +57,8 @@ def observe(
     Raises:
         ParameterError: the window can't be parsed.
     """
-    settings, model = Monitoring.read("monitoring", monitoring), Contract.from_parameters(contract).name
-    span = resolve_window(window, since, until, month)
+    settings, table = Monitoring.read("monitoring", monitoring), Contract.from_parameters(contract)
+    model, span = table.name, resolve_window(window, since, until, month, table.zone)
     summary = scored_rows.summarize(model, span)
     versions, problems = {}, []
     if not summary.rows:

@@ -1,7 +1,7 @@
 """The time window that is monitored."""
 
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, tzinfo
 from typing import NamedTuple, TypeVar
 
 import pandas as pd
@@ -12,14 +12,24 @@ Parsed = TypeVar("Parsed")
 
 
 class Window(NamedTuple):
-    """A time span, by the contract's time column; without one, by the time of the prediction."""
+    """A time span in the contract's time zone, by its time column; without one, by the time of the prediction."""
 
     since: datetime
     until: datetime  # exclusive
+    zone: tzinfo = UTC
+
+    def in_utc(self) -> tuple[datetime, datetime]:
+        """The start and the end in UTC."""
+        since, until = (
+            time.replace(tzinfo=self.zone).astimezone(UTC).replace(tzinfo=None) for time in (self.since, self.until)
+        )
+        return since, until
 
 
-def resolve_window(window: str, since: str | None, until: str | None, month: str | None) -> Window:
-    """The month, or the span from `since` to `until`, or the window that ends at `until` or now (UTC).
+def resolve_window(
+    window: str, since: str | None, until: str | None, month: str | None, zone: tzinfo = UTC
+) -> Window:
+    """The month, or the span from `since` to `until`, or the window that ends at `until` or now, in a time zone.
 
     Raises:
         ParameterError: a value can't be parsed, the values contradict each other, or the span is empty.
@@ -28,15 +38,20 @@ def resolve_window(window: str, since: str | None, until: str | None, month: str
         if since is not None or until is not None:
             raise ParameterError("month can be combined with neither since nor until")
         start = _parse("month", month, lambda text: datetime.strptime(text, "%Y-%m"), "2013-11")
-        return Window(start, (pd.Timestamp(start) + pd.DateOffset(months=1)).to_pydatetime())
-    end = datetime.now(UTC).replace(tzinfo=None) if until is None else _parse("until", until, _to_utc, "2013-11-30")
+        return Window(start, (pd.Timestamp(start) + pd.DateOffset(months=1)).to_pydatetime(), zone)
+
+    def parse_time(text: str) -> datetime:
+        time = datetime.fromisoformat(text)
+        return time if time.tzinfo is None else time.astimezone(zone).replace(tzinfo=None)
+
+    end = datetime.now(zone).replace(tzinfo=None) if until is None else _parse("until", until, parse_time, "2013-11-30")
     if since is None:
         start = end - _parse("window", window, _to_duration, "7d or 12h")
     else:
-        start = _parse("since", since, _to_utc, "2013-11-30")
+        start = _parse("since", since, parse_time, "2013-11-30")
     if start >= end:
         raise ParameterError(f"the window from {start} to {end} is empty: since must be before until")
-    return Window(start, end)
+    return Window(start, end, zone)
 
 
 def _parse(name: str, text: str, parse: Callable[[str], Parsed], example: str) -> Parsed:
@@ -44,11 +59,6 @@ def _parse(name: str, text: str, parse: Callable[[str], Parsed], example: str) -
         return parse(str(text))
     except ValueError as error:
         raise ParameterError(f"{name}: {text!r} can't be parsed, write it as {example}") from error
-
-
-def _to_utc(text: str) -> datetime:
-    time = datetime.fromisoformat(text)
-    return time if time.tzinfo is None else time.astimezone(UTC).replace(tzinfo=None)
 
 
 def _to_duration(text: str) -> pd.Timedelta:

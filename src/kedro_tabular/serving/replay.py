@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import pandas as pd
 import requests
 
-from ..contract import Contract, ContractError
+from ..contract import Contract, ContractError, to_datetimes
 from .log.records import as_json
 
 _MAX_ROWS = 200  # of a request
@@ -83,11 +83,13 @@ def select_period(
             raise ContractError("the rows have no time to select days by: conf/ names no column as table.time")
         if table.empty:
             raise ContractError("the table has no rows")
-        now = pd.Timestamp.now("UTC").tz_localize(None).floor("h")
+        now = pd.Timestamp.now(contract.zone).tz_localize(None).floor("h")
         return ReplayPeriod(table.reset_index(drop=True), pd.Series(now, range(len(table))), now, pd.Timestamp.max)
     times = table[contract.time]
-    if not pd.api.types.is_datetime64_dtype(times):
+    if not pd.api.types.is_datetime64_any_dtype(times):
         raise ContractError(f"the column {contract.time} of the table is {times.dtype} instead of a date-time")
+    times = to_datetimes(times, None, contract.zone)
+    table = table.assign(**{contract.time: times})
     if times.isna().all():
         raise ContractError("the table has no rows")
     since = pd.Timestamp(first or times.min()).normalize()

@@ -10,7 +10,7 @@ import json
 import operator
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from datetime import datetime, timedelta
+from datetime import datetime, timedelta, tzinfo
 from typing import Any
 
 import numpy as np
@@ -38,7 +38,7 @@ _ERROR_DELAY = timedelta(minutes=1)  # errors are stored a little later than the
 _TYPES: dict[ColumnType, pa.DataType] = {
     "category": pa.string(),
     "number": pa.float64(),
-    "datetime": pa.string(),  # Arrow would convert one with a time zone to UTC; for the model it is missing
+    "datetime": pa.string(),  # Arrow would convert those with a time zone to UTC
 }
 
 
@@ -55,7 +55,7 @@ class LoggedRows:
         event_times = sa.select(sa.func.min(table.event_time), sa.func.max(table.event_time))
         with self._engine.connect() as connection:
             by_version = connection.execute(counts.where(_in_window(model, window)).group_by(table.version)).all()
-            periods = [ERRORS.c.time.between(*window)]
+            periods = [ERRORS.c.time.between(*window.in_utc())]
             if by_version:  # rows may be about another time than that of their predictions
                 last_prediction = max(row[3] for row in by_version) + _ERROR_DELAY
                 periods.append(ERRORS.c.time.between(min(row[2] for row in by_version), last_prediction))
@@ -163,13 +163,13 @@ def _normalize(rows: pa.Table, contract: Contract, classes: list[str] | None) ->
     flat = rows.set_column(rows.schema.get_field_index("outcome"), OUTCOME, outcome).flatten()
     for name in contract.of_type("datetime"):
         position = flat.schema.get_field_index(INPUT + name)
-        flat = flat.set_column(position, INPUT + name, _parse_datetimes(flat[INPUT + name]))
+        flat = flat.set_column(position, INPUT + name, _parse_datetimes(flat[INPUT + name], contract.zone))
     return flat.rename_columns([name.removeprefix("numbers.") for name in flat.column_names])
 
 
-def _parse_datetimes(texts: pa.ChunkedArray) -> pa.Array:
+def _parse_datetimes(texts: pa.ChunkedArray, zone: tzinfo) -> pa.Array:
     encoded = to_string_array(texts).dictionary_encode()
-    times = np.array([parse_datetime(text) for text in encoded.dictionary.to_pylist()], "datetime64[us]")
+    times = np.array([parse_datetime(text, zone) for text in encoded.dictionary.to_pylist()], "datetime64[us]")
     return pa.array(times, pa.timestamp("us")).take(encoded.indices)
 
 

@@ -55,7 +55,7 @@ def read_outcome_table(path: Path, keys: list[str], contract: Contract) -> list[
     Raises:
         ContractError: columns or values are missing, or the file is not readable.
     """
-    table = read_table_file(path, ReadOptions())
+    table = read_table_file(path, ReadOptions(), contract.zone)
     column = "outcome" if "outcome" in table else contract.target
     if column not in table:
         raise ContractError(f"{path.name} has no column outcome or {contract.target}: it has {list(table)}")

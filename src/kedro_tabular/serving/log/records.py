@@ -3,7 +3,7 @@
 import itertools
 import random
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, tzinfo
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -41,7 +41,7 @@ def make_keys(rows: Rows, keys: Sequence[str], contract: Contract) -> list[str |
     for name in keys:
         is_time = name == contract.time or name in contract.of_type("datetime")
         values = np.asarray(rows.columns[name], dtype=object)
-        columns.append([_canonical(value, is_time) for value in values])
+        columns.append([_canonical(value, contract.zone if is_time else None) for value in values])
     row_keys = [None if None in values else as_json(values) for values in zip(*columns, strict=True)]
     for position, key in enumerate(row_keys):
         if key is not None and len(key.encode()) > MAX_KEY_BYTES:
@@ -50,9 +50,10 @@ def make_keys(rows: Rows, keys: Sequence[str], contract: Contract) -> list[str |
     return row_keys
 
 
-def _canonical(value: Any, is_time: bool) -> Any:
-    if is_time:
-        time = parse_datetime(value)
+def _canonical(value: Any, zone: tzinfo | None) -> Any:
+    """The form of a value of a key; `zone` is that of a date-time, None for other values."""
+    if zone is not None:
+        time = parse_datetime(value, zone)
         return None if time is None else str(time.astype("datetime64[s]"))
     if isinstance(value, str):
         return value
@@ -131,9 +132,13 @@ def make_log_rows(
 
 
 def _event_times(rows: Rows, contract: Contract, now: datetime) -> list[datetime]:
-    """The time that each row is about: that of the contract's time column, or else that of the prediction."""
+    """The time that each row is about: that of the contract's time column, or else that of the prediction.
+
+    It is in the contract's time zone.
+    """
+    now = now.replace(tzinfo=UTC).astimezone(contract.zone).replace(tzinfo=None)
     if contract.time is None or contract.time not in rows.columns:
         return [now] * rows.n_rows
-    parsed = [parse_datetime(value) for value in rows.columns[contract.time]]
+    parsed = [parse_datetime(value, contract.zone) for value in rows.columns[contract.time]]
     times = [None if time is None else time.astype("datetime64[us]").item() for time in parsed]
     return [time if isinstance(time, datetime) else now for time in times]
