@@ -11,7 +11,7 @@ from kedro_tabular.modelling import make_signature, serialization
 from kedro_tabular.modelling.packaged_model import FITTED_ARTIFACTS, PackagedModel
 from kedro_tabular.registry.versions import ModelPackage, RegisteredModelDataset
 
-from ..conftest import make_contract, make_table
+from ..conftest import make_table
 
 TRUSTED = [
     "numpy.dtype",
@@ -28,12 +28,12 @@ def verdict(champion=None, failed=(), promote="auto"):
 
 
 def package(model, gate=None, example=None, register=True):
-    task = "classification" if model.classes is not None else "regression"
+    table = model.contract.model_dump(exclude_defaults=True)
     return ModelPackage(
         name="small",
         signature=make_signature(model),
         input_example=make_table(3)[model.contract.features] if example is None else example,
-        contract={"table": make_contract(task), "trusted_types": TRUSTED, "decision": {"threshold": model.threshold}},
+        contract={"table": table, "trusted_types": TRUSTED, "decision": {"threshold": model.threshold}},
         requirements=["scikit-learn"],
         gate=gate or verdict(),
         register=register,

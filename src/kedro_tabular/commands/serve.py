@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+from kedro.config import OmegaConfigLoader
 from kedro.framework.startup import ProjectMetadata
 
 from .. import serving
@@ -33,7 +34,7 @@ def serve(metadata: ProjectMetadata, **options: Any) -> None:
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "10")
     given = {name: value for name, value in options.items() if value is not None}
-    settings = serving.ServingSettings.read("serving", parameters["serving"] | given)
+    settings = _read_settings(conf, given)
     if server.get("credentials"):
         credentials = conf["credentials"][server["credentials"]]
         os.environ.update({name: str(value) for name, value in credentials.items()})
@@ -51,13 +52,20 @@ def outcomes(metadata: ProjectMetadata, file: Path) -> None:
     It has a column for the outcome, named `outcome` or as the target, and `id` or the columns of
     serving.log.keys to find the predictions by. The column `outcome_time` is optional: when the outcome happened.
     """
-    parameters, file = load_conf(metadata)["parameters"], file.absolute()
+    conf, file = load_conf(metadata), file.absolute()
     os.chdir(metadata.project_path)
-    settings = serving.ServingSettings.read("serving", parameters["serving"])
+    settings = _read_settings(conf, {})
     if not settings.log:
         raise click.ClickException("there is no prediction log: serving.log in conf/ is off")
-    table = prediction_log.read_outcome_table(file, settings.log.keys, Contract.from_parameters(parameters["table"]))
+    contract = Contract.from_parameters(conf["parameters"]["table"])
+    table = prediction_log.read_outcome_table(file, settings.log.keys, contract, settings.missing)
     log = prediction_log.PredictionLog(settings.log.url)
-    unmatched = log.add_outcomes(parameters["table"]["name"], table)
+    unmatched = log.add_outcomes(contract.name, table)
     log.close()
     click.echo(f"{len(table):,} outcomes stored, {unmatched:,} of them without a prediction so far")
+
+
+def _read_settings(conf: OmegaConfigLoader, given: dict[str, Any]) -> serving.ServingSettings:
+    """The settings of conf/ and of the command. A CSV request has the missing-value markers of the training table."""
+    markers = conf["catalog"].get("table", {}).get("missing", [])
+    return serving.ServingSettings.read("serving", {"missing": markers} | conf["parameters"]["serving"] | given)

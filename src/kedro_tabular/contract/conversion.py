@@ -54,7 +54,7 @@ def _normalize_objects(values: pd.Series, zone: dt.tzinfo) -> pd.Series:
 
 
 def _to_local(times: pd.Series, has_zone: pd.Series, zone: dt.tzinfo) -> pd.Series:
-    """Date-times in `zone`, without it. Those that had no time zone, and were parsed as UTC, stay as they are written."""
+    """Date-times in `zone`, without it. Those that had none, and were parsed as UTC, stay as they are."""
     local = times.dt.tz_convert(zone).dt.tz_localize(None)
     return local.where(has_zone, times.dt.tz_localize(None)).astype("datetime64[us]")
 

@@ -115,7 +115,7 @@ def _parse_text(value: Any) -> str | None:
 
 
 def parse_datetime(value: Any, zone: dt.tzinfo) -> np.datetime64 | None:
-    """A date-time, from an object or ISO 8601 text, in `zone` if it has a time zone of its own; None for anything else."""
+    """A date-time, from an object or ISO 8601 text, in `zone` if it has a time zone of its own; else None."""
     if isinstance(value, np.datetime64):
         return value
     try:

@@ -17,8 +17,6 @@ from ..parameters import Section
 from .contract import Contract, ContractError
 from .conversion import NumberFormat, normalize_dtype, to_classes, to_datetimes, to_numbers, to_text
 
-_Columns = Collection[str] | None
-
 
 class ReadOptions(Section):
     """What the format of a file leaves open."""
@@ -59,20 +57,28 @@ def read_table(
         source: a path, or an open binary file.
         suffix: of a known format, such as `.csv`.
         options: how to read it.
-        columns: the names, in the file, of the columns to return if it has them; None for all. Of a Parquet file,
-            others are not decoded.
+        columns: the names, in the file, of the columns to return if it has them; None for all.
         zone: the time zone to which date-times that have one are converted.
 
     Raises:
         ContractError: the content is not of that format.
     """
     try:
-        frame = _READERS[suffix](source, options, columns)
+        frame = _READERS[suffix](source, options)
     except (ValueError, pa.ArrowException, zipfile.BadZipFile) as error:
         raise ContractError(f"{_name(source)} can't be read as {suffix}: {error}") from error
-    frame.columns = [str(name) for name in frame.columns]
     if columns is not None:
         frame = frame.loc[:, frame.columns.isin(list(columns))]
+    return _normalize(frame, options, zone)
+
+
+def normalize_arrow_table(table: pa.Table, zone: tzinfo) -> pd.DataFrame:
+    """The columns of an Arrow table as `read_table` returns those of a Parquet file."""
+    return _normalize(_to_frame(table), ReadOptions(), zone)
+
+
+def _normalize(frame: pd.DataFrame, options: ReadOptions, zone: tzinfo) -> pd.DataFrame:
+    frame.columns = [str(name) for name in frame.columns]
     frame = frame.rename(columns=options.rename)
     normalized = pd.DataFrame({name: normalize_dtype(frame[name], zone) for name in frame}, index=frame.index)
     return mask_markers(normalized, ["", *options.missing])
@@ -86,7 +92,7 @@ def mask_markers(frame: pd.DataFrame, markers: list[str]) -> pd.DataFrame:
     return pd.DataFrame(columns, index=frame.index)
 
 
-def _read_text(source: Path | BinaryIO, options: ReadOptions, columns: _Columns) -> pd.DataFrame:
+def _read_text(source: Path | BinaryIO, options: ReadOptions) -> pd.DataFrame:
     frame = pd.read_csv(
         source,
         sep=options.separator,
@@ -111,22 +117,24 @@ def open_workbook(source: Path | BinaryIO) -> pd.ExcelFile:
         raise ContractError(f"{_name(source)} can't be read as a workbook: {error}") from error
 
 
-def _read_workbook(source: Path | BinaryIO, options: ReadOptions, columns: _Columns) -> pd.DataFrame:
+def _read_workbook(source: Path | BinaryIO, options: ReadOptions) -> pd.DataFrame:
     with open_workbook(source) as book:
         return book.parse(options.sheet, keep_default_na=False)
 
 
-def _read_json(source: Path | BinaryIO, options: ReadOptions, columns: _Columns) -> pd.DataFrame:
+def _read_json(source: Path | BinaryIO, options: ReadOptions) -> pd.DataFrame:
     content = source.read_bytes() if isinstance(source, Path) else source.read()
     text = content.decode(options.encoding)
     is_lines = text.lstrip().startswith("{")  # one object a line, else a list of objects
     return pd.read_json(io.StringIO(text), lines=is_lines, orient="records", dtype=False, convert_axes=False)
 
 
-def _read_parquet(source: Path | BinaryIO, options: ReadOptions, columns: _Columns) -> pd.DataFrame:
-    file = pq.ParquetFile(source)
-    names = None if columns is None else [name for name in file.schema_arrow.names if name in columns]
-    frame = file.read(columns=names).to_pandas(date_as_object=False)
+def _read_parquet(source: Path | BinaryIO, options: ReadOptions) -> pd.DataFrame:
+    return _to_frame(pq.ParquetFile(source).read())
+
+
+def _to_frame(table: pa.Table) -> pd.DataFrame:
+    frame = table.to_pandas(date_as_object=False)
     has_default_index = isinstance(frame.index, pd.RangeIndex) and frame.index.name is None
     return frame if has_default_index else frame.reset_index()
 
@@ -135,7 +143,7 @@ def _name(source: Path | BinaryIO) -> str:
     return source.name if isinstance(source, Path) else "the input"
 
 
-_READERS: dict[str, Callable[[Path | BinaryIO, ReadOptions, _Columns], pd.DataFrame]] = {
+_READERS: dict[str, Callable[[Path | BinaryIO, ReadOptions], pd.DataFrame]] = {
     **dict.fromkeys((".csv", ".tsv", ".tab", ".txt"), _read_text),
     ".parquet": _read_parquet,
     **dict.fromkeys((".xlsx", ".xlsm", ".xls", ".ods"), _read_workbook),

@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Iterable, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, NamedTuple
 
 import pyarrow as pa
@@ -82,7 +82,7 @@ def observe(
         versions[version] = VersionRows(profile, rows, n_rows)
     for problem in problems:
         logger.warning(problem)
-    now = datetime.now(UTC).replace(tzinfo=None)
+    now = datetime.now(span.zone).replace(tzinfo=None)
     return WindowRows(span, summary, versions, problems, check_traffic(summary, span, now, settings))
 
 

@@ -26,9 +26,7 @@ class Window(NamedTuple):
         return since, until
 
 
-def resolve_window(
-    window: str, since: str | None, until: str | None, month: str | None, zone: tzinfo = UTC
-) -> Window:
+def resolve_window(window: str, since: str | None, until: str | None, month: str | None, zone: tzinfo = UTC) -> Window:
     """The month, or the span from `since` to `until`, or the window that ends at `until` or now, in a time zone.
 
     Raises:

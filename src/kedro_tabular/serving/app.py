@@ -69,7 +69,7 @@ def create_app(settings: ServingSettings, deployment: Deployment, api_keys: ApiK
     app = FastAPIOffline(
         title=name, lifespan=lifespan, redoc_url=None, telemetry={"tracing": False, "metrics": False, "logs": False}
     )
-    _add_routes(app, Endpoints(settings.limits, batcher, metrics), with_outcomes=log is not None)
+    _add_routes(app, Endpoints(settings, batcher, metrics), with_outcomes=log is not None)
 
     async def on_error(request: Request, error: Exception) -> Response:
         return error_response(_to_request_error(error), metrics)

@@ -9,9 +9,8 @@ import pandas as pd
 
 from ..contract import Contract
 from .errors import RequestError
-from .parsing import logged_columns
+from .parsing import RECORD_ID, logged_columns
 
-RECORD_ID = "id"  # the field of a record
 _MAX_LENGTH = 128
 _ID = re.compile(rf"[!-~]{{1,{_MAX_LENGTH}}}")  # ASCII without spaces
 _EXPECTED = f"1 to {_MAX_LENGTH} printable ASCII characters without spaces"

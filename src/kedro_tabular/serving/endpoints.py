@@ -1,34 +1,42 @@
 """The endpoints of the service."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar
 
+from anyio import CapacityLimiter, to_thread
 from fastapi import Request, Response
 from fastapi.concurrency import run_in_threadpool
 
 from ..contract import Contract, is_probability, probability_column
 from .batching import Batcher
-from .callers import RECORD_ID, read_record_ids
+from .callers import read_record_ids
 from .deployment import format_time
-from .errors import too_many_rows
+from .errors import too_many
+from .invocations import parse_invocation
 from .log.database_errors import log_error
 from .log.outcomes import parse_outcome_request
 from .metrics import ServiceMetrics
 from .middleware import json_response
-from .parsing import Rows, logged_columns, parse_json, rows_from_invocation, rows_from_records
+from .parsing import RECORD_ID, Rows, known_columns, logged_columns, parse_json, parse_records
 from .pending import PendingRequest, Predictions
-from .settings import Limits
+from .settings import ServingSettings
+from .unknown_fields import UnknownFields, find_unknown_fields
 from .value_lengths import check_lengths
 
-_LARGE_BODY = 65_536  # bytes; it is parsed in a thread, so that small ones don't wait for it
+Parsed = TypeVar("Parsed")
+
+# What takes less is done at once, in less time than a change of threads; other requests wait for it.
+_SMALL_BODY = 16_384  # bytes of JSON
+_FEW_ROWS = 100  # of a response
 
 
 class Endpoints:
     """The endpoints, each a method with the name of its path. `outcomes` needs a log."""
 
-    def __init__(self, limits: Limits, batcher: Batcher, metrics: ServiceMetrics) -> None:
-        self._limits, self._batcher, self._metrics = limits, batcher, metrics
+    def __init__(self, settings: ServingSettings, batcher: Batcher, metrics: ServiceMetrics) -> None:
+        self._settings, self._limits, self._batcher, self._metrics = settings, settings.limits, batcher, metrics
         self._deployment, self._log, self._keys = batcher.deployment, batcher.log, batcher.keys
+        self._parsers = CapacityLimiter(1)  # large bodies are decoded one after the other, lest their memory adds up
 
     async def health(self) -> Response:
         """The process is alive."""
@@ -56,43 +64,74 @@ class Endpoints:
 
     async def predict(self, request: Request, explain: bool = False) -> Response:
         """Predict records, in their order."""
-        records = (await _parse(parse_json, await request.body())).get("records")
-        n_rows = len(records) if isinstance(records, list) else 0
-        ids = [record.get(RECORD_ID) if isinstance(record, dict) else None for record in records] if n_rows else None
-        predictions = await self._predict(
-            request, lambda contract: rows_from_records(records, "records", contract, self._keys), n_rows, explain, ids
-        )
+        body = await request.body()
+        records, fields = await self._parse(parse_records, body, "records", self._limits)
+        unknown = await self._check_fields(fields)
+
+        def make_rows(contract: Contract) -> Rows:
+            return Rows.from_records(records, logged_columns(contract, self._keys))
+
+        ids = [record.get(RECORD_ID) for record in records] if RECORD_ID in fields else None
+        predictions = await self._predict(request, make_rows, len(records), explain, ids)
         identity = predictions.version.identity
-        payload = {"model": identity.model, "version": identity.version, "predictions": _to_payload(predictions)}
-        return json_response(payload, headers=_response_headers(predictions))
+        payload = {"model": identity.model, "version": identity.version}
+        return await self._respond(predictions, unknown, payload, _to_payload)
 
     async def invocations(self, request: Request) -> Response:
         """Predict rows in MLflow's formats; the response is as MLflow's."""
         body, content_type = await request.body(), request.headers.get("content-type", "")
-        contract, max_rows = self._deployment.current.contract, self._limits.rows
-        rows, params = await _parse(rows_from_invocation, body, content_type, contract, self._keys, max_rows)
+        contract = self._deployment.current.contract
+        rows, fields, params = await self._parse(
+            parse_invocation, body, content_type, contract, self._settings, is_json="json" in content_type
+        )
+        unknown = await self._check_fields(fields)
         explain, ids = params.get("explain") is True, rows.columns.get(RECORD_ID)
         predictions = await self._predict(request, lambda _: rows, rows.n_rows, explain, ids)
-        payload = {"predictions": _to_records(predictions.columns)}
-        return json_response(payload, headers=_response_headers(predictions))
+        return await self._respond(predictions, unknown, {}, lambda predictions: _to_records(predictions.columns))
 
     async def outcomes(self, request: Request) -> Response:
         """Store the outcomes of predictions."""
         assert self._log is not None
-        parsed, version = await _parse(parse_json, await request.body()), self._deployment.current
-        outcomes = parse_outcome_request(parsed, self._keys, version.contract)
+        version = self._deployment.current
+
+        def parse(body: bytes) -> list[dict[str, Any]]:
+            parsed = parse_json(body, self._limits)
+            outcomes = parsed.get("outcomes")
+            self._limits.check_shape(len(outcomes) if isinstance(outcomes, list) else 0, 0, 0)
+            return parse_outcome_request(parsed, self._keys, version.contract)
+
+        outcomes = await self._parse(parse, await request.body())
         try:
             unmatched = await run_in_threadpool(self._log.add_outcomes, version.identity.model, outcomes)
         except Exception as error:  # of whatever a database raises
             raise log_error(error, "outcomes") from error
         return json_response({"stored": len(outcomes), "without_prediction": unmatched})
 
+    async def _parse(self, parse: Callable[..., Parsed], body: bytes, *arguments: Any, is_json: bool = True) -> Parsed:
+        if is_json and len(body) < _SMALL_BODY:
+            return parse(body, *arguments)
+        return await to_thread.run_sync(parse, body, *arguments, limiter=self._parsers)
+
+    async def _check_fields(self, fields: list[str]) -> UnknownFields | None:
+        """The fields that are no column of the contract, no key and no id. Raises RequestError where they are refused."""
+        if self._settings.unknown_fields == "ignore":
+            return None
+        known = known_columns(self._deployment.current.contract, self._keys)
+        if not set(fields) - set(known):
+            return None
+        unknown = await run_in_threadpool(find_unknown_fields, fields, known)
+        if unknown is not None:
+            self._metrics.count_unknown_fields(unknown)
+            if self._settings.unknown_fields == "refuse":
+                raise unknown.to_error()
+        return unknown
+
     async def _predict(
         self, request: Request, make_rows: Callable[[Contract], Rows], n_rows: int, explain: bool, ids: Any
     ) -> Predictions:
         max_rows = self._limits.explained_rows if explain else self._limits.rows
         if n_rows > max_rows:
-            raise too_many_rows(max_rows)
+            raise too_many("rows", max_rows)
         record_ids = read_record_ids(ids, self._deployment.current.contract, self._keys)
         caller = request.state.caller._replace(record_ids=record_ids)
 
@@ -101,21 +140,28 @@ class Endpoints:
             return check_lengths(make_rows(contract), columns, self._limits.characters)
 
         pending = PendingRequest(make_checked_rows, n_rows, explain, caller)
-        predictions = await self._batcher.predict(pending, _disconnect(request))
-        self._metrics.count_predictions(predictions.columns, bool(predictions.version.classes))
-        return predictions
+        return await self._batcher.predict(pending, _disconnect(request))
+
+    async def _respond(
+        self,
+        predictions: Predictions,
+        unknown: UnknownFields | None,
+        payload: dict[str, Any],
+        to_records: Callable[[Predictions], list[dict[str, Any]]],
+    ) -> Response:
+        def respond() -> Response:
+            self._metrics.count_predictions(predictions.columns, bool(predictions.version.classes))
+            warnings = {} if unknown is None else {"unknown_fields": unknown.describe()}
+            body = payload | {"predictions": to_records(predictions)} | warnings
+            return json_response(body, headers=_response_headers(predictions))
+
+        return respond() if len(predictions.ids) <= _FEW_ROWS else await run_in_threadpool(respond)
 
 
 async def _disconnect(request: Request) -> None:
     """Return when the client has closed the connection of a request whose body is read."""
     while (await request.receive())["type"] != "http.disconnect":
         pass
-
-
-async def _parse(parse: Callable[..., Any], body: bytes, *arguments: Any) -> Any:
-    if len(body) < _LARGE_BODY:
-        return parse(body, *arguments)
-    return await run_in_threadpool(parse, body, *arguments)
 
 
 def _response_headers(predictions: Predictions) -> dict[str, str]:

@@ -41,9 +41,9 @@ def validation_error(code: str, errors: Sequence[Any]) -> RequestError:
     return RequestError(422, code, f"{field}: {errors[0]['msg']}", field)
 
 
-def too_many_rows(max_rows: int) -> RequestError:
-    """The error for a request with more rows than allowed."""
-    return RequestError(413, "too_many_rows", f"more than {max_rows} rows", "body", f"{max_rows} rows or less")
+def too_many(what: str, most: int) -> RequestError:
+    """The error for a request with more rows, columns or cells than allowed."""
+    return RequestError(413, f"too_many_{what}", f"more than {most} {what}", "body", f"{most} {what} or less")
 
 
 def timeout() -> RequestError:

@@ -12,6 +12,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, mult
 
 from .backlog import Backlog
 from .deployment import Deployment
+from .unknown_fields import UnknownFields
 
 SHARED_FOLDER = "PROMETHEUS_MULTIPROC_DIR"  # environment variable: where several processes add up their counts
 _BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)  # seconds
@@ -34,6 +35,9 @@ class ServiceMetrics:
         self._seconds = Histogram("request_seconds", "Duration of a request", ["path"], buckets=_BUCKETS, registry=own)
         self._rows = Counter("rows", "Predicted rows by source", ["source"], registry=own)
         self._reasons = Counter("reasons", "Reasons of rows by code and source", ["code", "source"], registry=own)
+        self._unknown = Counter(
+            "unknown_fields", "Fields that are no column, by the column of a similar name", ["near"], registry=own
+        )
         self._predictions = Counter("predictions", "Rows by predicted class", ["prediction"], registry=own)
         # `live`: of several processes, those that have ended do not count.
         self._version = Gauge(
@@ -88,6 +92,13 @@ class ServiceMetrics:
         if is_classification:
             for prediction, rows in Counts(columns["prediction"].tolist()).items():
                 self._predictions.labels(str(prediction)).inc(rows)
+
+    def count_unknown_fields(self, unknown: UnknownFields) -> None:
+        """Count the unknown fields of a request. Their own names are no labels: clients must not create those."""
+        for near, fields in Counts(near or "" for near in unknown.near.values()).items():
+            self._unknown.labels(near).inc(fields)
+        if unknown.more:
+            self._unknown.labels("").inc(unknown.more)
 
     def record_deployment(self, deployment: Deployment) -> None:
         """Set the gauges of the served version, the registry and the refused versions."""

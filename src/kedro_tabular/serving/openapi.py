@@ -7,8 +7,8 @@ from pydantic import BaseModel, ConfigDict, Field, create_model
 from pydantic.json_schema import models_json_schema
 
 from ..contract import Column, ColumnType, Contract
-from .callers import RECORD_ID
 from .deployment import LoadedVersion
+from .parsing import RECORD_ID
 
 _TYPES: dict[ColumnType, Any] = {"category": str, "number": float, "datetime": str}
 
@@ -33,6 +33,13 @@ class _Prediction(BaseModel):
     explanation: Explanation | None = Field(default=None, description="with ?explain=true")
 
 
+class UnknownField(BaseModel):
+    """A field of the records that is no column and no key, and the known field of a similar name."""
+
+    field: str
+    near: str | None = None
+
+
 class Fault(BaseModel):
     """Why a request failed."""
 
@@ -55,7 +62,9 @@ class Outcome(BaseModel):
     id: Annotated[str, Field(max_length=64, pattern="^[ -~]+$")] | None = None
     key: dict[str, Any] | None = None
     outcome: bool | int | float | Annotated[str, Field(max_length=10_000)]
-    outcome_time: datetime | None = Field(default=None, description="when it happened; now, if it is not given")
+    outcome_time: datetime | None = Field(
+        default=None, description="when it happened, without a time zone in that of the table; now, if it is not given"
+    )
 
 
 class Outcomes(BaseModel):
@@ -73,10 +82,13 @@ class Stored(BaseModel):
 
 def body_schemas(version: LoadedVersion) -> dict[str, Any]:
     """JSON schemas of the bodies of requests and responses, by name."""
-    row_fields: dict[str, Any] = {name: _field(column) for name, column in version.contract.columns.items()}
+    contract = version.contract
+    row_fields: dict[str, Any] = {name: _field(column) for name, column in contract.columns.items()}
+    if contract.time:  # that of the event in the prediction log, even if it is no feature
+        row_fields.setdefault(contract.time, _field(Column(type="datetime", nullable=True)))
     row_fields.setdefault(RECORD_ID, (str | int | None, Field(default=None, description="an id of your own")))
     row = create_model("Row", __config__=ConfigDict(extra="allow"), **_with_aliases(row_fields))
-    records = Field(examples=[[_example_record(version.contract)]])
+    records = Field(examples=[[_example_record(contract)]])
     rows = create_model("Rows", records=(list[row], records))  # type: ignore[valid-type]
     bound = Field(description="of the prediction interval; null where the fallback predicts")
     scores: dict[str, Any] = {"lower": (float | None, bound), "upper": (float | None, bound)}
@@ -85,7 +97,14 @@ def body_schemas(version: LoadedVersion) -> dict[str, Any]:
         scores = {"probability": (create_model("Probability", **_with_aliases(class_fields)), ...)}
     # the names of the models are those of the schema, which generated clients use
     answer = create_model("Answer", __base__=_Prediction, **scores)
-    answers = create_model("Answers", model=(str, ...), version=(str, ...), predictions=(list[answer], ...))  # type: ignore[valid-type]
+    told = Field(default=None, description="only if there are any, and serving.unknown_fields is tell")
+    answers = create_model(
+        "Answers",
+        model=(str, ...),
+        version=(str, ...),
+        predictions=(list[answer], ...),  # type: ignore[valid-type]
+        unknown_fields=(list[UnknownField], told),
+    )
     models: list[Any] = [(model, "validation") for model in (rows, answers, ErrorBody, Outcomes, Stored)]
     _, schema = models_json_schema(models, ref_template="#/components/schemas/{model}")
     return dict(schema["$defs"])

@@ -5,19 +5,29 @@ from typing import Literal
 from pydantic import Field
 
 from ..parameters import Section
+from .errors import too_many
 
 
 class Limits(Section):
-    """The limits of one request, and of all that wait."""
+    """The limits of one request, and of all that wait. Those of a body are checked before it is decoded."""
 
     body_mb: float = Field(gt=0)
     rows: int = Field(ge=1)
+    columns: int = Field(default=2_000, ge=1)
+    cells: int = Field(default=1_000_000, ge=1)
+    decoded_mb: float = Field(default=50, gt=0)
     explained_rows: int = Field(ge=1)
     seconds: float = Field(gt=0)
     characters: int = Field(default=10_000, ge=1)
     queue_requests: int = Field(1000, ge=1)
     queue_rows: int = Field(20_000, ge=1)
     queue_seconds: float = Field(1, gt=0)
+
+    def check_shape(self, n_rows: int, n_columns: int, n_decoded: int) -> None:
+        """Raises RequestError for too many rows, columns, or cells in the `n_decoded` columns that are decoded."""
+        for what, count in (("rows", n_rows), ("columns", n_columns), ("cells", n_rows * n_decoded)):
+            if count > getattr(self, what):
+                raise too_many(what, getattr(self, what))
 
 
 class LogSettings(Section):
@@ -39,6 +49,8 @@ class ServingSettings(Section):
     api_key_variable: str
     api_keys_file: str | None = None
     allow_unauthenticated: bool = False
+    unknown_fields: Literal["refuse", "tell", "ignore"] = "tell"
+    missing: list[str] = Field(default=[])
     limits: Limits
     log: LogSettings | Literal[False]
 

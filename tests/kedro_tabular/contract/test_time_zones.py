@@ -90,5 +90,5 @@ def test_other_formats_follow_the_same_rule(values, datetime_format, expected):
 def test_an_unknown_time_zone_is_an_error_and_none_is_utc():
     assert Contract.from_parameters(make_contract()).zone is dt.UTC
     for name in ("Mars", "Europe", "../etc/passwd", ""):
-        with pytest.raises(ParameterError, match="timezone .* is unknown: write a name of the IANA database"):
+        with pytest.raises(ParameterError, match=r"timezone .* is unknown: write a name of the IANA database"):
             contract_in(name)

@@ -3,12 +3,14 @@
 import pandas as pd
 import pytest
 from kedro_tabular.contract.contract import Contract, ContractError
+from kedro_tabular.serving.invocations import parse_invocation
 from kedro_tabular.serving.log.outcomes import parse_outcome_request, read_outcome_table
 from kedro_tabular.serving.log.prediction_log import PredictionLog
 from kedro_tabular.serving.log.records import LogContext, equivalent_references, make_keys, make_log_rows
-from kedro_tabular.serving.parsing import rows_from_invocation, rows_from_records, to_number
+from kedro_tabular.serving.parsing import rows_from_records, to_number
 
 from ...conftest import fit_packaged, make_contract
+from .conftest import settings_of
 
 CONTRACT = Contract.from_parameters(make_contract())
 MODEL = fit_packaged("binary")
@@ -99,11 +101,12 @@ def test_an_outcome_that_comes_first_finds_a_prediction_of_either_type(log, tmp_
     assert outcomes_of(log) == [1, 0, 1, None]
 
 
-def test_rows_of_a_csv_request_have_the_keys_of_json(log):
+def test_rows_of_a_csv_request_have_the_keys_of_json(log, tmp_path):
     body = b"colour,town,size,weight,when,order\n" + b"".join(
         b"red,NA,5,,2020-01-01T06:00:00,%s\n" % key for key in (b"17", b"18.0", b"019", b"", b"1.50")
     )
-    rows, _ = rows_from_invocation(body, "text/csv", CONTRACT, ["order", "size"], 10)
+    settings = settings_of(tmp_path, log={"url": "sqlite://", "keys": ["order", "size"]})
+    rows = parse_invocation(body, "text/csv", CONTRACT, settings).rows
     assert make_keys(rows, ["order", "size"], CONTRACT) == ["[17,5]", "[18,5]", '["019",5]', None, '["1.50",5]']
     predict(log, rows, ["order", "size"])
     outcomes = {"outcomes": [{"key": {"order": order, "size": 5}, "outcome": 1} for order in (17, "18", "019")]}

@@ -1,8 +1,9 @@
 """Outcomes of predictions, from requests and from files, as rows of the prediction log."""
 
 import re
+from collections.abc import Sequence
 from contextlib import suppress
-from datetime import UTC, datetime
+from datetime import UTC, datetime, tzinfo
 from pathlib import Path
 from typing import Any
 
@@ -41,21 +42,24 @@ def parse_outcome_request(body: dict[str, Any], keys: list[str], contract: Contr
             message = "an outcome needs the id of its prediction, or a value for each key column"
             raise invalid_body(message, f"outcomes.{position}", {"id": "string", "key": keys})
         reference = ID + outcome.id if outcome.id is not None else f"{KEY}{key}"
-        time = now if outcome.outcome_time is None else _to_utc(outcome.outcome_time)
+        time = now if outcome.outcome_time is None else _to_utc(outcome.outcome_time, contract.zone)
         rows.append({"reference": reference, "time": time, "outcome": as_json(outcome.outcome)})
     return rows
 
 
-def read_outcome_table(path: Path, keys: list[str], contract: Contract) -> list[dict[str, Any]]:
+def read_outcome_table(
+    path: Path, keys: list[str], contract: Contract, missing: Sequence[str] = ()
+) -> list[dict[str, Any]]:
     """The outcomes of a file: the column `id` or the key columns, and the column `outcome` or else the target.
 
-    The column `outcome_time` says when they happened; without it, they happen now. Keys of a text file are text:
-    `equivalent_references` finds predictions whose keys are numbers.
+    The column `outcome_time` says when they happened; without it, they happen now. `missing` are the file's
+    missing-value markers. Keys of a text file are text: `equivalent_references` finds predictions whose keys are
+    numbers.
 
     Raises:
         ContractError: columns or values are missing, or the file is not readable.
     """
-    table = read_table_file(path, ReadOptions(), contract.zone)
+    table = read_table_file(path, ReadOptions(missing=list(missing)), contract.zone)
     column = "outcome" if "outcome" in table else contract.target
     if column not in table:
         raise ContractError(f"{path.name} has no column outcome or {contract.target}: it has {list(table)}")
@@ -72,14 +76,16 @@ def read_outcome_table(path: Path, keys: list[str], contract: Contract) -> list[
         raise ContractError(f"{path.name}: {rows}, the first is row {incomplete.argmax() + 1}; nothing is stored")
     if by_id and (wrong := [value for value in references if not _PREDICTION_ID.fullmatch(str(value))]):
         raise ContractError(f"{path.name}: {len(wrong)} of {len(table)} ids are not those of predictions")
-    values = zip(references, _read_times(table, path.name), _convert(table[column], contract), strict=True)
+    values = zip(
+        references, _read_times(table, path.name, contract.zone), _convert(table[column], contract), strict=True
+    )
     return [
         {"reference": f"{kind}:{reference}", "time": time, "outcome": as_json(outcome)}
         for reference, time, outcome in values
     ]
 
 
-def _read_times(table: pd.DataFrame, file: str) -> list[datetime]:
+def _read_times(table: pd.DataFrame, file: str, zone: tzinfo) -> list[datetime]:
     """The time of each outcome in UTC. Raises ContractError for what is no date-time."""
     now = utc_now()
     if _TIME not in table:
@@ -92,15 +98,15 @@ def _read_times(table: pd.DataFrame, file: str) -> list[datetime]:
             time = None
         if not isinstance(time, datetime) or pd.isna(time):
             raise ContractError(f"{file}, row {position}: {_TIME} is not a date-time such as 2025-01-31T12:00:00")
-        times.append(_to_utc(time))
+        times.append(_to_utc(time, zone))
     return times
 
 
-def _to_utc(time: datetime) -> datetime:
-    """The time as the log stores it; one without a time zone is in UTC."""
+def _to_utc(time: datetime, zone: tzinfo) -> datetime:
+    """The time as the log stores it; one without a time zone is in `zone`, that of the contract."""
     plain = time.to_pydatetime(warn=False) if isinstance(time, pd.Timestamp) else time
     with suppress(OverflowError):  # at the end of the calendar
-        plain = plain.astimezone(UTC) if plain.tzinfo else plain
+        plain = (plain if plain.tzinfo else plain.replace(tzinfo=zone)).astimezone(UTC)
     return plain.replace(tzinfo=None)
 
 
