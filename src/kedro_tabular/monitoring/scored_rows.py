@@ -7,7 +7,7 @@ They are Arrow tables of one format: the contract's columns as `input.<column>`,
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from datetime import datetime
+from datetime import datetime, tzinfo
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
@@ -70,7 +70,7 @@ class ScoredFile:
         counts: Counter[str] = Counter()
         first = last = None
         earlier = [np.empty(0, "datetime64[us]")]
-        for batch in self._batches([self._version]):
+        for batch in self._batches([self._version], window.zone):
             versions = to_string_array(self._within(batch, window)[self._version]).drop_null().value_counts()
             counts.update({entry["values"]: entry["counts"] for entry in versions.to_pylist()})
             if self._time and batch.num_rows:
@@ -96,7 +96,7 @@ class ScoredFile:
         self._require(columns)
         columns += [name for name in (self._target, _LATENCY) if name in self._columns]
         rng, tables = np.random.default_rng(0), []
-        for batch in self._batches([self._version, *columns]):
+        for batch in self._batches([self._version, *columns], selection.window.zone):
             rows = self._within(batch, selection.window)
             is_version = pc.equal(rows[self._version].cast(pa.string()), selection.version)
             is_sampled = pa.array(rng.random(len(rows)) < selection.fraction)
@@ -119,10 +119,10 @@ class ScoredFile:
             columns["event_time"] = rows[self._time].cast(pa.timestamp("us"), safe=False)
         return pa.table(columns)
 
-    def _batches(self, columns: list[str]) -> Iterator[pa.Table]:
+    def _batches(self, columns: list[str], zone: tzinfo) -> Iterator[pa.Table]:
         names = dict.fromkeys([*columns, self._time] if self._time else columns)
         for batch in self._file.iter_batches(_BATCH_ROWS, columns=list(names)):
-            yield pa.Table.from_batches([batch])
+            yield pa.table({name: _to_local(batch[name], zone) for name in batch.schema.names})
 
     def _within(self, batch: pa.Table, window: Window) -> pa.Table:
         if not self._time:
@@ -130,6 +130,12 @@ class ScoredFile:
         times = batch[self._time].to_numpy().astype("datetime64[us]")
         inside = (times >= np.datetime64(window.since, "us")) & (times < np.datetime64(window.until, "us"))
         return batch.filter(pa.array(inside))
+
+
+def _to_local(values: pa.Array, zone: tzinfo) -> pa.Array:
+    """Date-times with a time zone as those without one, in `zone`; other values unchanged."""
+    has_zone = pa.types.is_timestamp(values.type) and values.type.tz is not None
+    return pc.local_timestamp(values.cast(pa.timestamp("us", str(zone)), safe=False)) if has_zone else values
 
 
 class ScoredFileDataset(ReadOnlyDataset[ScoredFile]):

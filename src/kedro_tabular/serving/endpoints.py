@@ -113,7 +113,7 @@ class Endpoints:
         return await to_thread.run_sync(parse, body, *arguments, limiter=self._parsers)
 
     async def _check_fields(self, fields: list[str]) -> UnknownFields | None:
-        """The fields that are no column of the contract, no key and no id. Raises RequestError where they are refused."""
+        """The fields that are not known. Raises RequestError where they are refused."""
         if self._settings.unknown_fields == "ignore":
             return None
         known = known_columns(self._deployment.current.contract, self._keys)

@@ -3,6 +3,7 @@
 import datetime as dt
 import json
 from types import SimpleNamespace
+from zoneinfo import ZoneInfo
 
 import numpy as np
 import pandas as pd
@@ -17,7 +18,7 @@ from kedro_tabular.monitoring.estimation import measure_quality
 from kedro_tabular.monitoring.profile import Profile
 from kedro_tabular.monitoring.profiling import profile_reference
 from kedro_tabular.monitoring.report import write_report
-from kedro_tabular.monitoring.scored_rows import ScoredFile, WindowSummary
+from kedro_tabular.monitoring.scored_rows import RowSelection, ScoredFile, WindowSummary
 from kedro_tabular.monitoring.window import Window, resolve_window
 from kedro_tabular.parameters import ParameterError
 
@@ -98,6 +99,34 @@ def monitor(path, profiles, monitoring, span=SPAN, task="classification", **aler
 )
 def test_a_window_is_a_month_a_span_or_a_duration(params, expected):
     assert resolve_window(*params) == Window(*(pd.Timestamp(text).to_pydatetime() for text in expected))
+
+
+def test_a_window_is_in_the_time_zone_of_the_contract():
+    zone = ZoneInfo("America/New_York")
+    window = resolve_window("7d", "2013-11-03T04:00Z", "2013-11-04", None, zone)  # its daylight saving ends on that day
+    assert window == Window(dt.datetime(2013, 11, 3), dt.datetime(2013, 11, 4), zone)
+    assert window.in_utc() == (dt.datetime(2013, 11, 3, 4), dt.datetime(2013, 11, 4, 5))
+    assert resolve_window("7d", None, None, "2013-11", zone).zone is zone
+    now = dt.datetime.now(zone).replace(tzinfo=None)
+    assert abs(resolve_window("2d", None, None, None, zone).until - now) < dt.timedelta(minutes=1)
+
+
+def test_scored_rows_with_a_time_zone_are_read_in_that_of_the_contract(tmp_path, model):
+    table = make_table(40)
+    score(model, table, tmp_path / "naive.parquet")
+    scored = pd.read_parquet(tmp_path / "naive.parquet")
+    scored["when"] = scored["when"].dt.tz_localize("Europe/Berlin").dt.tz_convert("UTC")
+    scored.to_parquet(tmp_path / "aware.parquet")
+    contract, zone = Contract.from_parameters(make_contract()), ZoneInfo("Europe/Berlin")
+    window = Window(dt.datetime(2020, 1, 2), dt.datetime(2020, 1, 3), zone)
+    naive, aware = (
+        ScoredFile(tmp_path / f"{name}.parquet", "when", "model_version", "answer") for name in ("naive", "aware")
+    )
+    assert aware.summarize("small", window) == naive.summarize("small", window)
+    selection = RowSelection("small", *naive.summarize("small", window).rows, window, 1.0)
+    rows, expected = (file.read(selection, contract, ["0", "1"]) for file in (aware, naive))
+    assert len(rows) == 4
+    assert rows.cast(expected.schema).equals(expected)
 
 
 def test_a_window_ends_now_by_default():

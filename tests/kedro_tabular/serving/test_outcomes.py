@@ -9,7 +9,7 @@ from kedro_tabular.serving.log.prediction_log import PredictionLog
 from kedro_tabular.serving.log.records import LogContext, equivalent_references, make_keys, make_log_rows
 from kedro_tabular.serving.parsing import rows_from_records, to_number
 
-from ...conftest import fit_packaged, make_contract
+from ...conftest import copy_code, fail, fit_packaged, make_contract
 from .conftest import settings_of
 
 CONTRACT = Contract.from_parameters(make_contract())
@@ -162,3 +162,19 @@ def test_a_file_that_is_not_usable_is_reported(tmp_path, name, text, message):
     path.write_text(text, encoding="utf-8")
     with pytest.raises(ContractError, match=message):
         read_outcome_table(path, ["order"], CONTRACT)
+
+
+def test_the_missing_value_markers_of_the_table_are_those_of_csv_requests_and_not_of_json(tmp_path):
+    settings = settings_of(tmp_path, missing=["NA"])
+    rows = parse_invocation(b"colour,town\nNA,None\n", "text/csv", CONTRACT, settings).rows
+    assert pd.isna(rows.columns["colour"][0])
+    assert rows.columns["town"][0] == "None"
+    body = b'{"dataframe_records": [{"colour": "NA"}]}'
+    assert parse_invocation(body, "application/json", CONTRACT, settings).rows.columns["colour"][0] == "NA"
+
+
+def test_outcomes_are_read_with_the_missing_value_markers_of_the_table(tmp_path, parameters):
+    folder = copy_code(tmp_path / "project")
+    (folder / "conf" / "local" / "catalog.yml").write_text("table: {type: MemoryDataset, missing: [NA]}\n")
+    (folder / "outcomes.csv").write_text("id,outcome\na,1\nb,NA\n")
+    assert "1 of 2 rows have no outcome" in fail(folder, "outcomes", str(folder / "outcomes.csv"))

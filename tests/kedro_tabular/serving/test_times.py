@@ -79,5 +79,5 @@ def test_rows_without_a_time_have_the_present_time_in_the_time_zone(service):
 
 def test_the_time_is_in_the_schema_of_requests(service):
     row = service.server.get("/openapi.json").json()["components"]["schemas"]["Row"]
-    assert set(row["properties"]) == {*service.model.contract.features, "seen"}
+    assert set(row["properties"]) == {*service.model.contract.features, "seen", "id"}
     assert "seen" not in row["required"]

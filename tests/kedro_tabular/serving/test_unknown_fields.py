@@ -1,6 +1,7 @@
 """Fields of requests that are no column are told, counted, refused or ignored."""
 
 import io
+import json
 
 import pandas as pd
 import pytest
@@ -46,11 +47,11 @@ def test_a_misspelt_field_is_told_with_the_column_of_a_similar_name(service):
 @pytest.mark.parametrize("body_format", ["records", "split", "inputs", "csv", "parquet"])
 def test_misspelt_columns_of_all_formats_are_told(service, body_format):
     table = pd.DataFrame(records(3)).assign(WEIGHT=1.0, order=7)
-    columns = table.to_dict(orient="list")
+    split = json.loads(table.to_json(orient="split", index=False))
     json_bodies = {
-        "records": {"dataframe_records": table.astype(object).where(table.notna(), None).to_dict(orient="records")},
-        "split": {"dataframe_split": {"columns": list(columns), "data": table.astype(str).to_numpy().tolist()}},
-        "inputs": {"inputs": {name: [str(value) for value in values] for name, values in columns.items()}},
+        "records": {"dataframe_records": json.loads(table.to_json(orient="records"))},
+        "split": {"dataframe_split": split},
+        "inputs": {"inputs": dict(zip(split["columns"], zip(*split["data"], strict=True), strict=True))},
     }
     if body_format in json_bodies:
         response = service.server.post("/invocations", json_bodies[body_format])
