@@ -11,6 +11,7 @@ import pyarrow.parquet as pq
 
 from ..contract import Contract, ContractError, ReadOptions, normalize_arrow_table, read_table
 from .errors import RequestError, invalid_body, too_many
+from .parquet_pages import decoded_size
 from .parsing import Rows, known_columns, logged_columns, to_array, to_number
 from .settings import Limits, ServingSettings
 
@@ -75,7 +76,7 @@ def _from_parquet(body: bytes, table: TableFormat) -> tuple[Rows, list[str]]:
     file = pq.ParquetFile(source, thrift_container_size_limit=10 * (limits.columns + _MAX_ROW_GROUPS))
     names = file.schema_arrow.names
     used = [name for name in dict.fromkeys(names) if name in table.used]
-    _check_footer(file, used, limits)
+    _check_parquet(file, body, used, limits)
     texts = [name for name in used if _is_text(file.schema_arrow.field(name).type)]
     file = pq.ParquetFile(source, metadata=file.metadata, read_dictionary=texts, pre_buffer=False)
     encoded = file.read(columns=used)
@@ -108,8 +109,8 @@ def _too_large(limits: Limits) -> RequestError:
     return RequestError(413, "too_large", "the decoded body is too large", "body", expected)
 
 
-def _check_footer(file: pq.ParquetFile, used: list[str], limits: Limits) -> None:
-    """Raises RequestError if the footer of a file announces more than the limits allow, or nested columns."""
+def _check_parquet(file: pq.ParquetFile, body: bytes, used: list[str], limits: Limits) -> None:
+    """Raises RequestError if a file has more than the limits allow, or nested columns."""
     metadata, schema = file.metadata, file.schema
     if metadata.num_row_groups > _MAX_ROW_GROUPS:
         raise too_many("row_groups", _MAX_ROW_GROUPS)
@@ -122,7 +123,8 @@ def _check_footer(file: pq.ParquetFile, used: list[str], limits: Limits) -> None
     size = 0
     for position in (i for i in range(metadata.num_columns) if schema.column(i).path in used):
         size += n_rows * max(schema.column(position).length or 0, 0)  # of values of a fixed length
-        size += sum(group.column(position).total_uncompressed_size for group in groups)
+        for group in groups:
+            size += decoded_size(body, group.column(position), max_pages=limits.rows + 2)
     if size > limits.decoded_mb * 1e6:
         raise _too_large(limits)
 

@@ -14,6 +14,7 @@ import pytest
 from kedro_tabular.contract.contract import Contract
 from kedro_tabular.serving.errors import RequestError
 from kedro_tabular.serving.invocations import parse_invocation
+from kedro_tabular.serving.parquet_pages import decoded_size
 from kedro_tabular.serving.parsing import parse_records
 
 from ...conftest import make_contract
@@ -58,6 +59,40 @@ def test_a_small_parquet_file_that_decodes_to_gigabytes_is_refused_in_little_mem
     response = service.server.post("/invocations", data=body, headers={"content-type": PARQUET})
     assert error_of(response, 413)["code"] == "too_large"
     assert peak_mb() - before < 150
+
+
+def test_the_footer_of_a_parquet_file_is_not_believed(service):
+    table = repeated(2, pa.array(["x" * 60_000_000]))
+    body = to_parquet(table.select(["colour"]), compression="zstd")
+    size = pq.read_metadata(io.BytesIO(body)).row_group(0).column(0).total_uncompressed_size
+    honest = bytes(2 * size >> shift & 0x7F | 0x80 * (shift < 28) for shift in range(0, 35, 7))  # as Thrift writes it
+    assert honest in body
+    body = body.replace(honest, b"\x82\x80\x80\x80\x00")
+    chunk = pq.read_metadata(io.BytesIO(body)).row_group(0).column(0)
+    assert chunk.total_uncompressed_size == 1
+    assert decoded_size(body, chunk, max_pages=2) > 60_000_000
+    response = service.server.post("/invocations", data=body, headers={"content-type": PARQUET})
+    assert error_of(response, 413)["code"] == "too_large"
+
+
+def test_texts_encoded_by_their_differences_are_refused_whose_size_is_not_known(service):
+    table = pa.table({"colour": ["x" * 1_000_000] * 400})
+    body = to_parquet(table, compression="zstd", use_dictionary=False, column_encoding={"colour": "DELTA_BYTE_ARRAY"})
+    assert len(body) < 100_000
+    before = peak_mb()
+    response = service.server.post("/invocations", data=body, headers={"content-type": PARQUET})
+    assert "not valid application/vnd.apache.parquet" in error_of(response, 400)["message"]
+    assert peak_mb() - before < 150
+
+
+@pytest.mark.parametrize(
+    "options", [{}, {"data_page_version": "2.0"}, {"use_dictionary": False}, {"data_page_size": 1}]
+)
+@pytest.mark.parametrize("compression", ["none", "snappy", "zstd"])
+def test_parquet_files_of_all_kinds_are_read(tmp_path, options, compression):
+    rows = pa.Table.from_pandas(pd.DataFrame(records(90)))
+    parsed = parse(tmp_path, to_parquet(rows, compression=compression, **options), PARQUET).rows
+    assert {name: len(values) for name, values in parsed.columns.items()} == dict.fromkeys(CONTRACT.columns, 90)
 
 
 def test_text_that_many_rows_share_is_decoded_within_the_limit(tmp_path):
