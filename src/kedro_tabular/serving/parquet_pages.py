@@ -22,10 +22,11 @@ def decoded_size(body: bytes, chunk: Any, max_pages: int) -> int:
     at = chunk.data_page_offset
     if chunk.has_dictionary_page and 0 < chunk.dictionary_page_offset < at:
         at = chunk.dictionary_page_offset
-    end, size = min(at + chunk.total_compressed_size, len(body)), 0
-    for _ in range(max_pages):
-        if at >= end:
-            return size
+    end, size, pages = min(at + chunk.total_compressed_size, len(body)), 0, 0
+    while at < end:
+        pages += 1
+        if pages > max_pages:
+            raise ValueError("there are too many pages")
         header, at = _read_struct(body, at)
         uncompressed, compressed = header.get(_UNCOMPRESSED, -1), header.get(_COMPRESSED, -1)
         if min(uncompressed, compressed) < 0:
@@ -33,7 +34,7 @@ def decoded_size(body: bytes, chunk: Any, max_pages: int) -> int:
         if any(header.get(page, {}).get(field) == _DELTA_BYTE_ARRAY for page, field in _ENCODINGS):
             raise ValueError("the encoding DELTA_BYTE_ARRAY is not supported")
         size, at = size + uncompressed, at + compressed
-    raise ValueError("there are too many pages")
+    return size
 
 
 def _read_struct(data: bytes, at: int) -> tuple[dict[int, Any], int]:
