@@ -97,6 +97,14 @@ def test_without_a_champion_the_other_rules_decide(table):
     assert failed(worthless) == ["metric roc_auc", "trivial model"]
 
 
+def test_a_champion_for_another_time_zone_is_not_compared(table):
+    champion = champion_with(predict(table, 1))
+    champion.contract["timezone"] = "Europe/Berlin"
+    _, comparison, _ = compare(table, predict(table, 1), champion)
+    assert comparison.incompatible
+    assert "in the time zone Europe/Berlin, those of the table in UTC" in comparison.problem
+
+
 @pytest.mark.parametrize(
     ("noise", "mode", "passes"),
     [
