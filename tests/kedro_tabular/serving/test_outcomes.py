@@ -178,3 +178,13 @@ def test_outcomes_are_read_with_the_missing_value_markers_of_the_table(tmp_path,
     (folder / "conf" / "local" / "catalog.yml").write_text("table: {type: MemoryDataset, missing: [NA]}\n")
     (folder / "outcomes.csv").write_text("id,outcome\na,1\nb,NA\n")
     assert "1 of 2 rows have no outcome" in fail(folder, "outcomes", str(folder / "outcomes.csv"))
+
+
+def test_an_outcome_time_without_a_time_zone_is_in_that_of_the_table(tmp_path):
+    contract = Contract.from_parameters(make_contract(timezone="Europe/Berlin"))
+    times = ["2024-07-01T12:00:00", "2024-07-01T12:00:00Z"]
+    sent = [{"id": "a", "outcome": 1, "outcome_time": time} for time in times]
+    path = tmp_path / "outcomes.csv"
+    pd.DataFrame(sent).to_csv(path, index=False)
+    for rows in (parse_outcome_request({"outcomes": sent}, [], contract), read_outcome_table(path, [], contract)):
+        assert [f"{row['time']:%H:%M}" for row in rows] == ["10:00", "12:00"]

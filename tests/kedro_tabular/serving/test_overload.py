@@ -49,6 +49,7 @@ class Flood:
 
     def _send(self, timeout):
         session, body = requests.Session(), {"records": records(1)}
+        session.headers["x-request-id"] = "flood"
         while not self._stop.is_set():
             try:
                 response = session.post(f"{self._url}/predict", json=body, timeout=timeout)
@@ -76,6 +77,7 @@ def test_under_overload_requests_are_refused_at_once_or_answered_in_time_and_log
     assert answered
     assert {(response.status_code, response.headers["retry-after"]) for response in refused} == {(503, "1")}
     assert {response.json()["error"]["code"] for response in refused} == {"overloaded"}
+    assert {response.headers["x-request-id"] for response in flood.responses} == {"flood"}
     ids = {response.json()["predictions"][0]["id"] for response in answered}
     logged = set(service.logged()["id"])
     assert ids <= logged
