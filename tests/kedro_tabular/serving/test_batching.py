@@ -143,7 +143,7 @@ def test_a_request_whose_time_is_up_while_it_is_stored_is_answered(log):
 def test_of_a_batch_only_rows_that_can_be_stored_and_are_answered_are_logged(log):
     first, second = Gate(), Gate()
     model = GatedModel(fit_packaged("binary"), first)
-    batcher = make_batcher(log, model)
+    batcher = make_batcher(log, model, queue_seconds=60)  # slow batches do not get smaller
     share_batches(batcher)
 
     async def send():

@@ -39,7 +39,9 @@ def predict_together(log, requests, keys=("order",)):
     """Responses to requests, each a list of records, that are one batch; RequestError for those that fail."""
     identity = VersionIdentity("small", "1", "run", "commit", {})
     version = LoadedVersion(identity, fit_packaged("binary"), CONTRACT, ["0", "1"])
-    batcher = Batcher(SimpleNamespace(current=version), log, list(keys), settings_of(Path()).limits)
+    batcher = Batcher(
+        SimpleNamespace(current=version), log, list(keys), settings_of(Path(), limits={"queue_seconds": 60}).limits
+    )
     share_batches(batcher)
 
     def ask(rows):
