@@ -181,7 +181,7 @@ def test_outcomes_are_read_with_the_missing_value_markers_of_the_table(tmp_path,
 
 
 def test_an_outcome_time_without_a_time_zone_is_in_that_of_the_table(tmp_path):
-    contract = Contract.from_parameters(make_contract(timezone="Europe/Berlin"))
+    contract = Contract.from_parameters(make_contract() | {"timezone": "Europe/Berlin"})
     times = ["2024-07-01T12:00:00", "2024-07-01T12:00:00Z"]
     sent = [{"id": "a", "outcome": 1, "outcome_time": time} for time in times]
     path = tmp_path / "outcomes.csv"
