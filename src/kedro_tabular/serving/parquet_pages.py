@@ -9,31 +9,28 @@ from typing import Any
 _UNCOMPRESSED, _COMPRESSED = 2, 3  # fields of a page header: sizes in bytes
 _ENCODINGS = ((5, 2), (8, 4))  # by the version of a data page: the field of its own header, and there the encoding
 _DELTA_BYTE_ARRAY = 7
+_PAGE = 1_000  # bytes that a page counts beside its values, so that the number of pages is limited, too
 _EMPTY, _TRUE, _FALSE, _BYTE, _INTEGERS, _DOUBLE, _BINARY, _STRUCT = 0, 1, 2, 3, (4, 5, 6), 7, 8, 12
 
 
-def decoded_size(body: bytes, chunk: Any, max_pages: int) -> int:
-    """The bytes of the pages of a column chunk of pyarrow when they are decompressed.
+def decoded_size(body: bytes, chunk: Any, most: float) -> int:
+    """The bytes of the pages of a column chunk of pyarrow when they are decompressed; not all if there are over `most`.
 
     Raises:
-        ValueError: a header is not valid, there are more pages than `max_pages`, or texts are encoded by their
-            differences, so that their size is not known.
+        ValueError: a header is not valid, or texts are encoded by their differences, so that their size is not known.
     """
     at = chunk.data_page_offset
     if chunk.has_dictionary_page and 0 < chunk.dictionary_page_offset < at:
         at = chunk.dictionary_page_offset
-    end, size, pages = min(at + chunk.total_compressed_size, len(body)), 0, 0
-    while at < end:
-        pages += 1
-        if pages > max_pages:
-            raise ValueError("there are too many pages")
+    end, size = min(at + chunk.total_compressed_size, len(body)), 0
+    while at < end and size <= most:
         header, at = _read_struct(body, at)
         uncompressed, compressed = header.get(_UNCOMPRESSED, -1), header.get(_COMPRESSED, -1)
         if min(uncompressed, compressed) < 0:
             raise ValueError("a page has no size")
         if any(header.get(page, {}).get(field) == _DELTA_BYTE_ARRAY for page, field in _ENCODINGS):
             raise ValueError("the encoding DELTA_BYTE_ARRAY is not supported")
-        size, at = size + uncompressed, at + compressed
+        size, at = size + uncompressed + _PAGE, at + compressed
     return size
 
 

@@ -120,13 +120,13 @@ def _check_parquet(file: pq.ParquetFile, body: bytes, used: list[str], limits: L
     for name in used:
         if pa.types.is_nested(file.schema_arrow.field(name).type):
             raise invalid_body(f"the column {name} is nested", name, "a column of plain values")
-    size = 0
+    size, most = 0, limits.decoded_mb * 1e6
     for position in (i for i in range(metadata.num_columns) if schema.column(i).path in used):
         size += n_rows * max(schema.column(position).length or 0, 0)  # of values of a fixed length
         for group in groups:
-            size += decoded_size(body, group.column(position), max_pages=limits.rows + 2)
-    if size > limits.decoded_mb * 1e6:
-        raise _too_large(limits)
+            size += decoded_size(body, group.column(position), most - size)
+            if size > most:
+                raise _too_large(limits)
 
 
 TABLE_FORMATS: dict[str, Callable[[bytes, TableFormat], tuple[Rows, list[str]]]] = {
