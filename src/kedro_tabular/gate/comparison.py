@@ -128,9 +128,6 @@ def _score(champion: Champion, test_table: pd.DataFrame, contract: Contract, gat
 
     Raises ContractError if it is for another contract or task, and RuntimeError if too few rows can be compared.
     """
-    zone = Contract.from_parameters(champion.contract).timezone
-    if zone != contract.timezone:
-        raise ContractError(f"its date-times are in the time zone {zone}, those of the table in {contract.timezone}")
     rows = test_table.drop(columns=contract.target)
     predictions = champion.predict(rows)
     rejected = predictions[PREDICTION].isna().to_numpy()
@@ -138,6 +135,9 @@ def _score(champion: Champion, test_table: pd.DataFrame, contract: Contract, gat
         raise ContractError(f"it rejects all rows, the first because of {list(predictions[REASONS].iloc[0])}")
     if bool(classes_of(predictions.columns)) != (contract.task == "classification"):
         raise ContractError(f"it is not a {contract.task}")
+    zone = Contract.from_parameters(champion.contract).timezone
+    if zone != contract.timezone:
+        raise ContractError(f"its date-times are in the time zone {zone}, those of the table in {contract.timezone}")
     seen = ~find_new_rows(champion, test_table, contract)
     n_compared, min_rows = int((~seen & ~rejected).sum()), gate.champion.min_rows if gate.champion else 1
     if n_compared < min_rows:
