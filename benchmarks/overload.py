@@ -28,9 +28,9 @@ import pandas as pd
 import uvloop
 import yaml
 from make_tables import customers
-from run import ROOT
+from run import ROOT, copy_project
 from serving import running
-from tables import commit, copy_working_tree, run
+from tables import commit, run
 
 ROUNDS = 3
 FACTOR = 5  # times the capacity
@@ -123,8 +123,9 @@ class Pool:
     """Connections to a server; a request takes a free one, or a new one."""
 
     def __init__(self, url: str, body: bytes) -> None:
-        self._address = urlsplit(url)
-        head = f"POST {self._address.path} HTTP/1.1\r\nHost: {self._address.netloc}\r\nContent-Type: application/json"
+        address = urlsplit(url)
+        self._address = str(address.hostname), int(address.port or 80)
+        head = f"POST {address.path} HTTP/1.1\r\nHost: {address.netloc}\r\nContent-Type: application/json"
         self.request = f"{head}\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body
         self.responses = Responses()
         self.free: deque[Connection] = deque()
@@ -139,8 +140,7 @@ class Pool:
             connection = Connection(self)
             connection.send(arrived)
             self.connections.add(connection)
-            host, port = self._address.hostname, self._address.port
-            connecting = asyncio.get_running_loop().create_connection(lambda: connection, host, port)
+            connecting = asyncio.get_running_loop().create_connection(lambda: connection, *self._address)
             connection.task = asyncio.ensure_future(connecting)
         else:
             self.responses.unsent += 1
@@ -149,9 +149,8 @@ class Pool:
         """Take a response."""
         self.responses.add(arrived, status)
         if self.again and status == 503:
-            asyncio.get_running_loop().call_later(
-                1, lambda: connection.send(time.perf_counter())
-            )  # as Retry-After says
+            retry_after = 1  # seconds, as the response says
+            asyncio.get_running_loop().call_later(retry_after, lambda: connection.send(time.perf_counter()))
         elif self.again:
             connection.send(time.perf_counter())
         else:
@@ -248,7 +247,8 @@ async def measure(pool: Pool, case: Case) -> Round:
 
 def make_project(project: Path) -> None:
     """Adopt and train a small table with that estimator."""
-    copy_working_tree(project)
+    copy_project(project)
+    commit(project)
     customers(1000, np.random.default_rng(0)).to_csv(project / "customers.csv", index=False)
     run(["kedro", "adopt", "customers.csv", "--target=churned"], project)
     (project / "src/project/slow.py").write_text(ESTIMATOR, encoding="utf-8")
