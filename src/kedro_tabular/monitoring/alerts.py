@@ -1,5 +1,6 @@
 """Decides which alerts are sent: each new alert once, and its end."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from ..contract import Contract
@@ -51,16 +52,21 @@ def decide_alerts(
         elif alert["told"]:
             state[key] = alert | {"raised": False, "windows": 0, "counted": "", "until": until}
             removed += [key] if is_removed else []
-    unsent = {key: alert for key, alert in state.items() if alert["raised"] and not alert["told"]}
-    changes = {
-        "new": [key for key, alert in unsent.items() if alert["windows"] >= windows[alert["check"]]],
-        "recovered": [key for key, alert in state.items() if not alert["raised"] and key not in removed],
-        "no longer checked": removed,
-    }
+    changes = _find_changes(state, windows, removed)
     keys = [key for changed in changes.values() for key in changed]
     table = Contract.from_parameters(contract)
     message = _write_message(table, monitoring["window"], state, changes) if keys else None
     return {"state": state, "message": message, "keys": keys}
+
+
+def _find_changes(state: dict[str, Any], windows: Mapping[Any, int], removed: list[str]) -> dict[str, list[str]]:
+    """The alerts to send a message about, by what has happened to them."""
+    unsent = {key: alert for key, alert in state.items() if alert["raised"] and not alert["told"]}
+    return {
+        "new": [key for key, alert in unsent.items() if alert["windows"] >= windows[alert["check"]]],
+        "recovered": [key for key, alert in state.items() if not alert["raised"] and key not in removed],
+        "no longer checked": removed,
+    }
 
 
 def _key(finding: dict[str, Any]) -> str:

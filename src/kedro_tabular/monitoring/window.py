@@ -25,6 +25,10 @@ class Window(NamedTuple):
         )
         return since, until
 
+    def to_local(self, time: datetime) -> datetime:
+        """A time in UTC, converted to the time zone of the window."""
+        return time.replace(tzinfo=UTC).astimezone(self.zone).replace(tzinfo=None)
+
 
 def resolve_window(window: str, since: str | None, until: str | None, month: str | None, zone: tzinfo = UTC) -> Window:
     """The month, or the span from `since` to `until`, or the window that ends at `until` or now, in a time zone.

@@ -2,10 +2,14 @@
 
 import io
 import json
+from datetime import datetime
 
 import mlflow
 import pandas as pd
 import pytest
+from kedro_tabular.monitoring import RowSelection, Window
+from kedro_tabular.serving.log.logged_rows import LoggedRows
+from kedro_tabular.serving.log.prediction_log import PredictionLog
 
 from ...conftest import fit_packaged
 from .conftest import records, start
@@ -59,7 +63,8 @@ def test_times_with_a_time_zone_are_converted_in_all_formats(service, body_forma
     ]
     assert "unknown_fields" not in response.json()
     logged = service.logged().tail(2)
-    assert logged["event_time"].tolist() == [pd.Timestamp(time) for time in BERLIN.values()]
+    in_utc = ["2024-10-26T22:30:00", "2024-10-27T00:30:00"]  # the first of the two hours that are 2 o'clock
+    assert logged["event_time"].tolist() == [pd.Timestamp(time) for time in in_utc]
     assert logged["key"].tolist() == [f'["{time}",{n}]' for time, n in zip(BERLIN.values(), (7, 8), strict=True)]
 
 
@@ -71,9 +76,34 @@ def test_an_outcome_finds_its_prediction_by_a_key_in_another_time_zone(service):
     assert service.logged().set_index("id")["outcome"][prediction["id"]] == 1
 
 
-def test_rows_without_a_time_have_the_present_time_in_the_time_zone(service):
+def test_an_outcome_of_a_key_belongs_to_the_last_event_before_it_in_any_time_zone(service):
+    key = {"when": "2024-07-02T00:00:00", "order": 1}
+    rows = [records(1, **key, seen=seen)[0] for seen in ("2024-07-02T12:00:00", "2024-07-02T14:00:00")]
+    predictions = service.server.post("/predict", {"records": rows}).json()["predictions"]
+    outcome = {"key": key, "outcome": 1, "outcome_time": "2024-07-02T13:00:00Z"}  # an hour after the second one
+    service.server.post("/outcomes", {"outcomes": [outcome]})
+    outcomes = service.logged().set_index("id")["outcome"]
+    assert outcomes.isna()[predictions[0]["id"]]
+    assert outcomes[predictions[1]["id"]] == 1
+
+
+def test_monitoring_reads_the_log_in_the_time_zone(service):
+    service.server.post("/predict", {"records": records(1, seen="2024-01-01T00:30:00")})  # the day before, in UTC
+    model = service.model
+    window = Window(datetime(2024, 1, 1), datetime(2024, 1, 2), model.contract.zone)
+    later = Window(datetime(2024, 1, 2), datetime(2024, 1, 3), model.contract.zone)
+    log = PredictionLog(service.settings.log.url)
+    logged = LoggedRows(log)
+    assert logged.summarize("small", window).rows == {"1": 1}
+    assert logged.summarize("small", later).last_before == datetime(2024, 1, 1, 0, 30)
+    rows = logged.read(RowSelection("small", "1", window, 1.0), model.contract, list(model.classes))
+    log.close()
+    assert rows["event_time"].to_pylist() == [datetime(2024, 1, 1, 0, 30)]
+
+
+def test_rows_without_a_time_have_the_present_time(service):
     service.server.post("/predict", {"records": records(1)})
-    now = pd.Timestamp.now("Europe/Berlin").tz_localize(None)
+    now = pd.Timestamp.now("UTC").tz_localize(None)
     assert abs(service.logged()["event_time"].iloc[-1] - now) < pd.Timedelta(minutes=10)
 
 

@@ -10,7 +10,7 @@ import json
 import operator
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from datetime import datetime, timedelta, tzinfo
+from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Any
 
 import numpy as np
@@ -69,13 +69,15 @@ class LoggedRows:
                     references = sa.func.replace(OUTCOMES.c.reference, '"', "")
                     count = sa.select(sa.func.count(references.distinct())).where(OUTCOMES.c.model == model)
                     unmatched = connection.execute(count).scalar_one()
-            earlier = sa.and_(table.model == model, table.event_time < window.since)
+            earlier = sa.and_(table.model == model, table.event_time < window.in_utc()[0])
             last_before = connection.execute(sa.select(sa.func.max(table.event_time)).where(earlier)).scalar_one()
             n_before = 0
             if last_before is not None:
                 recent = sa.and_(earlier, table.event_time > last_before - (window.until - window.since))
                 n_before = connection.execute(sa.select(sa.func.count()).where(recent)).scalar_one()
         by_number = {row[0]: row[1] for row in by_version}
+        times = (None if time is None else window.to_local(time) for time in (first, last, last_before))
+        first, last, last_before = times
         return WindowSummary(by_number, first, last, errors, unmatched, last_before, n_before)
 
     def read(self, selection: RowSelection, contract: Contract, classes: list[str] | None) -> pa.Table:
@@ -95,8 +97,8 @@ class LoggedRows:
 
 
 def _in_window(model: str, window: Window) -> sa.ColumnElement[bool]:
-    table = PREDICTIONS.c
-    return sa.and_(table.model == model, table.event_time >= window.since, table.event_time < window.until)
+    table, (since, until) = PREDICTIONS.c, window.in_utc()
+    return sa.and_(table.model == model, table.event_time >= since, table.event_time < until)
 
 
 def _used_prefixes(connection: sa.Connection, model: str) -> list[str]:
@@ -160,7 +162,12 @@ def _parse_row_by_row(lines: Sequence[str], schema: pa.Schema, contract: Contrac
 
 def _normalize(rows: pa.Table, contract: Contract, classes: list[str] | None) -> pa.Table:
     outcome = parse_outcomes(to_string_array(rows["outcome"]), json.loads, classes)
-    flat = rows.set_column(rows.schema.get_field_index("outcome"), OUTCOME, outcome).flatten()
+    rows = rows.set_column(rows.schema.get_field_index("outcome"), OUTCOME, outcome)
+    if contract.zone is not UTC:
+        local = rows["event_time"].to_pandas().dt.tz_localize(UTC).dt.tz_convert(contract.zone).dt.tz_localize(None)
+        event_time = pa.array(local, pa.timestamp("us"))
+        rows = rows.set_column(rows.schema.get_field_index("event_time"), "event_time", event_time)
+    flat = rows.flatten()
     for name in contract.of_type("datetime"):
         position = flat.schema.get_field_index(INPUT + name)
         flat = flat.set_column(position, INPUT + name, _parse_datetimes(flat[INPUT + name], contract.zone))

@@ -2,8 +2,7 @@
 
 import re
 from collections.abc import Sequence
-from contextlib import suppress
-from datetime import UTC, datetime, tzinfo
+from datetime import datetime, tzinfo
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +13,7 @@ from ...contract import Contract, ContractError, ReadOptions, read_table_file, t
 from ..errors import invalid_body, validation_error
 from ..openapi import Outcomes
 from ..parsing import Rows, rows_from_records, to_number
-from .records import as_json, make_keys, utc_now
+from .records import as_json, make_keys, to_utc, utc_now
 from .tables import ID, KEY
 
 _TIME = "outcome_time"
@@ -42,7 +41,7 @@ def parse_outcome_request(body: dict[str, Any], keys: list[str], contract: Contr
             message = "an outcome needs the id of its prediction, or a value for each key column"
             raise invalid_body(message, f"outcomes.{position}", {"id": "string", "key": keys})
         reference = ID + outcome.id if outcome.id is not None else f"{KEY}{key}"
-        time = now if outcome.outcome_time is None else _to_utc(outcome.outcome_time, contract.zone)
+        time = now if outcome.outcome_time is None else to_utc(outcome.outcome_time, contract.zone)
         rows.append({"reference": reference, "time": time, "outcome": as_json(outcome.outcome)})
     return rows
 
@@ -98,16 +97,9 @@ def _read_times(table: pd.DataFrame, file: str, zone: tzinfo) -> list[datetime]:
             time = None
         if not isinstance(time, datetime) or pd.isna(time):
             raise ContractError(f"{file}, row {position}: {_TIME} is not a date-time such as 2025-01-31T12:00:00")
-        times.append(_to_utc(time, zone))
+        plain = time.to_pydatetime(warn=False) if isinstance(time, pd.Timestamp) else time
+        times.append(to_utc(plain, zone))
     return times
-
-
-def _to_utc(time: datetime, zone: tzinfo) -> datetime:
-    """The time as the log stores it; one without a time zone is in `zone`, that of the contract."""
-    plain = time.to_pydatetime(warn=False) if isinstance(time, pd.Timestamp) else time
-    with suppress(OverflowError):  # at the end of the calendar
-        plain = (plain if plain.tzinfo else plain.replace(tzinfo=zone)).astimezone(UTC)
-    return plain.replace(tzinfo=None)
 
 
 def _convert(values: pd.Series, contract: Contract) -> list[Any]:

@@ -3,6 +3,7 @@
 import itertools
 import random
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import UTC, datetime, tzinfo
 from typing import Any, NamedTuple
 
@@ -18,6 +19,13 @@ from .tables import DRAWS, KEY, MAX_KEY_BYTES
 def utc_now() -> datetime:
     """The present time in UTC without a time zone, as databases store it."""
     return datetime.now(UTC).replace(tzinfo=None)
+
+
+def to_utc(time: datetime, zone: tzinfo) -> datetime:
+    """The time as the log stores it: in UTC. One without a time zone is in `zone`."""
+    with suppress(OverflowError):  # at the end of the calendar
+        time = (time if time.tzinfo else time.replace(tzinfo=zone)).astimezone(UTC)
+    return time.replace(tzinfo=None)
 
 
 def as_json(value: Any) -> str:
@@ -132,13 +140,9 @@ def make_log_rows(
 
 
 def _event_times(rows: Rows, contract: Contract, now: datetime) -> list[datetime]:
-    """The time that each row is about: that of the contract's time column, or else that of the prediction.
-
-    It is in the contract's time zone.
-    """
-    now = now.replace(tzinfo=UTC).astimezone(contract.zone).replace(tzinfo=None)
+    """The time in UTC that each row is about: that of the contract's time column, or else that of the prediction."""
     if contract.time is None or contract.time not in rows.columns:
         return [now] * rows.n_rows
     parsed = [parse_datetime(value, contract.zone) for value in rows.columns[contract.time]]
     times = [None if time is None else time.astype("datetime64[us]").item() for time in parsed]
-    return [time if isinstance(time, datetime) else now for time in times]
+    return [to_utc(time, contract.zone) if isinstance(time, datetime) else now for time in times]

@@ -23,7 +23,7 @@ PREDICTIONS = sa.Table(
     METADATA,
     sa.Column("id", sa.String(64), primary_key=True),
     sa.Column("time", sa.DateTime, nullable=False, index=True),  # of the prediction, UTC
-    sa.Column("event_time", sa.DateTime, nullable=False),  # that the row is about: see records.py
+    sa.Column("event_time", sa.DateTime, nullable=False),  # that the row is about, UTC: see records.py
     sa.Column("draw", sa.Integer, nullable=False),  # random, below DRAWS, for random samples
     sa.Column("model", sa.String(255), nullable=False),
     sa.Column("version", sa.String(32), nullable=False),
