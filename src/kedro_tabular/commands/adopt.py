@@ -34,6 +34,8 @@ def adopt(metadata: ProjectMetadata, table: Path, dry_run: bool, **options: Any)
     file under DVC, deletes the files of the sample and writes dvc.yaml.
     """
     project = metadata.project_path
+    if not (project / ".dvc" / "config").exists():
+        raise click.ClickException("the project has no .dvc/config: dvc init, in a subfolder of a repository --subdir")
     chosen = adoption.Options(**options)
     inferred = adoption.infer_contract(adoption.open_source(table), chosen)
     parameters = read_conf(project, "base")["parameters"]

@@ -175,10 +175,11 @@ def test_uncommitted_changes_are_refused(restored, table):
     readme.unlink()
 
 
-def test_a_folder_without_git_is_refused(project, table, tmp_path):
+@pytest.mark.parametrize(("without", "expected"), [(".git", "in no git repository"), (".dvc", "dvc init")])
+def test_a_folder_without_git_or_dvc_is_refused(project, table, tmp_path, without, expected):
     folder = tmp_path / "copy"
-    shutil.copytree(project, folder, ignore=shutil.ignore_patterns(".git"))
-    assert "in no git repository" in fail(folder, "adopt", str(table), "--target", "answer", "--estimator", "boosting")
+    shutil.copytree(project, folder, ignore=shutil.ignore_patterns(without))
+    assert expected in fail(folder, "adopt", str(table), "--target", "answer", "--estimator", "boosting")
     assert (folder / SAMPLE).exists()
 
 
