@@ -1,16 +1,18 @@
 """The usual plots of a classification and of a regression, as SVG text. Arguments are named as in `metrics`."""
 
 import io
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import matplotlib
 import numpy as np
 import pandas as pd
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from sklearn import metrics as sk
 
 from .metrics import bin_indices
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 Curve = tuple[str, np.ndarray, np.ndarray]  # the label, and the binary y_true and y_prob, each (n_rows,)
 
@@ -174,7 +176,9 @@ def _confusion(y_true: np.ndarray, predicted: np.ndarray, classes: np.ndarray) -
     return _svg(figure)
 
 
-def _canvas(x_label: str, y_label: str) -> tuple[Figure, Axes]:
+def _canvas(x_label: str, y_label: str) -> "tuple[Figure, Axes]":
+    from matplotlib.figure import Figure  # it takes half a second: only those who draw wait for it
+
     # A Figure without pyplot needs no window system and no closing.
     figure = Figure(figsize=(5, 4), layout="constrained")
     axes = figure.subplots()
@@ -182,7 +186,7 @@ def _canvas(x_label: str, y_label: str) -> tuple[Figure, Axes]:
     return figure, axes
 
 
-def _svg(figure: Figure) -> str:
+def _svg(figure: "Figure") -> str:
     text = io.StringIO()
     figure.savefig(text, format="svg", metadata={"Date": None})
     return text.getvalue()

@@ -11,8 +11,6 @@ from pathlib import Path
 from typing import Any
 from zipfile import ZipFile, ZipInfo
 
-from skops import io as skops_io
-
 from ..files import write_atomically
 from .loading import UntrustedTypeError, check_trusted, load
 
@@ -26,14 +24,18 @@ def dump(fitted: Any, path: Path, trusted: Sequence[str]) -> None:
 
     Raises UntrustedTypeError, and writes nothing, if the object contains types that are not in `trusted`.
     """
-    data = skops_io.dumps(fitted)
+    from skops.io import dumps
+
+    data = dumps(fitted)
     check_trusted(data, trusted)
     write_atomically(path, _canonical(data))
 
 
 def types_in(path: Path) -> list[str]:
     """Names of the types in a stored object that skops does not know; nothing is built."""
-    return list(skops_io.get_untrusted_types(data=path.read_bytes()))
+    from skops.io import get_untrusted_types
+
+    return list(get_untrusted_types(data=path.read_bytes()))
 
 
 def _canonical(data: bytes) -> bytes:
