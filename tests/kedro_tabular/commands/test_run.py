@@ -5,6 +5,7 @@ import re
 import subprocess
 import sys
 import zipfile
+from importlib.util import find_spec
 
 import pytest
 
@@ -34,6 +35,11 @@ def test_a_wrong_selection_ends_in_a_line(project, options, message):
     printed = fail(project, "run", *options)
     [line] = [line for line in printed.splitlines() if line.startswith("Error: ")]
     assert re.search(message, line), printed
+
+
+@pytest.mark.skipif(find_spec("jupyterlab") is not None, reason="JupyterLab is installed")
+def test_jupyter_lab_says_that_it_is_not_installed(project):
+    assert "jupyterlab is not installed: add it to pyproject.toml" in fail(project, "jupyter", "lab")
 
 
 @pytest.fixture(scope="module")
