@@ -32,6 +32,7 @@ from .code_state import Archive, Lineage, describe_code
 from .conf_keys import class_names, conf_files
 from .environment import LOCK, describe_environment, find_unlocked
 from .modules import defining_module, import_closure, project_modules
+from .new_store import create_store
 from .processes import end_killed_runs, process_tags
 from .provenance import DATA, GIT, read_upstream
 from .relocation import relocate_artifacts, store_file, with_absolute_paths
@@ -73,6 +74,8 @@ class RunTracking(MlflowHook):
         store = store_file(self._main, uri)
         # MLflow creates the tables of a new store, and kedro-mlflow its experiment, without regard for other processes.
         with FileLock(f"{store}.lock") if store else nullcontext():
+            if store and not store.exists():
+                create_store(store)
             relocate_artifacts(self._main, uri, experiment.get("artifact_location"))
             super().after_context_created(context)
         tracked = MlflowClient().get_experiment_by_name(self.mlflow_config.tracking.experiment.name)

@@ -98,11 +98,17 @@ def _move(aliases: LockedAliases, title: str, version: str, gate: dict[str, Any]
     return obstacle
 
 
+def verdict_tags(gate: dict[str, Any]) -> dict[str, str]:
+    """The tags of a version with the gate's verdict."""
+    return {GATE: gate["verdict"], GATE_FAILED: _summarize(gate), GATE_CHAMPION: gate["champion"] or "none"}
+
+
 def _tag_verdict(name: str, version: str, gate: dict[str, Any]) -> None:
     client = MlflowClient()
-    tags = {GATE: gate["verdict"], GATE_FAILED: _summarize(gate), GATE_CHAMPION: gate["champion"] or "none"}
-    for tag, value in tags.items():
-        client.set_model_version_tag(name, version, tag, value)
+    known = client.get_model_version(name, version).tags
+    for tag, value in verdict_tags(gate).items():
+        if known.get(tag) != value:  # it is another verdict on a version that is registered already
+            client.set_model_version_tag(name, version, tag, value)
 
 
 def _describe(name: str, version: str, obstacle: str, gate: dict[str, Any]) -> None:

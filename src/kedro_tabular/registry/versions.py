@@ -17,9 +17,8 @@ from mlflow.tracking import MlflowClient
 from ..files import write_atomically
 from ..lineage import DATA, ENVIRONMENT, GIT, bytes_md5, content_md5
 from ..modelling import PackagedModel
-from .aliases import GATE
 from .archived_code import copy_code, model_code
-from .promotion import EXPERIMENT, deploy, experiment_name
+from .promotion import EXPERIMENT, deploy, experiment_name, verdict_tags
 
 logger = logging.getLogger(__name__)
 
@@ -134,7 +133,7 @@ def register(package: ModelPackage, artifacts: dict[str, str]) -> str:
         source=logged.model_uri,
         run_id=logged.run_id,
         model_id=logged.model_id,
-        tags=tags | {FINGERPRINT: fingerprint(package, artifacts), GATE: package.gate["verdict"]},
+        tags=tags | {FINGERPRINT: fingerprint(package, artifacts)} | verdict_tags(package.gate),
     )
     return str(version.version)
 

@@ -16,6 +16,7 @@ from mlflow.entities.model_registry import ModelVersion
 from .. import lineage
 from ..files import write_atomically
 
+_PARTIAL = ".partial-"  # start of the names of folders that are being filled or removed
 _IDENTITY_FILE = "version.json"  # in the folder of a version; and beside these folders, for the last good version
 
 
@@ -77,16 +78,18 @@ class LocalCache:
         identity, folder = identify(version), self._folder / str(version.version)
         self._folder.mkdir(parents=True, exist_ok=True)
         with self._lock:
+            for left in self._folder.glob(f"{_PARTIAL}*"):  # by a process that was killed
+                shutil.rmtree(left, ignore_errors=True)
             if self.read_identity(folder) != identity:
                 self._download(version, identity, folder)
         return folder
 
     def _download(self, version: ModelVersion, identity: VersionIdentity, folder: Path) -> None:
-        partial = Path(mkdtemp(dir=self._folder, prefix=".partial-"))
+        partial = self._make_partial()
         try:
             download_artifacts(f"models:/{version.name}/{version.version}", dst_path=str(partial))
             (partial / _IDENTITY_FILE).write_text(self._serialize(identity), encoding="utf-8")
-            shutil.rmtree(folder, ignore_errors=True)  # a version of another store
+            self._remove(folder)  # a version of another store
             partial.replace(folder)
         finally:
             shutil.rmtree(partial, ignore_errors=True)
@@ -94,7 +97,7 @@ class LocalCache:
     def evict(self, version: str) -> None:
         """Remove a version."""
         with self._lock:
-            shutil.rmtree(self._folder / version, ignore_errors=True)
+            self._remove(self._folder / version)
 
     def last_good_version(self) -> Path | None:
         """The folder of the version that was served last; None if none was."""
@@ -107,4 +110,14 @@ class LocalCache:
             write_atomically(self._folder / _IDENTITY_FILE, self._serialize(identity))
             others = [path for path in self._folder.iterdir() if path.is_dir() and path.name != identity.version]
             for path in sorted(others, key=lambda path: path.stat().st_mtime)[:-1]:
-                shutil.rmtree(path, ignore_errors=True)
+                self._remove(path)
+
+    def _make_partial(self) -> Path:
+        return Path(mkdtemp(dir=self._folder, prefix=_PARTIAL))
+
+    def _remove(self, folder: Path) -> None:
+        """Remove a folder, if it is there. It loses its name first: half of it would be taken for a whole version."""
+        partial = self._make_partial()
+        with suppress(OSError):
+            folder.replace(partial / folder.name)
+        shutil.rmtree(partial, ignore_errors=True)

@@ -12,6 +12,7 @@ from kedro_tabular.lineage.hashes import content_md5
 from kedro_tabular.registry.aliases import PromotionError, get_alias_version, promote, rollback
 from kedro_tabular.registry.champion import ChampionDataset
 from kedro_tabular.registry.loading import ModelError, load_model
+from kedro_tabular.registry.versions import register as registering_only
 from mlflow.tracking import MlflowClient
 
 from ...conftest import fit_packaged, make_table
@@ -262,3 +263,12 @@ def test_the_run_has_the_lock_file(registry):
     version = MlflowClient().get_model_version_by_alias("small", "champion")
     assert version.run_id == run.info.run_id
     assert "requirements.lock" in [file.path for file in MlflowClient().list_artifacts(run.info.run_id)]
+
+
+def test_a_version_is_registered_with_all_of_its_verdict_at_once(registry):
+    """A run may be killed right after it has registered a version."""
+    dataset, model = registry
+    with mlflow.start_run():
+        registering_only(package(model, verdict("7", failed=["champion", "cost"])), dataset._artifacts)
+    found = tags("1")
+    assert (found["gate"], found["gate.failed"], found["gate.champion"]) == ("refused", "champion, cost", "7")
