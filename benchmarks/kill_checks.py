@@ -48,8 +48,8 @@ class Registry(NamedTuple):
 
 
 def query(database: Path, statement: str) -> list[tuple[Any, ...]]:
-    """The rows of a query."""
-    with closing(sqlite3.connect(f"file:{database}?mode=ro", uri=True, timeout=60)) as connection:
+    """The rows of a query. The connection can write, as SQLite first rolls back what a killed process has left."""
+    with closing(sqlite3.connect(f"file:{database}?mode=rw", uri=True, timeout=60)) as connection:
         return connection.execute(statement).fetchall()
 
 

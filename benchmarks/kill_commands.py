@@ -3,6 +3,7 @@
 
 import http.client
 import json
+import multiprocessing
 import os
 import random
 import re
@@ -10,7 +11,6 @@ import shutil
 import signal
 import socket
 import sqlite3
-import subprocess
 import sys
 import threading
 import time
@@ -30,31 +30,74 @@ OLD_ROWS, OLD_AGE = 5000, timedelta(days=100)
 PATIENCE = 1800  # seconds, of a command
 
 
+PROCESSES = multiprocessing.get_context("forkserver")
+# What commands import, as that takes most of their time and nothing is written meanwhile. The first one sets variables.
+PROCESSES.set_forkserver_preload(
+    [
+        "kedro_tabular.hooks",
+        "kedro.framework.cli.cli",
+        "kedro_datasets.pandas",
+        "kedro_tabular.gate.packaging",
+        "kedro_tabular.lineage.tracking",
+        "kedro_tabular.monitoring.assessment",
+        "kedro_tabular.registry.promotion",
+        "kedro_tabular.serving.server",
+        "alembic.command",
+        "mlflow.pyfunc",
+        "mlflow.store.model_registry.sqlalchemy_workspace_store",
+        "mlflow.store.tracking.sqlalchemy_workspace_store",
+        "pandera.pandas",
+        "sklearn.ensemble",
+        "sklearn.linear_model",
+        "sklearn.preprocessing",
+    ]
+)
+
+
+def _run(project: Path, arguments: tuple[str, ...]) -> None:
+    """What the `kedro` of the environment does, in a group of processes of its own."""
+    os.setsid()
+    os.chdir(project)
+    os.environ.update({"PYTHONPATH": str(project / "src"), "COLUMNS": "200"})
+    sys.path.insert(0, str(project / "src"))
+    output = os.open(project / OUTPUT, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+    os.dup2(output, 1)
+    os.dup2(output, 2)
+    sys.argv = ["kedro", *arguments]
+    from kedro.framework.cli.cli import main
+
+    main()
+
+
 class Process:
-    """A command of the environment in a group of processes of its own."""
+    """A command of kedro in a group of processes of its own."""
 
     def __init__(self, project: Path, *arguments: str) -> None:
         self.output = project / OUTPUT
-        environment = os.environ | {"PYTHONPATH": str(project / "src"), "PYTHONUNBUFFERED": "1", "COLUMNS": "200"}
-        with self.output.open("w") as output:
-            self._process = subprocess.Popen(
-                [str(Path(sys.executable).with_name("kedro")), *arguments],
-                cwd=project, env=environment, stdout=output, stderr=output, start_new_session=True,
-            )  # fmt: skip
+        self.output.write_text("")
+        self._process = PROCESSES.Process(target=_run, args=(project, arguments))
+        self._process.start()
         self.started = time.monotonic()
 
     def is_running(self) -> bool:
         """Whether it has not ended."""
-        return self._process.poll() is None
+        return self._process.is_alive()
 
     def wait(self) -> int:
-        """Wait for its end; its exit code."""
-        return self._process.wait(PATIENCE)
+        """Wait for its end; the exit code. Raises TimeoutError."""
+        self._process.join(PATIENCE)
+        if self._process.exitcode is None:
+            raise TimeoutError(f"a command did not end: {self.tail()}")
+        return self._process.exitcode
 
     def signal(self, number: int) -> int:
         """Send a signal to the whole group, and wait for its end; the exit code."""
-        with suppress(ProcessLookupError):
+        assert self._process.pid is not None
+        try:
             os.killpg(self._process.pid, number)
+        except ProcessLookupError:  # it has no group yet, or has ended
+            with suppress(ProcessLookupError):
+                os.kill(self._process.pid, number)
         return self.wait()
 
     def tail(self) -> str:
