@@ -1,9 +1,10 @@
-"""Errors that a user can correct: commands report them without a traceback."""
+"""Errors that a user can correct, full disks and servers that don't answer: commands report them without a traceback."""
 
 import functools
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import click
 from kedro.config import MissingConfigException
@@ -14,6 +15,7 @@ from pandas.errors import MergeError
 from yaml import YAMLError
 
 from .contract import ContractError
+from .files import describe_full_disk, is_disk_full
 from .parameters import ParameterError
 
 
@@ -34,19 +36,65 @@ _USER_ERRORS = (
     ValidationConfigurationError,
     YAMLError,
 )
+# What the clients of servers raise, by name: to import them takes seconds.
+_SERVER_ERRORS = {
+    "requests.exceptions.RequestException",
+    "botocore.exceptions.BotoCoreError",
+    "botocore.exceptions.ClientError",
+    "boto3.exceptions.Boto3Error",
+    "mlflow.exceptions.RestException",
+    "sqlalchemy.exc.OperationalError",
+}
+_MAX_LENGTH = 400  # characters of a server's message
 
 
 def reports_user_errors(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Decorate the function of a command: errors that a user can correct become a ClickException."""
+    """Decorate the function of a command: errors that a user can correct, and outages, become a ClickException."""
 
     @functools.wraps(command)
     def wrapper(*args: Any, **kwargs: Any) -> Any:
         try:
             return command(*args, **kwargs)
-        except _USER_ERRORS as error:
-            raise click.ClickException(describe_error(error)) from error
+        except click.ClickException:
+            raise
+        except Exception as error:
+            message = _describe_user_error(error) or describe_outage(error)
+            if message is None:
+                raise
+            raise click.ClickException(message) from error
 
     return wrapper
+
+
+def _describe_user_error(error: Exception) -> str | None:
+    """The message of one of these errors, unless it is only Kedro's frame of an outage, or a full disk is the cause."""
+    if not isinstance(error, _USER_ERRORS):
+        return None
+    is_frame = str(error).startswith("Failed while ") or any(is_disk_full(cause) for cause in _causes(error))
+    return (describe_outage(error) if is_frame else None) or describe_error(error)
+
+
+def describe_outage(error: BaseException) -> str | None:
+    """A line about the full disk, or the server that does not answer, which caused an error; None if none did."""
+    causes = list(_causes(error))
+    for cause in causes:
+        if is_disk_full(cause):
+            return describe_full_disk(cause)
+    for cause in causes:
+        names = {f"{kind.__module__}.{kind.__name__}" for kind in type(cause).__mro__}
+        if names & _SERVER_ERRORS or str(cause).startswith("API request to"):  # MLflow's, of other answers than JSON
+            return _describe_server_error(cause, causes[-1])
+    return None
+
+
+def _describe_server_error(error: BaseException, innermost: BaseException) -> str:
+    address = urlsplit(getattr(getattr(error, "request", None), "url", None) or "")
+    lines = str(error if address.hostname is None else innermost).splitlines()
+    reason = (lines[0] if lines else type(error).__name__)[:_MAX_LENGTH]
+    if address.hostname is None:
+        return f"a server that is needed reports an error: {reason}"
+    port = f":{address.port}" if address.port else ""  # without user and password
+    return f"{address.scheme}://{address.hostname}{port} does not answer: {reason}. Try again when it does"
 
 
 def describe_error(error: BaseException) -> str:

@@ -1,10 +1,11 @@
-"""Kedro hooks: the project's folder, MLflow tracking, locks on outputs, a check of inputs, a run summary."""
+"""Kedro hooks: the project's folder, whole files, MLflow tracking, locks on outputs, a check of inputs, a summary."""
 
 import logging
 import os
 
 from .context import DefaultSections, MlflowTracking, ProjectFolder, check_table
 from .datasets import InputCheck, OutputLocks, StageCheck
+from .local_files import WholeFiles
 from .summary import RunSummary
 
 __all__ = ["HOOKS", "check_table"]
@@ -26,5 +27,16 @@ _IGNORED_WARNINGS = (
 logging.getLogger("py.warnings").addFilter(
     lambda record: not any(text in record.getMessage() for text in _IGNORED_WARNINGS)
 )
+# It prints the traceback of an error that it also raises.
+logging.getLogger("mlflow.store.db.utils").addFilter(lambda record: record.exc_info is None)
 
-HOOKS = (ProjectFolder(), DefaultSections(), OutputLocks(), StageCheck(), MlflowTracking(), InputCheck(), RunSummary())
+HOOKS = (
+    ProjectFolder(),
+    WholeFiles(),
+    DefaultSections(),
+    OutputLocks(),
+    StageCheck(),
+    MlflowTracking(),
+    InputCheck(),
+    RunSummary(),
+)

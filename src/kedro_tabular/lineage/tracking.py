@@ -25,6 +25,7 @@ from mlflow.data.meta_dataset import MetaDataset
 from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
 
+from ..errors import describe_outage
 from ..kedro_project import read_conf
 from ..parameters import flatten
 from .catalog import Catalog
@@ -137,6 +138,16 @@ class RunTracking(MlflowHook):
         """Log the content of a file that the run wrote."""
         if self._is_mlflow_enabled:
             self._log_data(self._catalog.content_md5s(self._project, [dataset_name]))
+
+    @hook_impl
+    def on_pipeline_error(
+        self, error: Exception, run_params: dict[str, Any], pipeline: Pipeline, catalog: CatalogProtocol
+    ) -> None:
+        """End the run as failed. Where that fails, too, the error of the pipeline is the one to report."""
+        try:
+            super().on_pipeline_error(error, run_params, pipeline, catalog)
+        except Exception as failure:  # the disk is full, or the server does not answer
+            logger.warning("the failed run could not be ended; the next run does it: %s", describe_outage(failure) or failure)
 
     def _read_settings(self, context: KedroContext) -> dict[str, Any]:
         """The settings of MLflow; in a temporary workspace those of the project that it belongs to."""

@@ -14,8 +14,8 @@ from mlflow.exceptions import MlflowException
 from mlflow.models import ModelSignature
 from mlflow.tracking import MlflowClient
 
-from ..files import write_atomically
-from ..lineage import DATA, ENVIRONMENT, GIT, bytes_md5, content_md5
+from ..files import check_room, replaced
+from ..lineage import DATA, ENVIRONMENT, GIT, bytes_md5, content_md5, store_file
 from ..modelling import PackagedModel
 from .archived_code import copy_code, model_code
 from .promotion import EXPERIMENT, deploy, experiment_name, verdict_tags
@@ -23,6 +23,7 @@ from .promotion import EXPERIMENT, deploy, experiment_name, verdict_tags
 logger = logging.getLogger(__name__)
 
 FINGERPRINT = "fingerprint"
+_STORE_ROOM = 1_000_000  # bytes; to register, to promote and to end the run take less than a tenth of it
 
 # The script that MLflow runs to build the model when it loads a version. Generated, because MLflow runs a file of the
 # package on its own, where relative imports don't work and the package's name is not known.
@@ -76,12 +77,14 @@ class RegisteredModelDataset(AbstractDataset[ModelPackage, Any]):
             raise DatasetError(f"{self._environment} is missing: copy it here, as each version archives it")
         mlflow.log_artifact(self._environment)
         content: dict[str, Any] = {"artifacts": artifact_md5s(self._artifacts), "contract": data.contract}
-        if data.register:
-            self._register(data)
-        else:
-            logger.warning("no version of %s is registered: packaging.register is false", data.name)
+        if not data.register:
             content["registered"] = False
-        write_atomically(self._filepath, json.dumps(content, indent=2))
+        with replaced(self._filepath) as partial:  # takes its room before anything is registered
+            partial.write_text(json.dumps(content, indent=2), encoding="utf-8")
+            if data.register:
+                self._register(data)
+            else:
+                logger.warning("no version of %s is registered: packaging.register is false", data.name)
 
     def _register(self, data: ModelPackage) -> None:
         version, experiment = find_version(data, self._artifacts), experiment_name()
@@ -117,6 +120,9 @@ def register(package: ModelPackage, artifacts: dict[str, str]) -> str:
             input_example=package.input_example,
             pip_requirements=package.requirements,
         )
+    store = store_file(Path.cwd(), mlflow.get_registry_uri())
+    if store is not None:  # what follows is several transactions: all of them, or none
+        check_room(store.parent, _STORE_ROOM)
     client = MlflowClient()
     try:
         client.create_registered_model(package.name)
