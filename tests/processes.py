@@ -15,7 +15,7 @@ import requests
 @contextmanager
 def serving(project: Path, *options: str) -> Iterator[tuple[subprocess.Popen[bytes], str]]:
     """`kedro serve` until the end of the block: the process, and its address."""
-    port = _free_port()
+    port = free_port()
     command = [Path(sys.executable).with_name("kedro"), "serve", "--port", str(port), *options]
     environment = os.environ | {"PYTHONPATH": str(project / "src")}
     log = project / "serve.log"
@@ -37,7 +37,8 @@ def serving(project: Path, *options: str) -> Iterator[tuple[subprocess.Popen[byt
         process.wait()
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A port that no server listens on."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         return int(free.getsockname()[1])

@@ -1,4 +1,4 @@
-"""Errors that a user can correct, full disks and servers that don't answer: commands report them without a traceback."""
+"""Errors that a user can correct, and outages: commands report them without a traceback."""
 
 import functools
 from collections.abc import Callable, Iterator
@@ -80,11 +80,13 @@ def describe_outage(error: BaseException) -> str | None:
     for cause in causes:
         if is_disk_full(cause):
             return describe_full_disk(cause)
-    for cause in causes:
-        names = {f"{kind.__module__}.{kind.__name__}" for kind in type(cause).__mro__}
-        if names & _SERVER_ERRORS or str(cause).startswith("API request to"):  # MLflow's, of other answers than JSON
-            return _describe_server_error(cause, causes[-1])
-    return None
+    of_clients = [cause for cause in causes if _class_names(cause) & _SERVER_ERRORS]
+    of_clients += [cause for cause in causes if str(cause).startswith("API request to")]  # MLflow's, without a cause
+    return _describe_server_error(of_clients[0], causes[-1]) if of_clients else None
+
+
+def _class_names(error: BaseException) -> set[str]:
+    return {f"{kind.__module__}.{kind.__name__}" for kind in type(error).__mro__}
 
 
 def _describe_server_error(error: BaseException, innermost: BaseException) -> str:
@@ -94,7 +96,7 @@ def _describe_server_error(error: BaseException, innermost: BaseException) -> st
     if address.hostname is None:
         return f"a server that is needed reports an error: {reason}"
     port = f":{address.port}" if address.port else ""  # without user and password
-    return f"{address.scheme}://{address.hostname}{port} does not answer: {reason}. Try again when it does"
+    return f"{address.scheme}://{address.hostname}{port} does not answer: {reason}"
 
 
 def describe_error(error: BaseException) -> str:

@@ -13,8 +13,9 @@ import yaml
 YAML_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # the C parser, if PyYAML has it
 PARTIAL = ".partial"  # ending of the temporary file that becomes the file
 _NO_SPACE = (errno.ENOSPC, errno.EDQUOT)
-_SQLITE_FULL = 13  # its error code
+_SQLITE_FULL = (13, 778, 4874)  # its error codes: for the file, when it writes, for the index of the write-ahead log
 _POSTGRESQL_FULL = "53100"  # its SQLSTATE
+_REMOTE = ("9p", "afs", "autofs", "ceph", "cifs", "fuse", "lustre", "nfs", "smb")  # a look at one of these may hang
 _ALMOST_FULL = 10_000_000  # bytes that are left, or a hundredth: what did not fit may have been removed already
 
 
@@ -55,16 +56,18 @@ def check_room(folder: Path, needed: int) -> None:
 
 
 def is_disk_full(error: BaseException) -> bool:
-    """Whether an error of the operating system, of SQLite or of PostgreSQL says that a disk is full."""
+    """Whether an error of the operating system, of SQLite or of PostgreSQL says that a disk is full, or its text does.
+
+    MLflow puts the errors of several files into one text.
+    """
     if isinstance(error, OSError):
         return error.errno in _NO_SPACE
-    return (
-        getattr(error, "sqlite_errorcode", None) == _SQLITE_FULL or getattr(error, "sqlstate", None) == _POSTGRESQL_FULL
-    )
+    codes = getattr(error, "sqlite_errorcode", None), getattr(error, "sqlstate", None)
+    return codes[0] in _SQLITE_FULL or codes[1] == _POSTGRESQL_FULL or os.strerror(errno.ENOSPC) in str(error)
 
 
 def describe_full_disk(error: BaseException) -> str:
-    """A line about an error that `is_disk_full`: the file that could not be written, and the file systems that are full.
+    """A line about such an error: the file that could not be written, and the file systems that are full.
 
     SQLite does not say which file it is.
     """
@@ -72,19 +75,20 @@ def describe_full_disk(error: BaseException) -> str:
     full = ", ".join(_full_file_systems())
     where = [f"{name} could not be written"] if name else []
     where += [f"there is no room left in {full}"] if full else []
-    return f"the disk is full: {'; '.join(where) or error}. Make room, then try again"
+    return f"the disk is full: {'; '.join(where) or error}"
 
 
 def _full_file_systems() -> list[str]:
-    """Where the file systems that are almost full are mounted, each once."""
+    """Where the local file systems that are almost full are mounted, each once."""
     found: dict[int, str] = {}
     for partition in psutil.disk_partitions(all=True):
+        if "ro" in partition.opts.split(",") or partition.fstype.startswith(_REMOTE):
+            continue
         try:
-            usage, device = psutil.disk_usage(partition.mountpoint), os.stat(partition.mountpoint).st_dev
+            usage, device = psutil.disk_usage(partition.mountpoint), Path(partition.mountpoint).stat().st_dev
         except OSError:  # not for this user
             continue
-        is_full = usage.percent > 50 and usage.free <= max(_ALMOST_FULL, usage.total / 100)
-        if is_full and "ro" not in partition.opts.split(","):
+        if usage.percent > 50 and usage.free <= max(_ALMOST_FULL, usage.total / 100):
             found.setdefault(device, partition.mountpoint)
     return sorted(found.values())
 

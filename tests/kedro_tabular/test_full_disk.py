@@ -90,9 +90,7 @@ def test_a_state_file_stays_and_the_message_names_it_and_the_disk(disk):
     write_atomically(state, "{}")
     fill(disk, 0)
     told = message(write_atomically, state, json.dumps(["x" * 100] * 1000))
-    assert told == (
-        f"the disk is full: {state} could not be written; there is no room left in {disk}. Make room, then try again"
-    )
+    assert told == f"the disk is full: {state} could not be written; there is no room left in {disk}"
     assert state.read_text() == "{}"
     assert free(disk) == 0  # nothing was left over
     with pytest.raises(OSError) as raised:

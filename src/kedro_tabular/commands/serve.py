@@ -33,6 +33,7 @@ def serve(metadata: ProjectMetadata, **options: Any) -> None:
     # Without the registry the local copy is served, so do not wait for it.
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "10")
+    os.environ.setdefault("AWS_MAX_ATTEMPTS", "2")
     given = {name: value for name, value in options.items() if value is not None}
     settings = _read_settings(conf, given)
     if server.get("credentials"):

@@ -147,7 +147,9 @@ class RunTracking(MlflowHook):
         try:
             super().on_pipeline_error(error, run_params, pipeline, catalog)
         except Exception as failure:  # the disk is full, or the server does not answer
-            logger.warning("the failed run could not be ended; the next run does it: %s", describe_outage(failure) or failure)
+            logger.warning(
+                "the failed run could not be ended; the next run does it: %s", describe_outage(failure) or failure
+            )
 
     def _read_settings(self, context: KedroContext) -> dict[str, Any]:
         """The settings of MLflow; in a temporary workspace those of the project that it belongs to."""

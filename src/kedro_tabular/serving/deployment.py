@@ -2,6 +2,7 @@
 
 import json
 import logging
+import textwrap
 import threading
 import time
 from collections.abc import Callable
@@ -16,12 +17,14 @@ from mlflow.models import Model
 from mlflow.tracking import MlflowClient
 
 from ..contract import Contract, classes_of
+from ..errors import describe_outage
 from ..registry import LoadedModel, get_alias_version, load_model
 from .local_cache import DeploymentError, LocalCache, VersionIdentity, identify
 
 logger = logging.getLogger(__name__)
 
 _SQLITE = "sqlite:///"
+_MAX_LENGTH = 500  # characters of an error; MLflow's may be about a hundred files
 _REFRESHES_BEFORE_RETRY = 12  # of a version that failed: the cause may have been temporary
 
 
@@ -144,7 +147,8 @@ class Deployment:
             self._cache.evict(str(version.version))  # the cached files may be damaged
             raise
         except Exception as error:  # of MLflow, or of the client of the store that has the files
-            raise DeploymentError(f"the files of version {version.version} are not available: {error}") from error
+            cause = describe_outage(error) or textwrap.shorten(str(error), _MAX_LENGTH)
+            raise DeploymentError(f"the files of version {version.version} are not available: {cause}") from error
         self.current = loaded
 
     def _refuse(self, number: str, error: DeploymentError) -> None:
@@ -154,7 +158,7 @@ class Deployment:
 
     def _record_registry_error(self, error: Exception) -> None:
         if self.registry_error is None:
-            logger.warning("the registry is not reachable: %s", error)
+            logger.warning("the registry is not reachable: %s", describe_outage(error) or error)
             self.registry_error = f"unreachable since {format_time(time.time())}"
 
     def _find_version(self) -> ModelVersion | None:

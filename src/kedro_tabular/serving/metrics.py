@@ -10,16 +10,20 @@ import numpy as np
 import prometheus_client
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, multiprocess
 
+from ..files import write_atomically
 from .backlog import Backlog
 from .deployment import Deployment
 from .unknown_fields import UnknownFields
 
 SHARED_FOLDER = "PROMETHEUS_MULTIPROC_DIR"  # environment variable: where several processes add up their counts
+# The files there that a process writes to, and what each is given at once, in bytes: prometheus_client maps them into
+# memory, and a process that first touches a page while the disk is full is killed.
+_FILES, _FILE_SIZE = ("counter", "histogram", "gauge_livemax", "gauge_livemin", "gauge_livesum"), 1 << 18
 _BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)  # seconds
 
 
 class ServiceMetrics:
-    """Counters and gauges of one process."""
+    """Counters and gauges of one process. Raises OSError if several processes have no room to share them."""
 
     def __init__(self) -> None:
         prometheus_client.disable_created_metrics()
@@ -27,6 +31,7 @@ class ServiceMetrics:
         self._registry = own
         self._shared_folder = os.environ.get(SHARED_FOLDER)
         if self._shared_folder:
+            _reserve_files(Path(self._shared_folder))
             self._registry = CollectorRegistry()
             multiprocess.MultiProcessCollector(self._registry)
         self._requests = Counter("requests", "Requests by path and status", ["path", "status"], registry=own)
@@ -123,6 +128,11 @@ class ServiceMetrics:
         if self._shared_folder:
             _forget_ended_processes(Path(self._shared_folder))
         return prometheus_client.generate_latest(self._registry)
+
+
+def _reserve_files(folder: Path) -> None:
+    for name in _FILES:
+        write_atomically(folder / f"{name}_{os.getpid()}.db", bytes(_FILE_SIZE))
 
 
 def _forget_ended_processes(folder: Path) -> None:

@@ -16,6 +16,7 @@ from kedro.io import DatasetError
 from uvicorn.config import STARTUP_FAILURE
 from uvicorn.supervisors import Multiprocess
 
+from ..errors import describe_outage
 from ..parameters import ParameterError
 from .app import create_app
 from .authentication import read_api_keys
@@ -76,8 +77,8 @@ def create_from_environment() -> FastAPI:
     try:
         deployment = _start_deployment(settings, configuration["name"], configuration["registry"])
         return create_app(settings, deployment, read_api_keys(settings))
-    except (DeploymentError, DatasetError, ParameterError) as error:
-        logger.error("a process of the service can't start, and is tried again: %s", error)
+    except (DeploymentError, DatasetError, ParameterError, OSError) as error:
+        logger.error("a process of the service can't start, and is tried again: %s", describe_outage(error) or error)
         sys.exit(1)
 
 

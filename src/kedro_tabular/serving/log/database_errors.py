@@ -4,6 +4,7 @@ import logging
 
 import sqlalchemy as sa
 
+from ...files import describe_full_disk, is_disk_full
 from ..errors import RequestError
 
 logger = logging.getLogger(__name__)
@@ -23,8 +24,10 @@ def is_row_error(error: Exception) -> bool:
 
 
 def describe(error: Exception) -> str:
-    """The type and the first line of an error: PostgreSQL quotes rows in the lines that follow."""
+    """Which disk is full; or else the type and the first line: PostgreSQL quotes rows in the lines that follow."""
     cause = getattr(error, "orig", None) or error
+    if is_disk_full(cause):
+        return describe_full_disk(cause)
     if isinstance(cause, UnicodeError | OverflowError | TypeError | ValueError):
         return type(cause).__name__  # Python's messages contain the value
     return f"{type(cause).__name__}: {str(cause).partition(chr(10))[0]}"

@@ -16,7 +16,7 @@ import sqlalchemy as sa
 from kedro.io import DatasetError
 
 from ...datasets import ReadOnlyDataset
-from .database_errors import is_row_error
+from .database_errors import describe, is_row_error
 from .migration import prepare
 from .records import equivalent_references
 from .tables import ERRORS, ID, INSERTS, KEY, OUTCOMES, PREDICTIONS, as_of, connect, select_outcome
@@ -39,7 +39,7 @@ class PredictionLog:
             self.engine = connect(url)
             prepare(self.engine)
         except (sa.exc.SQLAlchemyError, ImportError, OSError) as error:
-            raise DatasetError(f"the prediction log is not available: {error}") from error
+            raise DatasetError(f"the prediction log is not available: {describe(error)}") from error
 
     def append(self, rows: Sequence[dict[str, Any]]) -> None:
         """Store predictions, all or none. Each is a dict of the columns of `PREDICTIONS`."""
