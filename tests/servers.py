@@ -58,8 +58,9 @@ def team_servers(folder: Path, store: bytes) -> Iterator[Team]:
 
 @contextmanager
 def _process(command: list[str], log: Path, url: str) -> Iterator[None]:
+    environment = os.environ | {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}  # of language models
     with log.open("w") as output:
-        process = subprocess.Popen(command, stdout=output, stderr=output, start_new_session=True, env=dict(os.environ))
+        process = subprocess.Popen(command, stdout=output, stderr=output, start_new_session=True, env=environment)
     try:
         until = time.monotonic() + 240
         while True:

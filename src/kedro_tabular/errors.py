@@ -77,9 +77,9 @@ def _describe_user_error(error: Exception) -> str | None:
 def describe_outage(error: BaseException) -> str | None:
     """A line about the full disk, or the server that does not answer, which caused an error; None if none did."""
     causes = list(_causes(error))
-    for cause in causes:
-        if is_disk_full(cause):
-            return describe_full_disk(cause)
+    of_disks = [cause for cause in causes if is_disk_full(cause)]
+    if of_disks:
+        return describe_full_disk(of_disks[-1])  # that of the operating system names the file
     of_clients = [cause for cause in causes if _class_names(cause) & _SERVER_ERRORS]
     of_clients += [cause for cause in causes if str(cause).startswith("API request to")]  # MLflow's, without a cause
     return _describe_server_error(of_clients[0], causes[-1]) if of_clients else None

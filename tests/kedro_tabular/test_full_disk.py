@@ -90,7 +90,8 @@ def test_a_state_file_stays_and_the_message_names_it_and_the_disk(disk):
     write_atomically(state, "{}")
     fill(disk, 0)
     told = message(write_atomically, state, json.dumps(["x" * 100] * 1000))
-    assert told == f"the disk is full: {state} could not be written; there is no room left in {disk}"
+    assert told.startswith(f"the disk is full: {state} could not be written; there is no room left in ")
+    assert str(disk) in told.partition("no room left in ")[2].split(", ")  # those of other tests may be full, too
     assert state.read_text() == "{}"
     assert free(disk) == 0  # nothing was left over
     with pytest.raises(OSError) as raised:
@@ -105,7 +106,9 @@ def test_a_full_database_is_a_full_disk(disk):
             connection.execute("INSERT INTO t VALUES (zeroblob(500000))")
 
     fill(disk, 100_000)
-    assert message(insert).startswith(f"the disk is full: there is no room left in {disk}")
+    told = message(insert)
+    assert told.startswith("the disk is full: there is no room left in ")
+    assert str(disk) in told
 
 
 def test_other_errors_keep_their_traceback():

@@ -12,6 +12,8 @@ from pathlib import Path
 
 import click
 
+from ..files import write_atomically
+
 
 @dataclass
 class Changes:
@@ -65,7 +67,7 @@ class Changes:
         for path, text in self.texts.items():
             file = folder / path.relative_to(self.project)
             if file.parent.exists():
-                file.write_text(text, encoding="utf-8")
+                write_atomically(file, text)
         for path in self.deleted:
             file = folder / path.relative_to(self.project)
             if file.is_dir():

@@ -8,6 +8,7 @@ from kedro.framework.startup import ProjectMetadata
 from kedro.pipeline import Pipeline
 
 from ..errors import reports_user_errors
+from ..files import write_atomically
 from ..kedro_project import train_stages
 from ..lineage import GitError, render_dvc_yaml, run_git, tracked_environment
 from .conf import load_conf
@@ -37,7 +38,7 @@ def sync(metadata: ProjectMetadata, environment: str | None) -> None:
         environment = _environment(path)
     else:
         _check_environment(metadata.project_path, environment)
-    path.write_text(render(metadata, train_stages(), environment), encoding="utf-8")
+    write_atomically(path, render(metadata, train_stages(), environment))
     conf = "" if environment == _BASE else f", for conf/{environment}"
     click.echo(f"dvc.yaml is written{conf}; to run the stages that changed: dvc repro")
 

@@ -38,7 +38,7 @@ class WholeFileSystem(LocalFileSystem):
         return _NewFile(target, mode, fs=self, **options)
 
 
-class _NewFile(LocalFileOpener):  # type: ignore[misc]  # fsspec has no types
+class _NewFile(LocalFileOpener):
     """A file that gets its name when it is closed, unless writing failed or an exception is on its way."""
 
     def __init__(self, target: Path, mode: str, **options: Any) -> None:

@@ -116,14 +116,16 @@ def test_a_promotion_that_does_not_fit_is_refused_until_there_is_room(service, d
 @pytest.mark.slow
 @pytest.mark.parametrize("full", ["before", "later"])
 def test_a_full_disk_does_not_kill_a_process_that_shares_its_metrics(disk, full):
-    environment = os.environ | {SHARED_FOLDER: str(disk)}
+    shared = disk / full
+    shared.mkdir()
+    environment = os.environ | {SHARED_FOLDER: str(shared)}
     command = [sys.executable, "-c", COUNTING, str(ROOT), full]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
-    make_room(disk)
+    make_room(shared)
     if full == "later":
         assert (done.returncode, done.stderr) == (0, "")
         assert int(done.stdout) > 1000
     else:
         assert done.returncode == 1  # and not killed
         assert done.stderr.splitlines()[-1].startswith("OSError: [Errno 28] No space left on device")
-        assert not list(disk.glob("*.db"))  # an empty one would be an error of the others
+        assert not list(shared.iterdir())  # an empty one would be an error of the others
