@@ -83,6 +83,7 @@ def create_from_environment() -> FastAPI:
 
 
 def _start_deployment(settings: ServingSettings, name: str, registry: str) -> Deployment:
+    logging.getLogger("urllib3").setLevel(logging.ERROR)  # it warns at each refresh; the deployment does so once
     mlflow.set_tracking_uri(registry)
     deployment = Deployment(name, settings.model, Path(settings.local_copy))
     deployment.start()

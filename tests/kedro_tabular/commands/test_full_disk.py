@@ -28,11 +28,8 @@ def trained(tmp_path_factory):
     """A project with version 1, which has answered some rows."""
     project = adopt(tmp_path_factory.mktemp("here") / "project")
     run(project, "run", "--pipeline=train")
-    rows = pd.read_parquet(project / "data/03_primary/test.parquet").drop(columns="answer")
     with serving(project) as (_, url):
         run(project, "replay", "--url", url, "--outcomes-after", "0s")
-    assert len(rows)
-    shutil.rmtree(project / ".git")
     return project
 
 
@@ -54,9 +51,8 @@ def registered(project):
     return sorted(versions(client)), client.get_model_version_by_alias("orders", "champion").version
 
 
-def fail_for_room(project, *command):
-    """A command, which has to end with a line that says what is full."""
-    disk = project.parent
+def fail_for_room(project, disk, *command):
+    """A command, which has to end with a line that says which disk is full."""
     done = run_kedro(project, *command)
     printed = done.stdout + done.stderr
     assert done.returncode == 1, printed
@@ -86,7 +82,7 @@ def check_whole(project, before):
 def test_a_training_that_does_not_fit_registers_nothing_and_fits_later(project, left):
     before, known = files(project), registered(project)
     fill(project.parent, left)
-    logger.info(fail_for_room(project, *TRAIN))
+    logger.info(fail_for_room(project, project.parent, *TRAIN))
     check_whole(project, before)
     assert registered(project) == known
     assert (project / "data/06_models/registered.json").read_bytes() == before[
@@ -98,23 +94,33 @@ def test_a_training_that_does_not_fit_registers_nothing_and_fits_later(project, 
     assert {run.info.status for run in runs(open_store(project))} <= {"FINISHED", "FAILED", "KILLED"}
 
 
-@pytest.mark.parametrize("command", [INFERENCE, MONITORING], ids=["inference", "monitoring"])
-@pytest.mark.parametrize("left", [0, 16_384])
-def test_other_pipelines_leave_what_was_there_and_fit_later(project, command, left):
+@pytest.mark.parametrize(
+    ("command", "folder"),
+    [(INFERENCE, "07_model_output"), (MONITORING, "08_reporting")],
+    ids=["inference", "monitoring"],
+)
+@pytest.mark.parametrize("left", [0, 4096])
+def test_other_pipelines_leave_what_was_there_and_fit_later(trained, tmp_path, command, folder, left):
+    project = copy_run(trained, tmp_path / "project")
     (project / "data/07_model_output/predictions.parquet").write_bytes(b"earlier")
     (project / "data/08_reporting/alerts.json").write_text("{}")
-    before = files(project)
-    fill(project.parent, left)
-    logger.info(fail_for_room(project, *command))
-    assert {path: content for path, content in files(project).items() if path in before} == before
-    make_room(project.parent)
-    run(project, *command)
+    (project / "data" / folder).rename(tmp_path / "before")
+    with small_disk(project / "data" / folder, 4_000_000) as disk:
+        shutil.copytree(tmp_path / "before", disk, dirs_exist_ok=True)
+        before = files(project)
+        fill(disk, left)
+        logger.info(fail_for_room(project, disk, *command))
+        make_room(disk)
+        after = files(project)
+        assert {path: after[path] for path in before} == before
+        assert not [path for path in after if path.name.endswith(".partial")]
+        run(project, *command)
 
 
 def test_a_champion_does_not_change_where_the_store_has_no_room(project):
     run(project, *TRAIN)
     fill(project.parent, 0)
-    logger.info(fail_for_room(project, "rollback"))
+    logger.info(fail_for_room(project, project.parent, "rollback"))
     assert registered(project) == (["1", "2"], "2")
     make_room(project.parent)
     run(project, "rollback")
