@@ -20,7 +20,7 @@ class Proxy:
         self.behave()
 
     def behave(self, fault: str | None = None, every: int = 1, after: int = 0, seconds: float = 0) -> None:
-        """From now on. Faults: `error` (status 500), `down` (the connection is closed), `cut` (half of the body)."""
+        """From now on. Faults: `error` (status 500), `down` (the connection is closed), `cut` (half of a file)."""
         with self._lock:
             self.fault, self.every, self.after, self.seconds, self.calls = fault, every, after, seconds, 0
 
@@ -64,6 +64,7 @@ class _Handler(BaseHTTPRequestHandler):
             self.end_headers()
             return
         status, headers, content = self._ask(body)
+        is_cut = fault == "cut" and "xml" not in dict(headers).get("Content-Type", "")  # not of a list of files
         self.send_response_only(status)
         for name, value in headers:
             if name.lower() not in _ANSWERED:
@@ -71,8 +72,8 @@ class _Handler(BaseHTTPRequestHandler):
         length = dict(headers).get("Content-Length", "0") if self.command == "HEAD" else str(len(content))
         self.send_header("Content-Length", length)
         self.end_headers()
-        self.wfile.write(content[: len(content) // 2] if fault == "cut" else content)
-        self.close_connection = self.close_connection or fault == "cut"
+        self.wfile.write(content[: len(content) // 2] if is_cut else content)
+        self.close_connection = self.close_connection or is_cut
 
     do_GET = do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = _forward  # noqa: N815
 

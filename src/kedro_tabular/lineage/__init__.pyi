@@ -5,7 +5,6 @@ from .hashes import bytes_md5, content_md5
 from .modules import LIBRARY, defining_module, import_closure, package_folder
 from .origin import Origin, OriginReader
 from .provenance import DATA, ENVIRONMENT, GIT, select_tags
-from .relocation import store_file
 from .remotes import read_dvc_file
 from .reproduction import ReproductionError, reproduce
 from .stage_check import check_stage
@@ -36,6 +35,5 @@ __all__ = [
     "reproduce",
     "run_git",
     "select_tags",
-    "store_file",
     "tracked_environment",
 ]

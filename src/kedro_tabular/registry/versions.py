@@ -15,7 +15,7 @@ from mlflow.models import ModelSignature
 from mlflow.tracking import MlflowClient
 
 from ..files import check_room, replaced
-from ..lineage import DATA, ENVIRONMENT, GIT, bytes_md5, content_md5, store_file
+from ..lineage import DATA, ENVIRONMENT, GIT, bytes_md5, content_md5
 from ..modelling import PackagedModel
 from .archived_code import copy_code, model_code
 from .promotion import EXPERIMENT, deploy, experiment_name, verdict_tags
@@ -23,6 +23,7 @@ from .promotion import EXPERIMENT, deploy, experiment_name, verdict_tags
 logger = logging.getLogger(__name__)
 
 FINGERPRINT = "fingerprint"
+_SQLITE = "sqlite:///"
 _STORE_ROOM = 1_000_000  # bytes; to register, to promote and to end the run take less than a tenth of it
 
 # The script that MLflow runs to build the model when it loads a version. Generated, because MLflow runs a file of the
@@ -120,9 +121,9 @@ def register(package: ModelPackage, artifacts: dict[str, str]) -> str:
             input_example=package.input_example,
             pip_requirements=package.requirements,
         )
-    store = store_file(Path.cwd(), mlflow.get_registry_uri())
-    if store is not None:  # what follows is several transactions: all of them, or none
-        check_room(store.parent, _STORE_ROOM)
+    store = mlflow.get_registry_uri()
+    if store.startswith(_SQLITE):  # what follows is several transactions: all of them, or none
+        check_room(Path(store.removeprefix(_SQLITE)).absolute().parent, _STORE_ROOM)
     client = MlflowClient()
     try:
         client.create_registered_model(package.name)
