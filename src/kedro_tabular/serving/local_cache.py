@@ -107,7 +107,8 @@ class LocalCache:
     def set_last_good_version(self, identity: VersionIdentity) -> None:
         """Record the version that is served now, and evict all but it and the newest other."""
         with self._lock:
-            write_atomically(self._folder / _IDENTITY_FILE, self._serialize(identity))
+            if self.read_identity(self._folder) != identity:  # a restart needs no room on the disk
+                write_atomically(self._folder / _IDENTITY_FILE, self._serialize(identity))
             others = [path for path in self._folder.iterdir() if path.is_dir() and path.name != identity.version]
             for path in sorted(others, key=lambda path: path.stat().st_mtime)[:-1]:
                 self._remove(path)

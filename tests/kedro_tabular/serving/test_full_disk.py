@@ -9,6 +9,7 @@ from itertools import count
 import mlflow
 import pytest
 from kedro.io import DatasetError
+from kedro_tabular.serving.deployment import Deployment
 from kedro_tabular.serving.log.prediction_log import PredictionLog
 from kedro_tabular.serving.metrics import SHARED_FOLDER
 
@@ -111,6 +112,13 @@ def test_a_promotion_that_does_not_fit_is_refused_until_there_is_room(service, d
             break
         assert waited < 200
         time.sleep(0.1)
+
+
+def test_a_restart_needs_no_room_for_the_local_copy(service, disk):
+    fill(disk, 0)
+    again = Deployment("small", "champion", disk / "served")
+    again.start()
+    assert (again.current.identity.version, again.refused_versions) == ("1", [])
 
 
 @pytest.mark.slow
