@@ -180,6 +180,8 @@ def fail(folder: Path, *arguments: str) -> str:
 LONGEST = [
     "test_dvc.py",
     "test_deployment.py",
+    "test_full_disk.py",
+    "test_outages.py",
     "test_end_to_end.py",
     "test_howto.py",
     "test_trained.py",
