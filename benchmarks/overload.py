@@ -10,7 +10,6 @@ half of it. Printed are ratios, so that a slow machine does not matter.
 
 import asyncio
 import os
-import shutil
 import statistics
 import sys
 import time
@@ -24,13 +23,11 @@ from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 import numpy as np
-import pandas as pd
 import uvloop
 import yaml
-from make_tables import customers
-from run import ROOT, copy_project
 from serving import running
-from tables import commit, run
+from small_project import adopt_small_table, rows_of, train, update_library
+from tables import commit
 
 ROUNDS = 3
 FACTOR = 5  # times the capacity
@@ -247,17 +244,14 @@ async def measure(pool: Pool, case: Case) -> Round:
 
 def make_project(project: Path) -> None:
     """Adopt and train a small table with that estimator."""
-    copy_project(project)
-    commit(project)
-    customers(1000, np.random.default_rng(0)).to_csv(project / "customers.csv", index=False)
-    run(["kedro", "adopt", "customers.csv", "--target=churned"], project)
+    adopt_small_table(project)
     (project / "src/project/slow.py").write_text(ESTIMATOR, encoding="utf-8")
     estimator = "project.slow.SlowRegression"
     edit(project / "conf/base/parameters.yml", lambda conf: conf["trusted_types"].append(estimator))
     chosen = {"class": estimator, "kwargs": {}}
     edit(project / "conf/base/parameters_training.yml", lambda conf: conf.update(estimator=chosen))
     commit(project)
-    run(["kedro", "run", "--pipelines=train"], project)
+    train(project)
 
 
 def edit(path: Path, change: Callable[[dict[str, Any]], Any]) -> None:
@@ -291,10 +285,8 @@ def main(project: Path) -> None:
     """Print a line for each round, and the medians of each case."""
     if not (project / "mlflow.db").exists():
         make_project(project)
-    shutil.copytree(
-        ROOT / "src" / "kedro_tabular", project / "src" / "kedro_tabular", dirs_exist_ok=True
-    )  # as it is now
-    row = pd.read_csv(project / "customers.csv").drop(columns="churned").iloc[:1]
+    update_library(project)
+    row = rows_of(project).iloc[:1]
     body = b'{"records": %s}' % row.to_json(orient="records").encode()
     os.environ["PYTHONPATH"] = str(project / "src")
     for case in CASES:

@@ -12,12 +12,14 @@ from fastapi.openapi.utils import get_openapi
 from fastapi.responses import JSONResponse, PlainTextResponse
 from fastapi_offline import FastAPIOffline
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 
 from .authentication import ApiKeys
 from .batching import Batcher
+from .connections import STATE, ConnectionState
 from .deployment import Deployment
 from .endpoints import Endpoints
-from .errors import INTERNAL_ERROR, RequestError, validation_error
+from .errors import INTERNAL_ERROR, RequestError, disconnected, validation_error
 from .log.database_errors import describe
 from .log.prediction_log import PredictionLog
 from .log.records import utc_now
@@ -31,10 +33,11 @@ logger = logging.getLogger(__name__)
 _ERRORS: dict[int | str, dict[str, Any]] = {
     400: {"description": "the body is not readable"},
     401: {"description": "the API key is missing or wrong"},
+    408: {"description": "the body takes too long to arrive"},
     413: {"description": "too large, or too many rows"},
     415: {"description": "unknown content type"},
     422: {"description": "the body does not match the contract"},
-    503: {"description": "timeout, or the predictions can't be stored"},
+    503: {"description": "too many requests, timeout, or the predictions can't be stored"},
 }
 
 
@@ -49,15 +52,16 @@ def create_app(settings: ServingSettings, deployment: Deployment, api_keys: ApiK
         metrics.record_backlog(batcher.backlog)
         if log is not None:
             try:
-                log.add_errors(name, metrics.pop_errors(), utc_now())
-            except Exception as error:  # the counts are lost; the service goes on
+                with metrics.take_errors() as errors:
+                    log.add_errors(name, errors, utc_now())
+            except Exception as error:  # the counts are kept; the service goes on
                 logger.error("the prediction log is not writable: %s", describe(error))
 
     @asynccontextmanager
-    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+    async def lifespan(app: FastAPI) -> AsyncIterator[dict[str, Any]]:
         metrics.record_deployment(deployment)
         deployment.start_polling(settings.refresh_seconds, after_refresh=record_state)
-        yield
+        yield {STATE: ConnectionState(settings.limits.seconds, batcher.backlog.held, metrics)}
         deployment.close()
         await run_in_threadpool(batcher.close)
         if log is not None:
@@ -74,7 +78,7 @@ def create_app(settings: ServingSettings, deployment: Deployment, api_keys: ApiK
     async def on_error(request: Request, error: Exception) -> Response:
         return error_response(_to_request_error(error), metrics)
 
-    for kind in (RequestError, RequestValidationError, HTTPException, Exception):
+    for kind in (RequestError, RequestValidationError, HTTPException, ClientDisconnect, Exception):
         app.add_exception_handler(kind, on_error)
 
     def openapi() -> dict[str, Any]:
@@ -83,10 +87,14 @@ def create_app(settings: ServingSettings, deployment: Deployment, api_keys: ApiK
         return complete_openapi(schema, version, with_api_key=api_keys.required)
 
     app.openapi = openapi  # type: ignore[method-assign]  # as FastAPI documents it
-    max_bytes = int(settings.limits.body_mb * 1e6)
     paths = {route.path for route in app.routes if hasattr(route, "path")}
     app.add_middleware(
-        RequestMiddleware, metrics=metrics, backlog=batcher.backlog, api_keys=api_keys, max_bytes=max_bytes, paths=paths
+        RequestMiddleware,
+        metrics=metrics,
+        backlog=batcher.backlog,
+        api_keys=api_keys,
+        limits=settings.limits,
+        paths=paths,
     )
     return app
 
@@ -103,6 +111,8 @@ def _add_routes(app: FastAPI, endpoints: Endpoints, with_outcomes: bool) -> None
 def _to_request_error(error: Exception) -> RequestError:
     if isinstance(error, RequestError):
         return error
+    if isinstance(error, ClientDisconnect):  # before all of the body has arrived
+        return disconnected()
     if isinstance(error, RequestValidationError):  # of the query: FastAPI does not parse the bodies
         return validation_error("invalid_query", error.errors())
     if not isinstance(error, HTTPException):

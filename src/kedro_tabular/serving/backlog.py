@@ -9,7 +9,7 @@ from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from .errors import RequestError
+from .errors import RequestError, overloaded
 from .settings import Limits
 
 _MAX_BATCH_ROWS = 512  # of a batch of several requests
@@ -37,6 +37,30 @@ class _Pace:
             self.max_rows = min(2 * self.max_rows, _MAX_BATCH_ROWS)
 
 
+class HeldBytes:
+    """Counts the bytes that are kept for clients: bodies until they are answered, and responses until they are taken.
+
+    Each is limited by itself, but many at once would fill the memory. Only the event loop changes the count.
+    """
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self.bytes = 0
+
+    def add(self, n_bytes: int) -> None:
+        """Count bytes that are kept anyway."""
+        self.bytes += n_bytes
+
+    def remove(self, n_bytes: int) -> None:
+        """Bytes that were counted are no longer kept."""
+        self.bytes -= n_bytes
+
+    def check(self, own: int) -> None:
+        """Raises RequestError if there are too many bytes, unless all are the caller's `own`."""
+        if own < self.bytes > self._most:
+            raise overloaded(1)
+
+
 class Backlog:
     """Counts the requests that are admitted and not answered yet: in the queue, in a batch, or waiting to be sent.
 
@@ -47,6 +71,7 @@ class Backlog:
         self._limits = limits
         self._paces = {explain: _Pace(limits.queue_seconds / _BATCHES) for explain in (False, True)}
         self.requests, self.rows, self.seconds = 0, 0, 0.0
+        self.held = HeldBytes(int(limits.held_mb * 1e6))
 
     def refusal(self, n_rows: int = 1) -> RequestError | None:
         """The error for a request of so many rows if it can't be admitted; None if it can.
@@ -57,8 +82,7 @@ class Backlog:
         is_full = self.requests >= limits.queue_requests or self.rows + n_rows > limits.queue_rows
         if self.requests == 0 or not (is_full or self.seconds >= limits.queue_seconds):
             return None
-        message, wait = "too many requests at once; try again later", max(1, math.ceil(self.seconds))
-        return RequestError(503, "overloaded", message, retry_after=wait)
+        return overloaded(max(1, math.ceil(self.seconds)))
 
     @contextmanager
     def admit(self, n_rows: int, explain: bool) -> Iterator[None]:

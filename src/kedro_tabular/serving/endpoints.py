@@ -12,7 +12,7 @@ from .batching import Batcher
 from .callers import read_record_ids
 from .deployment import format_time
 from .errors import too_many
-from .invocations import parse_invocation
+from .invocations import BODY_FIELDS, PARAMS, parse_invocation
 from .log.database_errors import log_error
 from .log.outcomes import parse_outcome_request
 from .metrics import ServiceMetrics
@@ -20,10 +20,13 @@ from .middleware import json_response
 from .parsing import RECORD_ID, Rows, known_columns, logged_columns, parse_json, parse_records
 from .pending import PendingRequest, Predictions
 from .settings import ServingSettings
-from .unknown_fields import UnknownFields, find_unknown_fields
+from .unknown_fields import Fields, UnknownFields, check_present, find_unknown_fields
 from .value_lengths import check_lengths
 
 Parsed = TypeVar("Parsed")
+
+_PREDICT_FIELDS = ["records", "?explain"]  # the latter, a parameter of the query, is what `explain` there is near to
+_OUTCOMES_FIELDS = ["outcomes"]
 
 # What takes less is done at once, in less time than a change of threads; other requests wait for it.
 _SMALL_BODY = 16_384  # bytes of JSON
@@ -65,8 +68,8 @@ class Endpoints:
     async def predict(self, request: Request, explain: bool = False) -> Response:
         """Predict records, in their order."""
         body = await request.body()
-        records, fields = await self._parse(parse_records, body, "records", self._limits)
-        unknown = await self._check_fields(fields)
+        records, fields, body_fields = await self._parse(parse_records, body, "records", self._limits)
+        unknown = await self._check_fields(self._row_fields(fields), Fields(body_fields, _PREDICT_FIELDS))
 
         def make_rows(contract: Contract) -> Rows:
             return Rows.from_records(records, logged_columns(contract, self._keys))
@@ -81,10 +84,12 @@ class Endpoints:
         """Predict rows in MLflow's formats; the response is as MLflow's."""
         body, content_type = await request.body(), request.headers.get("content-type", "")
         contract = self._deployment.current.contract
-        rows, fields, params = await self._parse(
+        rows, fields, params, body_fields = await self._parse(
             parse_invocation, body, content_type, contract, self._settings, is_json="json" in content_type
         )
-        unknown = await self._check_fields(fields)
+        unknown = await self._check_fields(
+            self._row_fields(fields), Fields(body_fields, BODY_FIELDS), Fields(params, PARAMS)
+        )
         explain, ids = params.get("explain") is True, rows.columns.get(RECORD_ID)
         predictions = await self._predict(request, lambda _: rows, rows.n_rows, explain, ids)
         return await self._respond(predictions, unknown, {}, lambda predictions: _to_records(predictions.columns))
@@ -94,32 +99,36 @@ class Endpoints:
         assert self._log is not None
         version = self._deployment.current
 
-        def parse(body: bytes) -> list[dict[str, Any]]:
+        def parse(body: bytes) -> tuple[list[dict[str, Any]], list[str]]:
             parsed = parse_json(body, self._limits)
+            check_present(parsed, _OUTCOMES_FIELDS, "outcomes must be a list of objects")
             outcomes = parsed.get("outcomes")
             self._limits.check_shape(len(outcomes) if isinstance(outcomes, list) else 0, 0, 0)
-            return parse_outcome_request(parsed, self._keys, version.contract)
+            return parse_outcome_request(parsed, self._keys, version.contract), list(parsed)
 
-        outcomes = await self._parse(parse, await request.body())
+        outcomes, body_fields = await self._parse(parse, await request.body())
+        unknown = await self._check_fields(Fields(body_fields, _OUTCOMES_FIELDS))
         try:
             unmatched = await run_in_threadpool(self._log.add_outcomes, version.identity.model, outcomes)
         except Exception as error:  # of whatever a database raises
             raise log_error(error, "outcomes") from error
-        return json_response({"stored": len(outcomes), "without_prediction": unmatched})
+        return json_response({"stored": len(outcomes), "without_prediction": unmatched} | _warnings(unknown))
 
     async def _parse(self, parse: Callable[..., Parsed], body: bytes, *arguments: Any, is_json: bool = True) -> Parsed:
         if is_json and len(body) < _SMALL_BODY:
             return parse(body, *arguments)
         return await to_thread.run_sync(parse, body, *arguments, limiter=self._parsers)
 
-    async def _check_fields(self, fields: list[str]) -> UnknownFields | None:
+    def _row_fields(self, names: list[str]) -> Fields:
+        return Fields(names, known_columns(self._deployment.current.contract, self._keys))
+
+    async def _check_fields(self, *objects: Fields) -> UnknownFields | None:
         """The fields that are not known. Raises RequestError where they are refused."""
         if self._settings.unknown_fields == "ignore":
             return None
-        known = known_columns(self._deployment.current.contract, self._keys)
-        if not set(fields) - set(known):
+        if all(set(names) <= set(known) for names, known in objects):
             return None
-        unknown = await run_in_threadpool(find_unknown_fields, fields, known)
+        unknown = await run_in_threadpool(find_unknown_fields, *objects)
         if unknown is not None:
             self._metrics.count_unknown_fields(unknown)
             if self._settings.unknown_fields == "refuse":
@@ -151,8 +160,7 @@ class Endpoints:
     ) -> Response:
         def respond() -> Response:
             self._metrics.count_predictions(predictions.columns, bool(predictions.version.classes))
-            warnings = {} if unknown is None else {"unknown_fields": unknown.describe()}
-            body = payload | {"predictions": to_records(predictions)} | warnings
+            body = payload | {"predictions": to_records(predictions)} | _warnings(unknown)
             return json_response(body, headers=_response_headers(predictions))
 
         return respond() if len(predictions.ids) <= _FEW_ROWS else await run_in_threadpool(respond)
@@ -162,6 +170,10 @@ async def _disconnect(request: Request) -> None:
     """Return when the client has closed the connection of a request whose body is read."""
     while (await request.receive())["type"] != "http.disconnect":
         pass
+
+
+def _warnings(unknown: UnknownFields | None) -> dict[str, Any]:
+    return {} if unknown is None else {"unknown_fields": unknown.describe()}
 
 
 def _response_headers(predictions: Predictions) -> dict[str, str]:

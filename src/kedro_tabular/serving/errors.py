@@ -46,6 +46,11 @@ def too_many(what: str, most: int) -> RequestError:
     return RequestError(413, f"too_many_{what}", f"more than {most} {what}", "body", f"{most} {what} or less")
 
 
+def overloaded(retry_after: int) -> RequestError:
+    """The error for a request that can't be admitted now, but in so many seconds."""
+    return RequestError(503, "overloaded", "too many requests at once; try again later", retry_after=retry_after)
+
+
 def timeout() -> RequestError:
     """The error for a request that could not be predicted in time."""
     return RequestError(503, "timeout", "timeout of the prediction; send fewer rows in one request")

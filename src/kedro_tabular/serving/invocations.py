@@ -12,8 +12,11 @@ from .errors import RequestError, invalid_body
 from .parsing import Rows, check_records, known_columns, parse_json, record_fields, to_array
 from .settings import ServingSettings
 from .table_formats import TABLE_FORMATS, TableFormat
+from .unknown_fields import check_present
 
 _JSON_FORMATS = ["dataframe_split", "dataframe_records", "instances", "inputs"]
+BODY_FIELDS = [*_JSON_FORMATS, "params"]
+PARAMS = ["explain"]
 
 
 class Invocation(NamedTuple):
@@ -22,6 +25,7 @@ class Invocation(NamedTuple):
     rows: Rows  # of the columns that are used
     fields: list[str]  # the names of all columns
     params: dict[str, Any]
+    body_fields: list[str]  # the names of the fields of a JSON body
 
 
 def parse_invocation(body: bytes, content_type: str, contract: Contract, settings: ServingSettings) -> Invocation:
@@ -46,7 +50,7 @@ def parse_invocation(body: bytes, content_type: str, contract: Contract, setting
     except Exception as error:  # whatever the reader of that format raises
         reason = str(error) if isinstance(error, ContractError) else type(error).__name__
         raise RequestError(400, "invalid_body", f"the body is not valid {media_type}: {reason}", "body") from None
-    return Invocation(rows, fields, {})
+    return Invocation(rows, fields, {}, [])
 
 
 class _MlflowJson:
@@ -59,21 +63,26 @@ class _MlflowJson:
     def parse(self, body: bytes) -> Invocation:
         """The rows, the names of the columns, and the params of a body."""
         parsed = parse_json(body, self._limits)
+        message = f"the body must have one of {', '.join(_JSON_FORMATS)}"
+        check_present(parsed, _JSON_FORMATS, message)
         present = [name for name in _JSON_FORMATS if name in parsed]
         if len(present) != 1:
-            raise invalid_body(f"the body must have one of {', '.join(_JSON_FORMATS)}", "body", _JSON_FORMATS)
+            raise invalid_body(message, "body", _JSON_FORMATS)
         params = parsed.get("params") or {}
         if not isinstance(params, dict):
             raise invalid_body("params must be an object", "params", "object")
-        name, data = present[0], parsed[present[0]]
+        rows, fields = self._parse_format(present[0], parsed[present[0]])
+        return Invocation(rows, fields, params, list(parsed))
+
+    def _parse_format(self, name: str, data: Any) -> tuple[Rows, list[str]]:
         if name == "dataframe_split":
-            return Invocation(*self._from_split(data), params)
+            return self._from_split(data)
         if isinstance(data, dict) and name == "inputs":
-            return Invocation(*self._from_column_lists(data), params)
+            return self._from_column_lists(data)
         if isinstance(data, list) and data and all(isinstance(row, list) for row in data):
-            return Invocation(*self._from_row_lists(data, self._features, name), params)
+            return self._from_row_lists(data, self._features, name)
         if isinstance(data, list) and all(isinstance(row, dict) for row in data):
-            return Invocation(*self._from_records(data, name), params)
+            return self._from_records(data, name)
         raise invalid_body(f"{name} must be a list of objects", name, "array of objects")
 
     def _from_records(self, records: list[dict[str, Any]], field: str) -> tuple[Rows, list[str]]:

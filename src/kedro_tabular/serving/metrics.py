@@ -2,7 +2,8 @@
 
 import os
 from collections import Counter as Counts
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from threading import Lock
 
@@ -61,10 +62,11 @@ class ServiceMetrics:
             Gauge("queue_requests", "Requests that are not answered yet", registry=own, multiprocess_mode="livesum"),
             Gauge("queue_rows", "Rows of these requests", registry=own, multiprocess_mode="livesum"),
             Gauge("queue_seconds", "Expected time until they are answered", registry=own, multiprocess_mode="livemax"),
+            Gauge("held_bytes", "Bodies and responses that are kept", registry=own, multiprocess_mode="livesum"),
         ]
         self._served: tuple[str, str] | None = None
         self._unlogged_errors: Counts[str] = Counts()
-        self._lock = Lock()
+        self._lock, self._storing = Lock(), Lock()
 
     def count_request(self, path: str, status: int, seconds: float) -> None:
         """Count a request, whatever its status."""
@@ -81,11 +83,15 @@ class ServiceMetrics:
         """Count a request with the API key of this name."""
         self._keys.labels(name).inc()
 
-    def pop_errors(self) -> dict[str, int]:
-        """Failed requests by code since the last call."""
-        with self._lock:
-            errors, self._unlogged_errors = self._unlogged_errors, Counts()
-        return dict(errors)
+    @contextmanager
+    def take_errors(self) -> Iterator[dict[str, int]]:
+        """Failed requests by code since the last call, to be stored in the block; if that fails, they are kept."""
+        with self._storing:  # another thread waits until they are stored
+            with self._lock:
+                errors = dict(self._unlogged_errors)
+            yield errors
+            with self._lock:
+                self._unlogged_errors -= Counts(errors)
 
     def count_predictions(self, columns: dict[str, np.ndarray], is_classification: bool) -> None:
         """Count rows by source, reason and predicted class."""
@@ -120,7 +126,8 @@ class ServiceMetrics:
 
     def record_backlog(self, backlog: Backlog) -> None:
         """Set the gauges of the queue."""
-        for gauge, value in zip(self._queue, (backlog.requests, backlog.rows, backlog.seconds), strict=True):
+        values = (backlog.requests, backlog.rows, backlog.seconds, backlog.held.bytes)
+        for gauge, value in zip(self._queue, values, strict=True):
             gauge.set(value)
 
     def render(self) -> bytes:

@@ -3,6 +3,7 @@
 It is plain ASGI because FastAPI's function middleware costs more than the rest of a request.
 """
 
+import asyncio
 import time
 from typing import Any
 
@@ -11,10 +12,11 @@ from fastapi import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from .authentication import ApiKeys
-from .backlog import Backlog
+from .backlog import Backlog, HeldBytes
 from .callers import ANONYMOUS, Caller, check_request_id
 from .errors import RequestError
 from .metrics import ServiceMetrics
+from .settings import Limits
 
 PUBLIC_PATHS = ("/health", "/ready")  # without an API key, for probes
 _DOCS_PATHS = ("/docs", "/openapi.json", "/static-offline-docs")  # without one, too: there the key is entered
@@ -35,10 +37,11 @@ class RequestMiddleware:
         metrics: ServiceMetrics,
         backlog: Backlog,
         api_keys: ApiKeys,
-        max_bytes: int,
+        limits: Limits,
         paths: set[str],
     ) -> None:
-        self._app, self._metrics, self._max_bytes, self._paths = app, metrics, max_bytes, paths
+        self._app, self._metrics, self._paths = app, metrics, paths
+        self._max_bytes, self._seconds = int(limits.body_mb * 1e6), limits.seconds
         self._backlog, self._api_keys = backlog, api_keys
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -46,7 +49,8 @@ class RequestMiddleware:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        started, status, received = time.perf_counter(), 500, 0
+        started, status = time.perf_counter(), 500
+        body = _Body(receive, self._max_bytes, self._seconds, self._backlog.held)
         path = scope["path"] if scope["path"] in self._paths else "other"  # clients must not create label values
 
         async def send_and_keep_status(message: Message) -> None:
@@ -58,14 +62,6 @@ class RequestMiddleware:
                     message["headers"] = [*others, (_REQUEST_ID, caller.request_id.encode())]
             await send(message)
 
-        async def receive_within_limit() -> Message:  # the content-length, if there is one, is not trusted
-            nonlocal received
-            message = await receive()
-            received += len(message.get("body", b""))
-            if received > self._max_bytes:
-                raise self._too_large()
-            return message
-
         app, caller = self._app, ANONYMOUS
         try:
             caller = self._check_caller(scope["path"], dict(scope["headers"]))
@@ -74,14 +70,15 @@ class RequestMiddleware:
             app = error_response(error, self._metrics)
         scope.setdefault("state", {})["caller"] = caller
         try:
-            await app(scope, receive_within_limit, send_and_keep_status)
+            await app(scope, body.receive, send_and_keep_status)
         finally:
+            body.release()
             self._metrics.count_request(path, status, time.perf_counter() - started)
 
     def _check_caller(self, path: str, headers: dict[bytes, bytes]) -> Caller:
         """The caller. Raises RequestError if the request is refused."""
         if int(headers.get(b"content-length", b"0")) > self._max_bytes:  # the HTTP parser accepts digits only
-            raise self._too_large()
+            raise _too_large(self._max_bytes)
         if path in PUBLIC_PATHS or path.startswith(_DOCS_PATHS):
             return ANONYMOUS
         name = self._api_keys.find_name(headers.get(b"authorization", b""))
@@ -96,8 +93,44 @@ class RequestMiddleware:
         if refusal is not None:
             raise refusal
 
-    def _too_large(self) -> RequestError:
-        return RequestError(413, "too_large", "the body is too large", "body", f"{self._max_bytes / 1e6:g} MB or less")
+
+class _Body:
+    """The body of a request while it is received: neither too large, nor too slow, nor beyond what all may have."""
+
+    def __init__(self, receive: Receive, max_bytes: int, seconds: float, held: HeldBytes) -> None:
+        self._receive, self._max_bytes, self._seconds, self._held = receive, max_bytes, seconds, held
+        self._deadline: float | None = None
+        self._bytes, self._is_complete = 0, False
+
+    async def receive(self) -> Message:
+        """The next part. The content-length, if there is one, is not trusted."""
+        if self._is_complete:
+            return await self._receive()  # it waits until the client closes the connection
+        if self._deadline is None:
+            self._deadline = asyncio.get_running_loop().time() + self._seconds
+        try:
+            async with asyncio.timeout_at(self._deadline):
+                message = await self._receive()
+        except TimeoutError:
+            raise RequestError(408, "body_timeout", "the body takes too long to arrive", "body") from None
+        self._is_complete = not message.get("more_body", False)
+        received = len(message.get("body", b""))
+        self._bytes += received
+        self._held.add(received)
+        if self._bytes > self._max_bytes:
+            raise _too_large(self._max_bytes)
+        if received:
+            self._held.check(self._bytes)
+        return message
+
+    def release(self) -> None:
+        """The body is no longer kept."""
+        self._held.remove(self._bytes)
+        self._bytes = 0
+
+
+def _too_large(max_bytes: int) -> RequestError:
+    return RequestError(413, "too_large", "the body is too large", "body", f"{max_bytes / 1e6:g} MB or less")
 
 
 def error_response(error: RequestError, metrics: ServiceMetrics) -> Response:

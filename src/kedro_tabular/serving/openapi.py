@@ -13,6 +13,9 @@ from .parsing import RECORD_ID
 _TYPES: dict[ColumnType, Any] = {"category": str, "number": float, "datetime": str}
 
 
+_TOLD: Any = Field(default=None, description="only if there are any, and serving.unknown_fields is tell")
+
+
 class Explanation(BaseModel):
     """The contribution of each feature to the output, on top of a base value."""
 
@@ -34,7 +37,7 @@ class _Prediction(BaseModel):
 
 
 class UnknownField(BaseModel):
-    """A field of the records that is no column and no key, and the known field of a similar name."""
+    """A field that is not read, for example no column and no key, and the known field of a similar name."""
 
     field: str
     near: str | None = None
@@ -78,6 +81,7 @@ class Stored(BaseModel):
 
     stored: int
     without_prediction: int
+    unknown_fields: list[UnknownField] | None = _TOLD
 
 
 def body_schemas(version: LoadedVersion) -> dict[str, Any]:
@@ -97,13 +101,12 @@ def body_schemas(version: LoadedVersion) -> dict[str, Any]:
         scores = {"probability": (create_model("Probability", **_with_aliases(class_fields)), ...)}
     # the names of the models are those of the schema, which generated clients use
     answer = create_model("Answer", __base__=_Prediction, **scores)
-    told = Field(default=None, description="only if there are any, and serving.unknown_fields is tell")
     answers = create_model(
         "Answers",
         model=(str, ...),
         version=(str, ...),
         predictions=(list[answer], ...),  # type: ignore[valid-type]
-        unknown_fields=(list[UnknownField], told),
+        unknown_fields=(list[UnknownField], _TOLD),
     )
     models: list[Any] = [(model, "validation") for model in (rows, answers, ErrorBody, Outcomes, Stored)]
     _, schema = models_json_schema(models, ref_template="#/components/schemas/{model}")

@@ -12,6 +12,7 @@ from pydantic_core import from_json
 from ..contract import Contract, Values, to_columns
 from .errors import RequestError, invalid_body, too_many
 from .settings import Limits
+from .unknown_fields import check_present
 
 RECORD_ID = "id"  # the field of a record that is the caller's own id, if it is no column: see callers.py
 
@@ -76,14 +77,24 @@ def known_columns(contract: Contract, keys: list[str]) -> list[str]:
     return list(dict.fromkeys([*logged_columns(contract, keys), RECORD_ID]))
 
 
-def parse_records(body: bytes, field: str, limits: Limits) -> tuple[list[dict[str, Any]], list[str]]:
-    """The records in a field of a body, and the names of their fields.
+class Records(NamedTuple):
+    """The records of a body."""
+
+    records: list[dict[str, Any]]
+    fields: list[str]  # the names of their fields
+    body_fields: list[str]  # and of those of the body
+
+
+def parse_records(body: bytes, field: str, limits: Limits) -> Records:
+    """The records in a field of a body.
 
     Raises:
         RequestError: the body has another structure, or exceeds a limit.
     """
-    records = check_records(parse_json(body, limits).get(field), field)
-    return records, record_fields(records, limits)
+    parsed = parse_json(body, limits)
+    check_present(parsed, [field], f"{field} must be a list of objects")
+    records = check_records(parsed[field], field)
+    return Records(records, record_fields(records, limits), list(parsed))
 
 
 def check_records(records: Any, field: str) -> list[dict[str, Any]]:

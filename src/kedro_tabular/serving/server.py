@@ -20,6 +20,7 @@ from ..errors import describe_outage
 from ..parameters import ParameterError
 from .app import create_app
 from .authentication import read_api_keys
+from .connections import connection_options
 from .deployment import Deployment
 from .local_cache import DeploymentError
 from .log.prediction_log import PredictionLog
@@ -44,7 +45,7 @@ def serve(settings: ServingSettings, name: str, registry: str) -> None:
     read_api_keys(settings)  # before anything is loaded
     seconds = int(settings.limits.seconds) + 1
     options: dict[str, Any] = {"host": settings.host, "port": settings.port, "log_config": None, "access_log": False}
-    options |= {"server_header": False, "timeout_graceful_shutdown": seconds}
+    options |= {"server_header": False, "timeout_graceful_shutdown": seconds} | connection_options()
     deployment = _start_deployment(settings, name, registry)
     url = f"http://{settings.host}:{settings.port}"
     logger.info("%s version %s is served on %s, see %s/docs", name, deployment.current.identity.version, url, url)

@@ -9,7 +9,7 @@ from .errors import too_many
 
 
 class Limits(Section):
-    """The limits of one request, and of all that wait. Those of a body are checked before it is decoded."""
+    """The limits of one request, and of all at the same time. Those of a body are checked before it is decoded."""
 
     body_mb: float = Field(gt=0)
     rows: int = Field(ge=1)
@@ -19,6 +19,7 @@ class Limits(Section):
     explained_rows: int = Field(ge=1)
     seconds: float = Field(gt=0)
     characters: int = Field(default=10_000, ge=1)
+    held_mb: float = Field(default=50, gt=0)
     queue_requests: int = Field(1000, ge=1)
     queue_rows: int = Field(20_000, ge=1)
     queue_seconds: float = Field(1, gt=0)

@@ -1,15 +1,22 @@
 """Fields of requests that are no column: most often a misspelt name, whose value the model would not see."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from difflib import get_close_matches
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from .errors import RequestError
+from .errors import RequestError, invalid_body
 
 _MAX_NAMED = 10  # in a response; the others are counted only
 _MAX_LENGTH = 60  # of a name in a response
 _SIMILAR = 0.7  # of difflib's ratio
+
+
+class Fields(NamedTuple):
+    """The names in one kind of object of a request, and those that are read there."""
+
+    names: Collection[str]
+    known: Collection[str]
 
 
 class UnknownFields(NamedTuple):
@@ -30,14 +37,28 @@ class UnknownFields(NamedTuple):
         return RequestError(422, "unknown_fields", message, first, near)
 
 
-def find_unknown_fields(fields: Collection[str], known: Collection[str]) -> UnknownFields | None:
+def find_unknown_fields(*objects: Fields) -> UnknownFields | None:
     """The fields that are not known; None if there are none."""
-    unknown = list(dict.fromkeys(fields).keys() - set(known))
+    unknown: list[tuple[str, tuple[str, ...]]] = []
+    for names, known in objects:
+        read, candidates = set(known), tuple(known)
+        unknown += [(name, candidates) for name in dict.fromkeys(names) if name not in read]
     if not unknown:
         return None
-    order = {name: position for position, name in enumerate(fields)}
-    names = [name[:_MAX_LENGTH] for name in sorted(unknown, key=order.__getitem__)[:_MAX_NAMED]]
-    return UnknownFields({name: _find_near(name, tuple(known)) for name in names}, len(unknown) - len(names))
+    named = [(name[:_MAX_LENGTH], candidates) for name, candidates in unknown[:_MAX_NAMED]]
+    near = {name: _find_near(name, candidates) for name, candidates in named}
+    return UnknownFields(near, len(unknown) - len(named))
+
+
+def check_present(body: dict[str, Any], known: Sequence[str], message: str) -> None:
+    """Raises RequestError with the message if a body has none of the fields, and names one that may be misspelt."""
+    if body.keys() & set(known):
+        return
+    unknown = find_unknown_fields(Fields(body, known))
+    near = {} if unknown is None else {name: field for name, field in unknown.near.items() if field is not None}
+    for name, field in near.items():
+        raise invalid_body(f"{message}: is {name!r} meant to be {field!r}?", name, field)
+    raise invalid_body(message, known[0] if len(known) == 1 else "body", list(known))
 
 
 @lru_cache(maxsize=1024)  # a client sends the same fields with every request

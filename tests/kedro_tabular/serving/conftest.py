@@ -1,5 +1,6 @@
 """The service as an HTTP server on loopback, in a thread, with a registry of a small model."""
 
+import sys
 import threading
 import time
 import uuid
@@ -19,12 +20,15 @@ from kedro_tabular.registry.versions import RegisteredModelDataset
 from kedro_tabular.serving.app import create_app
 from kedro_tabular.serving.authentication import ApiKeys
 from kedro_tabular.serving.batching import Batcher
+from kedro_tabular.serving.connections import connection_options
 from kedro_tabular.serving.deployment import Deployment
 from kedro_tabular.serving.log.prediction_log import PredictionLog
 from kedro_tabular.serving.settings import ServingSettings
 
 from ...conftest import fit_packaged, make_table
 from ..registering import make_registry, register
+
+sys.path.append(str(Path(__file__).parents[3] / "benchmarks"))  # hostile requests are shared with the benchmark
 
 KEYS = ["colour", "when", "order"]  # `order` is not a column of the contract
 
@@ -63,7 +67,7 @@ class Server:
     def __init__(self, settings: ServingSettings, deployment: Deployment, api_key: str | None = None) -> None:
         environment = {} if api_key is None else {settings.api_key_variable: api_key}
         app = create_app(settings, deployment, make_keys(settings, environment))
-        configuration = uvicorn.Config(app, port=0, log_config=None, access_log=False)
+        configuration = uvicorn.Config(app, port=0, log_config=None, access_log=False, **connection_options())
         self._server = uvicorn.Server(configuration)
         self._thread = threading.Thread(target=self._server.run, daemon=True)
         self._thread.start()

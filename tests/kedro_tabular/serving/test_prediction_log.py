@@ -2,6 +2,7 @@
 
 import datetime as dt
 import sqlite3
+import time
 
 import mlflow
 import pandas as pd
@@ -101,6 +102,23 @@ def test_without_its_log_nothing_is_predicted_and_with_log_off_nothing_is_stored
     assert unlogged.post("/predict", {"records": records(1)}).status_code == 200
     assert unlogged.post("/outcomes", {"outcomes": []}).status_code == 404
     unlogged.stop()
+
+
+def test_errors_are_counted_until_they_are_stored(tmp_path):
+    running = start(tmp_path, fit_packaged("binary"), refresh_seconds=0.05)
+    with sqlite3.connect(tmp_path / "log.db") as connection:
+        connection.execute("ALTER TABLE errors RENAME TO away")
+    for _ in range(3):
+        assert running.server.post("/predict", {"records": 1}).status_code == 422
+    time.sleep(0.3)  # the log is not writable several times
+    with sqlite3.connect(tmp_path / "log.db") as connection:
+        connection.execute("ALTER TABLE away RENAME TO errors")
+    assert running.server.get("/nowhere").status_code == 404
+    running.server.stop()
+    mlflow.end_run()
+    with sqlite3.connect(tmp_path / "log.db") as connection:
+        stored = connection.execute("SELECT code, sum(requests) FROM errors GROUP BY code ORDER BY code").fetchall()
+    assert stored == [("invalid_body", 3), ("not_found", 1)]
 
 
 def test_the_dataset_reads_the_log_and_reports_what_is_wrong(tmp_path):

@@ -98,3 +98,35 @@ def test_unknown_fields_are_ignored_on_request(serve):
     payload = server.post("/predict", {"records": misspelt(2)}).json()
     assert set(payload) == {"model", "version", "predictions"}
     assert metrics_of(server) == {}
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "told"),
+    [
+        ("/predict", {"records": records(1), "explian": True}, ("explian", "?explain")),
+        ("/predict", {"records": records(1), "explain": True}, ("explain", "?explain")),
+        ("/invocations", {"instances": records(1), "parms": {"explain": True}}, ("parms", "params")),
+        ("/invocations", {"instances": records(1), "params": {"explian": True}}, ("explian", "explain")),
+        ("/outcomes", {"outcomes": [], "modle": "x"}, ("modle", None)),
+    ],
+)
+def test_misspelt_fields_of_the_body_are_told_or_refused(service, serve, path, body, told):
+    payload = service.server.post(path, body).json()
+    assert payload["unknown_fields"] == [dict(zip(("field", "near"), told, strict=True))]
+    error = error_of(serve("refuse").post(path, body), 422)
+    assert (error["code"], error["field"], error.get("expected")) == ("unknown_fields", *told)
+    assert "unknown_fields" not in serve("ignore").post(path, body).json()
+
+
+@pytest.mark.parametrize(
+    ("path", "misspelt", "meant"),
+    [
+        ("/predict", "recrods", "records"),
+        ("/invocations", "dataframe_record", "dataframe_records"),
+        ("/outcomes", "outcome", "outcomes"),
+    ],
+)
+def test_a_body_whose_field_is_misspelt_is_refused_with_its_name(service, path, misspelt, meant):
+    error = error_of(service.server.post(path, {misspelt: records(1)}), 422)
+    assert (error["code"], error["field"], error["expected"]) == ("invalid_body", misspelt, meant)
+    assert f"is {misspelt!r} meant to be {meant!r}?" in error["message"]
