@@ -20,14 +20,14 @@ from contextlib import closing
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from hostile_client import Results, attack
+from hostile_client import attack
 from hostile_requests import HostileRequests
+from sampler import Sampler
 from serving import running
 from small_project import adopt_small_table, rows_of, train, update_library
 
-from processes import Sampler
-
 MAX_MEBIBYTES = 1536
+CROWD = 40  # slow uploads at the same time, and as many clients that do not read
 _SHOWN = 20  # breaches
 
 
@@ -58,12 +58,14 @@ def main(n_requests: int, project: Path) -> int:
     command = [str(Path(sys.executable).with_name("kedro")), "serve"]
     with running(command, project, "/ready") as (url, _), Sampler() as sampler:
         started = time.perf_counter()
-        results: Results = asyncio.run(attack(url, HostileRequests(rows).make(n_requests)))
+        requests = HostileRequests(rows)
+        results = asyncio.run(attack(url, requests.make(n_requests)))
         seconds = time.perf_counter() - started
+        crowd = requests.crowd(CROWD)
+        results.merge(asyncio.run(attack(url, crowd, clients=len(crowd))))
     figures = results.compare(read_log(project)[before:])
-    print(
-        f"{n_requests:,} requests in {seconds:.0f} s, {n_requests / seconds:.0f} a second, slowest {results.slowest:.1f} s"
-    )
+    pace = f"{n_requests / seconds:.0f} a second, the slowest response after {results.slowest:.1f} s"
+    print(f"{n_requests:,} requests in {seconds:.0f} s, {pace}")
     print_statuses(results.statuses)
     print_statuses(results.kinds)
     print(f"rows {figures}")

@@ -79,9 +79,9 @@ def dump(value: Any) -> str:
     if isinstance(value, RawJson):
         return str(value)
     if isinstance(value, dict):
-        return "{%s}" % ", ".join(f"{json.dumps(str(name))}: {dump(part)}" for name, part in value.items())
+        return "{" + ", ".join(f"{json.dumps(str(name))}: {dump(part)}" for name, part in value.items()) + "}"
     if isinstance(value, list):
-        return "[%s]" % ", ".join(map(dump, value))
+        return "[" + ", ".join(map(dump, value)) + "]"
     return json.dumps(value)
 
 
@@ -116,7 +116,7 @@ class Bodies:
         return self._rng.choice(makers)(path)
 
     def large(self, path: str) -> Body:
-        """A body that takes much more memory when it is parsed: of many small values, just within the limit of cells."""
+        """A body that takes much more memory when it is parsed: many small values, within the limit of cells."""
         field = "records" if path == "/predict" else "instances"
         n_rows = self._large // 1600
         row = {f"c{number}": RawJson("1e9") for number in range(99)} | self._rows[0]

@@ -12,8 +12,6 @@ from urllib.parse import urlsplit
 
 from hostile_requests import Hostile
 
-_SECONDS = 90  # to wait for a response
-_SECONDS_INCOMPLETE = 0.5  # to a request that the server may not take for complete
 _LEAKS = re.compile(rb'Traceback|File "|site-packages|/src/|kedro_tabular|sqlalchemy|pyarrow', re.IGNORECASE)
 
 
@@ -83,6 +81,14 @@ class Results:
     def _report(self, request: Hostile, what: str) -> None:
         self.breaches.append(f"{request.kind}, {request.path}: {what}; sent {request.data[:600]!r}")
 
+    def merge(self, other: "Results") -> None:
+        """Add other results."""
+        self.statuses += other.statuses
+        self.kinds += other.kinds
+        self.answered |= other.answered
+        self.breaches += other.breaches
+        self.slowest = max(self.slowest, other.slowest)
+
     def compare(self, logged: Iterable[tuple[str, str | None]]) -> dict[str, int]:
         """Compare the rows that were answered with those of the log, given by id and request id."""
         found: Counter[str] = Counter()
@@ -146,7 +152,7 @@ class _Client:
                 await asyncio.sleep(request.holds)
                 self._results.add(request, None, 0)
                 return False
-            async with asyncio.timeout(_SECONDS if request.is_http else _SECONDS_INCOMPLETE):
+            async with asyncio.timeout(request.wait):
                 for position in range(request.responses):
                     response = await _read(reader, request.method)
                     self._results.add(request, response, time.perf_counter() - started)

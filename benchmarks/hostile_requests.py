@@ -45,15 +45,40 @@ _QUERIES = [
     "?" + "x" * 5000,
     "?explain=\x01",
 ]
-_HEADERS = [
-    b"X-Request-Id: a b", b"X-Request-Id: \x01\x02", b"X-Request-Id: " + b"x" * 129, b"X-Request-Id: \xff\xfe", b"X-Request-Id:",
-    b"X-Request-Id: same", b"X-Request-Id: same\r\nX-Request-Id: other", b"Authorization: Bearer", b"Authorization: \xff",
-    b"Authorization: Basic " + b"a" * 60_000, b"Expect: 100-continue", b"Expect: something", b"Host: \xff", b"Cookie: " + b"c=d; " * 3000,
-    b"Connection: upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13",
-    b"Connection: upgrade\r\nUpgrade: h2c", b"Content-Encoding: gzip", b"Content-Type: text/csv", b"Range: bytes=0-1", b"Accept: text/html",
-    b"\r\n".join(b"X-%d: %d" % (i, i) for i in range(2000)), b"X-Long: " + b"x" * 300_000, b"X Y: 1", b": 1", b"X\x00: 1", b"X: \x00",
-    b" folded: 1", b"X-Forwarded-For: 1.2.3.4", b"Origin: null", b"Trailer: X", b"If-None-Match: *", b"TE: trailers",
-]  # fmt: skip
+_HEADERS = [b"X-Request-Id: a b", b"X-Request-Id: \x01\x02", b"X-Request-Id: " + b"x" * 129, b"X-Request-Id: \xff\xfe"]
+_HEADERS += [
+    b"X-Request-Id:",
+    b"X-Request-Id: same",
+    b"X-Request-Id: same\r\nX-Request-Id: other",
+    b"Host: \xff",
+    b": 1",
+]
+_HEADERS += [
+    b"Authorization: Bearer",
+    b"Authorization: \xff",
+    b"Authorization: Basic " + b"a" * 60_000,
+    b"X\x00: 1",
+    b"X Y: 1",
+]
+_HEADERS += [
+    b"Expect: 100-continue",
+    b"Expect: something",
+    b"Cookie: " + b"c=d; " * 3000,
+    b"Connection: upgrade\r\nUpgrade: h2c",
+]
+_HEADERS += [
+    b"Connection: upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Key: eA==\r\nSec-WebSocket-Version: 13",
+    b"X: \x00",
+]
+_HEADERS += [
+    b"Content-Encoding: gzip",
+    b"Content-Type: text/csv",
+    b"Range: bytes=0-1",
+    b"Accept: text/html",
+    b" folded: 1",
+]
+_HEADERS += [b"\r\n".join(b"X-%d: %d" % (i, i) for i in range(2000)), b"X-Long: " + b"x" * 300_000, b"TE: trailers"]
+_HEADERS += [b"X-Forwarded-For: 1.2.3.4", b"Origin: null", b"Trailer: X", b"If-None-Match: *"]
 _GARBAGE = [
     b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03",
     b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
@@ -69,6 +94,17 @@ _GARBAGE += [
 ]
 
 
+_LENGTHS = ["-1", "100000000", "1" + "0" * 30, "abc", "0x10", "", "{0}, {0}", "+{0}"]  # of bodies
+_SIZES = [
+    b"zz\r\n",
+    b"-1\r\n",
+    b"f" * 18 + b"\r\n",
+    b"5;" + b"x" * 9000 + b"\r\n",
+    b"\r\n",
+    b"3\r\nabcdef\r\n",
+]  # of chunks
+
+
 class Hostile(NamedTuple):
     """A request, or several on one connection."""
 
@@ -80,7 +116,8 @@ class Hostile(NamedTuple):
     hangs_up: bool = False  # after the last byte, without waiting for the response
     holds: float = 0  # seconds before it hangs up, in which it does not read
     responses: int = 1  # that are expected
-    is_http: bool = True  # and complete: otherwise the server may close the connection, or wait for more
+    is_http: bool = True  # otherwise the server may close the connection without a response
+    wait: float = 90  # seconds for the response; less if the server may wait for more of the request
     method: str = "POST"
 
 
@@ -166,42 +203,28 @@ class HostileRequests:
         body = self._bodies.good(target)
         length = len(body.data)
         head = f"POST {target} HTTP/1.1\r\nHost: x\r\nContent-Type: {body.content_type}\r\n".encode()
+        given_up = head + b"X-Request-Id: gone-%d\r\n" % number  # the client does not wait long
         chunks = b"".join(b"%x\r\n%s\r\n" % (len(part), part) for part in _split(body.data, rng.choice([1, 3, 20])))
         match rng.randrange(4):
             case 0:
                 data = head + b"Transfer-Encoding: chunked\r\n\r\n" + chunks + b"0\r\n\r\n"
                 return self._deliver(number, Hostile("chunked", target, data))
             case 1:
-                lies = [
-                    length + 5,
-                    max(length - 5, 0),
-                    -1,
-                    10**8,
-                    10**30,
-                    "abc",
-                    "0x10",
-                    f"{length}, {length}",
-                    "",
-                    f"+{length}",
-                ]
+                lies = [length + 5, max(length - 5, 0), *(text.format(length) for text in _LENGTHS)]
                 lie = f"Content-Length: {rng.choice(lies)}\r\n".encode() * rng.choice([1, 1, 2])
-                return Hostile("content-length", target, head + lie + b"\r\n" + body.data, is_http=False)
+                return Hostile("content-length", target, given_up + lie + b"\r\n" + body.data, is_http=False, wait=0.5)
             case 2:
-                sizes = [
-                    b"zz\r\n",
-                    b"-1\r\n",
-                    b"ffffffffffffffffff\r\n",
-                    b"5;" + b"x" * 9000 + b"\r\n",
-                    b"\r\n",
-                    b"3\r\nabcdef\r\n",
-                ]
                 both = rng.choice([b"", b"Content-Length: 5\r\n", b"Transfer-Encoding: gzip\r\n"])
                 data = (
-                    head + both + b"Transfer-Encoding: chunked\r\n\r\n" + rng.choice([b"", chunks]) + rng.choice(sizes)
+                    given_up
+                    + both
+                    + b"Transfer-Encoding: chunked\r\n\r\n"
+                    + rng.choice([b"", chunks])
+                    + rng.choice(_SIZES)
                 )
-                return Hostile("chunk sizes", target, data + rng.choice([b"", b"0\r\n\r\n"]), is_http=False)
+                return Hostile("chunk sizes", target, data + rng.choice([b"", b"0\r\n\r\n"]), is_http=False, wait=0.5)
         garbage = rng.choice([*_GARBAGE, rng.randbytes(200), head[: rng.randrange(len(head))]])
-        return Hostile("no HTTP", "other", garbage, is_http=False)
+        return Hostile("no HTTP", "other", garbage, is_http=False, wait=0.5)
 
 
 def _join(method: str, target: str, headers: list[bytes], body: Body) -> bytes:

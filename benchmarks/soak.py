@@ -23,7 +23,7 @@ from urllib.parse import urlsplit
 
 import mlflow
 from mlflow.tracking import MlflowClient
-from processes import Sample, Sampler
+from sampler import Sample, Sampler
 from serving import running
 from small_project import adopt_small_table, rows_of, train, update_library
 
@@ -53,7 +53,9 @@ class Client:
             self._streams = await asyncio.open_connection(self._address.hostname, self._address.port)
         reader, writer = self._streams
         body = json.dumps(payload).encode()
-        head = f"POST {path} HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
+        head = (
+            f"POST {path} HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
+        )
         writer.write(head.encode() + body)
         received = await reader.readuntil(b"\r\n\r\n")
         length = int(received.lower().partition(b"content-length: ")[2].partition(b"\r\n")[0])
