@@ -1,82 +1,72 @@
-"""The size of the pages of a Parquet file, from their own headers: Arrow reads them, whatever the footer says.
+"""The footer of a Parquet file, and the size of its pages from their own headers: Arrow reads them, whatever the footer
+says.
 
-A header is a struct in Thrift's compact protocol
-(https://github.com/apache/thrift/blob/master/doc/specs/thrift-compact-protocol.md, and parquet.thrift for its fields).
+pyarrow has the footer, too, but its C++ code ends the process if the metadata of a row group or a column is not valid.
+The numbers here are those of the fields in
+https://github.com/apache/parquet-format/blob/master/src/main/thrift/parquet.thrift
 """
 
-from typing import Any
+from typing import Any, NamedTuple
 
-_UNCOMPRESSED, _COMPRESSED = 2, 3  # fields of a page header: sizes in bytes
+from .thrift import ThriftReader
+
+_MAGIC = b"PAR1"
+_ROW_GROUPS = 4  # of the footer
+_COLUMNS, _N_ROWS = 1, 3  # of a row group
+_META_DATA = 3  # of a column chunk
+_COMPRESSED_SIZE, _DATA_OFFSET, _DICTIONARY_OFFSET = 7, 9, 11  # of its metadata
+_PAGE_UNCOMPRESSED, _PAGE_COMPRESSED = 2, 3  # of a page header: sizes in bytes
 _ENCODINGS = ((5, 2), (8, 4))  # by the version of a data page: the field of its own header, and there the encoding
 _DELTA_BYTE_ARRAY = 7
 _PAGE = 1_000  # bytes that a page counts beside its values, so that the number of pages is limited, too
-_EMPTY, _TRUE, _FALSE, _BYTE, _INTEGERS, _DOUBLE, _BINARY, _STRUCT = 0, 1, 2, 3, (4, 5, 6), 7, 8, 12
 
 
-def decoded_size(body: bytes, chunk: Any, most: float) -> int:
-    """The bytes of the pages of a column chunk of pyarrow when they are decompressed; not all if there are over `most`.
+class ColumnChunk(NamedTuple):
+    """The place of the pages of one column in one row group, in bytes."""
+
+    start: int
+    size: int
+
+
+class RowGroup(NamedTuple):
+    """A row group with the chunks of its columns in their order."""
+
+    n_rows: int
+    columns: list[ColumnChunk]
+
+
+def read_row_groups(body: bytes) -> list[RowGroup]:
+    """The row groups of a Parquet file, by its footer. Raises ValueError, or another exception, if it is not valid."""
+    length = int.from_bytes(body[-8:-4], "little")
+    if body[-4:] != _MAGIC or length > len(body) - 8:
+        raise ValueError("there is no footer")
+    footer = ThriftReader(body, len(body) - 8 - length).read_struct()
+    return [
+        RowGroup(group[_N_ROWS], [_read_chunk(chunk[_META_DATA]) for chunk in group[_COLUMNS]])
+        for group in footer[_ROW_GROUPS]
+    ]
+
+
+def _read_chunk(fields: dict[int, Any]) -> ColumnChunk:
+    start, dictionary = fields[_DATA_OFFSET], fields.get(_DICTIONARY_OFFSET, 0)
+    return ColumnChunk(dictionary if 0 < dictionary < start else start, fields[_COMPRESSED_SIZE])
+
+
+def decoded_size(body: bytes, chunk: ColumnChunk, most: float) -> int:
+    """The bytes of the pages of a column chunk when they are decompressed; not all if there are over `most`.
 
     Raises:
         ValueError: a header is not valid, or texts are encoded by their differences, so that their size is not known.
     """
-    at = chunk.data_page_offset
-    if chunk.has_dictionary_page and 0 < chunk.dictionary_page_offset < at:
-        at = chunk.dictionary_page_offset
-    end, size = min(at + chunk.total_compressed_size, len(body)), 0
-    while at < end and size <= most:
-        header, at = _read_struct(body, at)
-        uncompressed, compressed = header.get(_UNCOMPRESSED, -1), header.get(_COMPRESSED, -1)
-        if min(uncompressed, compressed) < 0:
+    end, size = min(chunk.start + chunk.size, len(body)), 0
+    reader = ThriftReader(body, chunk.start)
+    while reader.at < end and size <= most:
+        header = reader.read_struct()
+        uncompressed, compressed = header.get(_PAGE_UNCOMPRESSED, -1), header.get(_PAGE_COMPRESSED, -1)
+        if min(chunk.start, uncompressed, compressed) < 0:
             raise ValueError("a page has no size")
         if any(header.get(page, {}).get(field) == _DELTA_BYTE_ARRAY for page, field in _ENCODINGS):
             raise ValueError("the encoding DELTA_BYTE_ARRAY is not supported")
-        size, at = size + uncompressed + _PAGE, at + compressed
+        size += uncompressed + _PAGE
+        reader.at += compressed
     return size
-
-
-def _read_struct(data: bytes, at: int) -> tuple[dict[int, Any], int]:
-    """The fields of a struct by number, and the position after it."""
-    fields: dict[int, Any] = {}
-    number = 0
-    while data[at] != _EMPTY:
-        step, kind = data[at] >> 4, data[at] & 15
-        at += 1
-        if step:
-            number += step
-        else:
-            number, at = _read_integer(data, at)
-        fields[number], at = _read_value(data, at, kind)
-    return fields, at + 1
-
-
-def _read_value(data: bytes, at: int, kind: int) -> tuple[Any, int]:
-    """A value and the position after it; None for kinds of values that are not needed here."""
-    if kind in (_TRUE, _FALSE):
-        return kind == _TRUE, at
-    if kind in _INTEGERS:
-        return _read_integer(data, at)
-    if kind == _STRUCT:
-        return _read_struct(data, at)
-    if kind == _BINARY:
-        length, at = _read_varint(data, at)
-        return None, at + length
-    if kind in (_BYTE, _DOUBLE):
-        return None, at + (1 if kind == _BYTE else 8)
-    raise ValueError("a page header has a field of an unknown type")
-
-
-def _read_integer(data: bytes, at: int) -> tuple[int, int]:
-    value, at = _read_varint(data, at)
-    return (value >> 1) ^ -(value & 1), at
-
-
-def _read_varint(data: bytes, at: int) -> tuple[int, int]:
-    value = shift = 0
-    while True:
-        byte = data[at]
-        value |= (byte & 0x7F) << shift
-        at, shift = at + 1, shift + 7
-        if byte < 0x80:
-            return value, at
-        if shift > 63:
-            raise ValueError("a number is too long")

@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 
 from ..contract import Contract, ContractError, ReadOptions, normalize_arrow_table, read_table
 from .errors import RequestError, invalid_body, too_many
-from .parquet_pages import decoded_size
+from .parquet_pages import decoded_size, read_row_groups
 from .parsing import Rows, known_columns, logged_columns, to_array, to_number
 from .settings import Limits, ServingSettings
 
@@ -114,8 +114,10 @@ def _check_parquet(file: pq.ParquetFile, body: bytes, used: list[str], limits: L
     metadata, schema = file.metadata, file.schema
     if metadata.num_row_groups > _MAX_ROW_GROUPS:
         raise too_many("row_groups", _MAX_ROW_GROUPS)
-    groups = [metadata.row_group(i) for i in range(metadata.num_row_groups)]
-    n_rows = max(metadata.num_rows, sum(group.num_rows for group in groups))
+    groups = read_row_groups(body)
+    if len(groups) != metadata.num_row_groups or any(len(group.columns) != metadata.num_columns for group in groups):
+        raise ValueError("the row groups are not those of the footer")
+    n_rows = max(metadata.num_rows, sum(group.n_rows for group in groups))
     limits.check_shape(n_rows, metadata.num_columns, len(used))
     for name in used:
         if pa.types.is_nested(file.schema_arrow.field(name).type):
@@ -124,7 +126,7 @@ def _check_parquet(file: pq.ParquetFile, body: bytes, used: list[str], limits: L
     for position in (i for i in range(metadata.num_columns) if schema.column(i).path in used):
         size += n_rows * max(schema.column(position).length or 0, 0)  # of values of a fixed length
         for group in groups:
-            size += decoded_size(body, group.column(position), most - size)
+            size += decoded_size(body, group.columns[position], most - size)
             if size > most:
                 raise _too_large(limits)
 

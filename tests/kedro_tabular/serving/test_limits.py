@@ -3,6 +3,8 @@
 import io
 import json
 import resource
+import subprocess
+import sys
 import threading
 import time
 
@@ -14,7 +16,7 @@ import pytest
 from kedro_tabular.contract.contract import Contract
 from kedro_tabular.serving.errors import RequestError
 from kedro_tabular.serving.invocations import parse_invocation
-from kedro_tabular.serving.parquet_pages import decoded_size
+from kedro_tabular.serving.parquet_pages import decoded_size, read_row_groups
 from kedro_tabular.serving.parsing import parse_records
 
 from ...conftest import make_contract
@@ -68,9 +70,8 @@ def test_the_footer_of_a_parquet_file_is_not_believed(service):
     honest = bytes(2 * size >> shift & 0x7F | 0x80 * (shift < 21) for shift in range(0, 28, 7))  # as Thrift writes it
     assert body.count(honest) == 2
     body = body.replace(honest, b"\x82\x80\x80\x00")
-    chunk = pq.read_metadata(io.BytesIO(body)).row_group(0).column(0)
-    assert chunk.total_uncompressed_size == 1
-    assert decoded_size(body, chunk, 1e9) > 60_000_000
+    assert pq.read_metadata(io.BytesIO(body)).row_group(0).column(0).total_uncompressed_size == 1
+    assert decoded_size(body, read_row_groups(body)[0].columns[0], 1e9) > 60_000_000
     response = service.server.post("/invocations", data=body, headers={"content-type": PARQUET})
     assert error_of(response, 413)["code"] == "too_large"
 
@@ -234,3 +235,33 @@ def test_bodies_that_take_long_to_decode_do_not_hold_up_other_requests(service):
         assert service.server.get("/health").status_code == 200
         slowest = max(slowest, time.perf_counter() - sent)
     assert slowest < (time.perf_counter() - started) / 3
+
+
+PARSE_CHANGED_FOOTERS = """
+import json, sys
+from kedro_tabular.contract.contract import Contract
+from kedro_tabular.serving import ServingSettings
+from kedro_tabular.serving.errors import RequestError
+from kedro_tabular.serving.invocations import parse_invocation
+
+contract = Contract.from_parameters(json.loads(sys.argv[1]))
+settings = ServingSettings.read("serving", json.loads(sys.argv[2]))
+body = sys.stdin.buffer.read()
+length = int.from_bytes(body[-8:-4], "little")
+for position in range(len(body) - 8 - length, len(body) - 8):
+    for value in (0, 0x18, 0x29, body[position] ^ 1):
+        changed = body[:position] + bytes([value]) + body[position + 1 :]
+        try:
+            parse_invocation(changed, "application/vnd.apache.parquet", contract, settings)
+        except RequestError:
+            pass
+print("alive")
+"""
+
+
+def test_a_footer_that_is_not_valid_does_not_end_the_process(tmp_path):
+    body = to_parquet(pa.table({"colour": ["red"] * 20, "size": [1.0] * 20}))
+    arguments = [json.dumps(make_contract()), settings_of(tmp_path).model_dump_json()]
+    command = [sys.executable, "-c", PARSE_CHANGED_FOOTERS, *arguments]
+    completed = subprocess.run(command, input=body, capture_output=True, timeout=300, check=False)
+    assert completed.stdout == b"alive\n", completed.stderr[-500:].decode()
