@@ -7,7 +7,7 @@ import time
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 from hostile_requests import Hostile
@@ -89,14 +89,14 @@ class Results:
         self.breaches += other.breaches
         self.slowest = max(self.slowest, other.slowest)
 
-    def compare(self, logged: Iterable[tuple[str, str | None]]) -> dict[str, int]:
+    def compare(self, logged: Iterable[tuple[str, Any]]) -> dict[str, int]:
         """Compare the rows that were answered with those of the log, given by id and request id."""
         found: Counter[str] = Counter()
         abandoned = set()
         for row_id, request_id in logged:
             start = row_id.rpartition("-")[0]
             found[start] += 1
-            if (request_id or "").startswith("gone-"):
+            if isinstance(request_id, str) and request_id.startswith("gone-"):
                 abandoned.add(start)
         lost = sum(max(n_rows - found[start], 0) for start, n_rows in self.answered.items())
         unanswered = sum(
