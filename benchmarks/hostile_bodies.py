@@ -1,26 +1,16 @@
 """Bodies of hostile requests to the service, in all its formats, made of rows that it would accept."""
 
 import gzip
-import io
 import json
 import random
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
+from hostile_parquet import make_bombs, make_tables, to_parquet
+from hostile_values import BODIES, CONTENT_TYPES, IDS, NAMES, ROW, VALUES
 
 JSON, CSV, PARQUET = "application/json", "text/csv", "application/vnd.apache.parquet"
-CONTENT_TYPES = ["", JSON, CSV, PARQUET, "text/plain", "multipart/form-data; boundary=x", "application/x-ndjson"]
-CONTENT_TYPES += [
-    "json",
-    "text/csv; charset=latin-1",
-    "application/json; charset=utf-16",
-    "a/b" * 500,
-    "\x80\xff",
-    ";;;",
-]
 Row = dict[str, Any]
 
 
@@ -34,44 +24,6 @@ class Body(NamedTuple):
 
 class RawJson(str):
     """A text that stands in JSON as it is."""
-
-
-# As JSON, because Python can't write most of them.
-VALUES = ["NaN", "Infinity", "-Infinity", "1e308", "1e999", "-0.0", "1e-999", "9" * 400, "9" * 5000, "-" + "9" * 30]
-VALUES += [
-    "9223372036854775808",
-    "0.1" + "0" * 3000,
-    "null",
-    "true",
-    "[]",
-    "{}",
-    "[[[[1]]]]",
-    '{"a": {"b": null}}',
-    '""',
-]
-VALUES += [r'"\u0000"', r'"\ud800"', r'"\udfff\ud800"', r'"a\u0000b"', '"\u202e\ufeff"', '"%s"' % ("x" * 9_999)]
-VALUES += ['"%s"' % ("x" * 20_001), '"%s"' % ("\U0001f600" * 3000), "[" * 60 + "]" * 60, '"NA"', '"nan"', '"1e999"']
-VALUES += ['"9999-12-31T23:59:59Z"', '"0000-00-00"', '"2025-03-30T02:30:00+99:99"', '"%s"' % ("9" * 5000), "-1e-320"]
-VALUES += [
-    json.dumps("'; DROP TABLE predictions; --"),
-    json.dumps("<script>alert(1)</script>"),
-    json.dumps("=cmd|' /C'!A0"),
-]
-IDS = [
-    '"a"',
-    '"%s"' % ("x" * 129),
-    "1",
-    "1.0",
-    "1.5",
-    "true",
-    r'"\u0000"',
-    r'"\n"',
-    "9" * 200,
-    "[]",
-    "null",
-    '"é"',
-    "NaN",
-]
 
 
 def dump(value: Any) -> str:
@@ -90,11 +42,8 @@ class Bodies:
 
     def __init__(self, rows: list[Row], rng: random.Random, large: int) -> None:
         self._rows, self._rng, self._large = rows, rng, large
-        self._parquet = [to_parquet(table) for table in self._tables()]
-        self._bombs = [
-            *(self._text_bomb(size, value) for size, value in ((2000, 1_000_000), (100, 500_000), (9_000, 10_000))),
-            *(self._number_bomb(n_rows) for n_rows in (9_999, 10_000, 3_000_000)),
-        ]
+        self._parquet = [to_parquet(table) for table in make_tables(rows)]
+        self._bombs = make_bombs(list(rows[0]))
 
     def good(self, path: str) -> Body:
         """A body that the service accepts."""
@@ -174,21 +123,7 @@ class Bodies:
 
     def _names(self, path: str) -> Body:
         rng = self._rng
-        name = rng.choice(
-            [
-                " ",
-                "",
-                "\x00",
-                "x" * 100_000,
-                "columns",
-                "__class__",
-                "\ud800",
-                "a.b",
-                "{0}",
-                "%s",
-                *rows_names(self._rows),
-            ]
-        )
+        name = rng.choice([*NAMES, *self._rows[0]])
         rows = [row | {name + rng.choice(["", "s", " "]): 1} for row in self._sample(2)]
         return self._wrap(path, "names", rows)
 
@@ -218,71 +153,8 @@ class Bodies:
         return bytes(changed)
 
     def _structure(self, path: str) -> Body:
-        row = dump(self._sample(1)[0])
-        texts = [
-            "",
-            "null",
-            "1",
-            '"records"',
-            "[]",
-            "{}",
-            f"[{row}]",
-            row,
-            '{"records": null}',
-            '{"records": {}}',
-            '{"outcomes": 1}',
-        ]
-        texts += [
-            f'{{"recrods": [{row}]}}',
-            f'{{"records": [{row}], "explian": true}}',
-            f'{{"records": [{row}], "records": 1}}',
-        ]
-        texts += [
-            '{"records": [null]}',
-            '{"records": [[]]}',
-            '{"records": []}',
-            '{"records": [{}]}',
-            '{"records": [{}, 1]}',
-            '{"outcomes": []}',
-        ]
-        texts += [
-            '{"inputs": {}}',
-            '{"inputs": []}',
-            '{"inputs": [[]]}',
-            '{"instances": [[1], [1, 2]]}',
-            '{"dataframe_split": {}}',
-        ]
-        texts += [
-            '{"dataframe_split": {"columns": ["a", "a"], "data": [[1, 2]]}}',
-            '{"dataframe_split": {"columns": [[]], "data": []}}',
-        ]
-        texts += [
-            '{"dataframe_split": {"columns": [], "data": [[], []]}}',
-            '{"instances": 1, "inputs": 2}',
-            f'{{"instances": [{row}], "params": 1}}',
-        ]
-        texts += [
-            f'{{"instances": [{row}], "params": {{"explain": "yes"}}}}',
-            "NaN",
-            "-",
-            "{" * 30,
-            '{"a":1}{"b":2}',
-            "\ufeff{}",
-            "a,b\n1",
-            ",\n,,\n",
-        ]
-        texts += [
-            "\n\n",
-            "a\n" + '"',
-            '"a\nb",c\n1,2',
-            "," * 3000,
-            "a,a\n1,2",
-            "\x00,\x00\n\x00",
-            "a" * 200_000 + "\n1",
-            "PAR1",
-            "PAR1PAR1",
-        ]
-        return Body("structure", self._rng.choice([JSON, JSON, JSON, CSV, PARQUET]), self._rng.choice(texts).encode())
+        text = self._rng.choice(BODIES).replace(ROW, dump(self._sample(1)[0]))
+        return Body("structure", self._rng.choice([JSON, JSON, JSON, CSV, PARQUET]), text.encode())
 
     def _content_type(self, path: str) -> Body:
         good = self.good(path)
@@ -330,62 +202,8 @@ class Bodies:
     def _bomb(self, path: str) -> Body:
         return Body("bomb", PARQUET, self._rng.choice(self._bombs))
 
-    def _text_bomb(self, n_rows: int, size: int) -> bytes:
-        indices = pa.array(np.zeros(n_rows, dtype=np.int32))
-        values = pa.DictionaryArray.from_arrays(indices, pa.array(["x" * size]))
-        return to_parquet(pa.table(dict.fromkeys(self._rows[0], values)), compression="zstd")
-
-    def _number_bomb(self, n_rows: int) -> bytes:
-        return to_parquet(pa.table({name: pa.array(np.zeros(n_rows)) for name in self._rows[0]}), compression="zstd")
-
-    def _tables(self) -> list[pa.Table]:
-        """Tables with columns of all types, in the place of those that are expected."""
-        rows = pa.Table.from_pylist(self._rows[:20])
-        times = pa.array([0, None, 2**62] + [1] * 17)
-        others: list[pa.Array] = [
-            times,
-            times.cast(pa.timestamp("ns")),
-            times.cast(pa.timestamp("us", "Asia/Kathmandu")),
-        ]
-        others += [times.cast(pa.duration("s")), pa.array([True] * 20), pa.nulls(20), pa.array([b"\xff\x00"] * 20)]
-        others += [pa.array([[1]] * 20), pa.array([{"a": 1}] * 20), pa.array(["x"] * 20).dictionary_encode()]
-        others += [
-            pa.array([1] * 20).cast(pa.decimal128(38, 10)),
-            pa.array([1] * 20, pa.date32()),
-            pa.array([1] * 20, pa.time64("us")),
-        ]
-        others += [pa.array([float("nan")] * 20), pa.array([1] * 20, pa.uint64()), pa.array(["\x00" * 3000] * 20)]
-        others += [
-            pa.array([{"key": "a"}] * 20).cast(pa.struct([("key", pa.string())])),
-            pa.array([b"abcd"] * 20, pa.binary(4)),
-        ]
-        changed = [
-            rows.set_column(at % rows.num_columns, rows.column_names[at % rows.num_columns], values)
-            for at, values in enumerate(others)
-        ]
-        return [
-            rows,
-            rows.slice(0, 0),
-            pa.table({}),
-            rows.select([0]),
-            rows.append_column(rows.schema.names[0], rows[0]),
-            *changed,
-        ]
-
-
-def rows_names(rows: list[Row]) -> list[str]:
-    """The names of the columns."""
-    return list(rows[0])
-
 
 def to_csv(columns: list[str], lists: list[list[Any]]) -> bytes:
     """A CSV body; texts are quoted as JSON does, which a CSV does not expect."""
     lines = [columns, *([dump(value) if value is not None else "" for value in row] for row in lists)]
     return "\n".join(",".join(line) for line in lines).encode("utf-8", "surrogatepass")
-
-
-def to_parquet(table: pa.Table, **options: Any) -> bytes:
-    """A Parquet body."""
-    file = io.BytesIO()
-    pq.write_table(table, file, **options)
-    return file.getvalue()

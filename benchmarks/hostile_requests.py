@@ -5,104 +5,11 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from hostile_bodies import Bodies, Body, Row
+from hostile_heads import GARBAGE, HEADERS, LENGTHS, METHODS, OTHERS, QUERIES, SIZES
 
 PATHS = {"/predict": 34, "/invocations": 34, "/outcomes": 12, "/health": 3, "/ready": 2, "/version": 2, "/metrics": 1}
 PATHS |= {"/docs": 1, "/openapi.json": 1, "other": 5}  # the shares of the endpoints, in percent
 _WITH_BODY = ("/predict", "/invocations", "/outcomes")
-_OTHERS = [
-    "/",
-    "//",
-    "/predict/",
-    "/PREDICT",
-    "/predict%00",
-    "/%ff%fe",
-    "/../../etc/passwd",
-    "/static-offline-docs/../app.py",
-]
-_OTHERS += [
-    "/static-offline-docs/%2e%2e/%2e%2e/x",
-    "/favicon.ico",
-    "/" + "a" * 8000,
-    "/?" + "a=b&" * 2000,
-    "*",
-    "/openapi.json/x",
-]
-_OTHERS += [
-    "http://other/health",
-    "/static-offline-docs/%00",
-    "/static-offline-docs/" + "a" * 300,
-    "/docs/oauth2-redirect",
-    "/é",
-    "",
-]
-_METHODS = ["GET", "POST", "PUT", "DELETE", "PATCH", "OPTIONS", "HEAD", "TRACE", "CONNECT", "PROPFIND", "get", "FOO"]
-_QUERIES = [
-    "?explain=true",
-    "?explain=maybe",
-    "?explain=",
-    "?explain=1&explain=2",
-    "?x=%ff%00",
-    "?" + "x" * 5000,
-    "?explain=\x01",
-]
-_HEADERS = [b"X-Request-Id: a b", b"X-Request-Id: \x01\x02", b"X-Request-Id: " + b"x" * 129, b"X-Request-Id: \xff\xfe"]
-_HEADERS += [
-    b"X-Request-Id:",
-    b"X-Request-Id: same",
-    b"X-Request-Id: same\r\nX-Request-Id: other",
-    b"Host: \xff",
-    b": 1",
-]
-_HEADERS += [
-    b"Authorization: Bearer",
-    b"Authorization: \xff",
-    b"Authorization: Basic " + b"a" * 60_000,
-    b"X\x00: 1",
-    b"X Y: 1",
-]
-_HEADERS += [
-    b"Expect: 100-continue",
-    b"Expect: something",
-    b"Cookie: " + b"c=d; " * 3000,
-    b"Connection: upgrade\r\nUpgrade: h2c",
-]
-_HEADERS += [
-    b"Connection: upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Key: eA==\r\nSec-WebSocket-Version: 13",
-    b"X: \x00",
-]
-_HEADERS += [
-    b"Content-Encoding: gzip",
-    b"Content-Type: text/csv",
-    b"Range: bytes=0-1",
-    b"Accept: text/html",
-    b" folded: 1",
-]
-_HEADERS += [b"\r\n".join(b"X-%d: %d" % (i, i) for i in range(2000)), b"X-Long: " + b"x" * 300_000, b"TE: trailers"]
-_HEADERS += [b"X-Forwarded-For: 1.2.3.4", b"Origin: null", b"Trailer: X", b"If-None-Match: *"]
-_GARBAGE = [
-    b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03",
-    b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
-    b"GET /\r\n\r\n",
-    b"\x00" * 100,
-]
-_GARBAGE += [
-    b"GET / HTTP/9.9\r\n\r\n",
-    b"GET / HTTP/1.1\nHost: x\n\n",
-    b"\r\n" * 50,
-    b"POST /predict HTTP/1.1\r\n\r\n{}",
-    b"x" * 70_000,
-]
-
-
-_LENGTHS = ["-1", "100000000", "1" + "0" * 30, "abc", "0x10", "", "{0}, {0}", "+{0}"]  # of bodies
-_SIZES = [
-    b"zz\r\n",
-    b"-1\r\n",
-    b"f" * 18 + b"\r\n",
-    b"5;" + b"x" * 9000 + b"\r\n",
-    b"\r\n",
-    b"3\r\nabcdef\r\n",
-]  # of chunks
 
 
 class Hostile(NamedTuple):
@@ -159,18 +66,18 @@ class HostileRequests:
             return self._pipelined(number, path)
         kind, method, target, headers = "good", "GET", path, [b"Host: x"]
         if path == "other":
-            kind, target = "path", rng.choice(_OTHERS)
+            kind, target = "path", rng.choice(OTHERS)
         body = Body(kind, "", b"")
         if path in _WITH_BODY:
             body = self._bodies.good(path) if rng.random() < 0.15 else self._bodies.hostile(path)
             kind, method = body.kind, "POST"
         if draw < 0.16:
-            kind, method = "method", rng.choice(_METHODS)
+            kind, method = "method", rng.choice(METHODS)
         if draw > 0.97:
-            kind, target = "query", target + rng.choice(_QUERIES)
-        is_http, junk = method in _METHODS[:8] and target.startswith("/"), []
+            kind, target = "query", target + rng.choice(QUERIES)
+        is_http, junk = method in METHODS[:8] and target.startswith("/"), []
         if 0.94 < draw <= 0.97:
-            kind, is_http, junk = "header", False, [rng.choice(_HEADERS)]
+            kind, is_http, junk = "header", False, [rng.choice(HEADERS)]
         request = Hostile(kind, path, _join(method, target, [*headers, *junk], body), is_http=is_http, method=method)
         return self._deliver(number, request)
 
@@ -210,7 +117,7 @@ class HostileRequests:
                 data = head + b"Transfer-Encoding: chunked\r\n\r\n" + chunks + b"0\r\n\r\n"
                 return self._deliver(number, Hostile("chunked", target, data))
             case 1:
-                lies = [length + 5, max(length - 5, 0), *(text.format(length) for text in _LENGTHS)]
+                lies = [length + 5, max(length - 5, 0), *(text.format(length) for text in LENGTHS)]
                 lie = f"Content-Length: {rng.choice(lies)}\r\n".encode() * rng.choice([1, 1, 2])
                 return Hostile("content-length", target, given_up + lie + b"\r\n" + body.data, is_http=False, wait=0.5)
             case 2:
@@ -220,10 +127,10 @@ class HostileRequests:
                     + both
                     + b"Transfer-Encoding: chunked\r\n\r\n"
                     + rng.choice([b"", chunks])
-                    + rng.choice(_SIZES)
+                    + rng.choice(SIZES)
                 )
                 return Hostile("chunk sizes", target, data + rng.choice([b"", b"0\r\n\r\n"]), is_http=False, wait=0.5)
-        garbage = rng.choice([*_GARBAGE, rng.randbytes(200), head[: rng.randrange(len(head))]])
+        garbage = rng.choice([*GARBAGE, rng.randbytes(200), head[: rng.randrange(len(head))]])
         return Hostile("no HTTP", "other", garbage, is_http=False, wait=0.5)
 
 
