@@ -61,7 +61,7 @@ def create_app(settings: ServingSettings, deployment: Deployment, api_keys: ApiK
     async def lifespan(app: FastAPI) -> AsyncIterator[dict[str, Any]]:
         metrics.record_deployment(deployment)
         deployment.start_polling(settings.refresh_seconds, after_refresh=record_state)
-        yield {STATE: ConnectionState(settings.limits.seconds, batcher.backlog.held, metrics)}
+        yield {STATE: ConnectionState(settings.limits.client_seconds, batcher.backlog.held, metrics)}
         deployment.close()
         await run_in_threadpool(batcher.close)
         if log is not None:

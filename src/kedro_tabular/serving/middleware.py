@@ -41,7 +41,7 @@ class RequestMiddleware:
         paths: set[str],
     ) -> None:
         self._app, self._metrics, self._paths = app, metrics, paths
-        self._max_bytes, self._seconds = int(limits.body_mb * 1e6), limits.seconds
+        self._max_bytes, self._seconds = int(limits.body_mb * 1e6), limits.client_seconds
         self._backlog, self._api_keys = backlog, api_keys
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

@@ -19,6 +19,7 @@ class Limits(Section):
     explained_rows: int = Field(ge=1)
     seconds: float = Field(gt=0)
     characters: int = Field(default=10_000, ge=1)
+    client_seconds: float = Field(default=30, gt=0)
     held_mb: float = Field(default=50, gt=0)
     queue_requests: int = Field(1000, ge=1)
     queue_rows: int = Field(20_000, ge=1)

@@ -116,13 +116,13 @@ def test_requests_that_are_sent_without_waiting_for_responses_are_limited(servic
 
 
 def test_a_client_that_does_not_send_its_request_is_disconnected(serve):
-    server = serve(seconds=0.3)
+    server = serve(client_seconds=0.3)
     with connect(server) as silent, connect(server, b"GET /hea") as slow:
         assert read_all(silent) == read_all(slow) == []
 
 
 def test_a_body_that_takes_too_long_is_refused(serve):
-    server = serve(seconds=0.3)
+    server = serve(client_seconds=0.3)
     with connect(server, HEAD + b'Content-Length: 1000\r\n\r\n{"rec') as connection:
         ((status, body),) = read_all(connection)
     assert (status, body["error"]["code"]) == (408, "body_timeout")
@@ -148,7 +148,7 @@ def test_a_single_body_is_never_too_much(serve):
 
 
 def test_responses_that_are_not_taken_are_counted_and_end(serve):
-    server = serve(seconds=1)
+    server = serve(client_seconds=1)
     large = "/static-offline-docs/swagger-ui-bundle.js"
     size = len(server.get(large).content)
     sent = 20 * f"GET {large} HTTP/1.1\r\nHost: x\r\n\r\n".encode()  # more than the buffers of the system take
