@@ -15,7 +15,9 @@ from ..files import write_atomically
 
 
 def create_store(store: Path) -> None:
-    """Create a file that does not exist; if the process is killed, it still does not exist."""
+    """Create the file unless it exists; if the process is killed, it still does not exist."""
+    if store.exists():
+        return
     with TemporaryDirectory() as folder:
         new = Path(folder) / store.name
         MlflowClient(f"sqlite:///{new}").search_experiments()  # MLflow creates what it opens

@@ -75,7 +75,7 @@ class RunTracking(MlflowHook):
         store = store_file(self._main, uri)
         # MLflow creates the tables of a new store, and kedro-mlflow its experiment, without regard for other processes.
         with FileLock(f"{store}.lock") if store else nullcontext():
-            if store and not store.exists():
+            if store:
                 create_store(store)
             relocate_artifacts(self._main, uri, experiment.get("artifact_location"))
             super().after_context_created(context)
@@ -147,9 +147,8 @@ class RunTracking(MlflowHook):
         try:
             super().on_pipeline_error(error, run_params, pipeline, catalog)
         except Exception as failure:  # the disk is full, or the server does not answer
-            logger.warning(
-                "the failed run could not be ended; the next run does it: %s", describe_outage(failure) or failure
-            )
+            cause = describe_outage(failure) or failure
+            logger.warning("the failed run could not be ended; the next run does it: %s", cause)
 
     def _read_settings(self, context: KedroContext) -> dict[str, Any]:
         """The settings of MLflow; in a temporary workspace those of the project that it belongs to."""

@@ -1,8 +1,8 @@
 """The FastAPI application: endpoints, middleware, error responses, and what runs beside the requests."""
 
 import logging
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any
 
 from fastapi import FastAPI, Request, Response
@@ -47,31 +47,11 @@ def create_app(settings: ServingSettings, deployment: Deployment, api_keys: ApiK
     name = deployment.current.identity.model
     metrics, batcher = ServiceMetrics(), Batcher(deployment, log, settings.key_columns, settings.limits)
 
-    def record_state() -> None:
-        metrics.record_deployment(deployment)
-        metrics.record_backlog(batcher.backlog)
-        if log is not None:
-            try:
-                with metrics.take_errors() as errors:
-                    log.add_errors(name, errors, utc_now())
-            except Exception as error:  # the counts are kept; the service goes on
-                logger.error("the prediction log is not writable: %s", describe(error))
-
-    @asynccontextmanager
-    async def lifespan(app: FastAPI) -> AsyncIterator[dict[str, Any]]:
-        metrics.record_deployment(deployment)
-        deployment.start_polling(settings.refresh_seconds, after_refresh=record_state)
-        yield {STATE: ConnectionState(settings.limits.client_seconds, batcher.backlog.held, metrics)}
-        deployment.close()
-        await run_in_threadpool(batcher.close)
-        if log is not None:
-            try:
-                await run_in_threadpool(record_state)
-            finally:
-                log.close()
-
     app = FastAPIOffline(
-        title=name, lifespan=lifespan, redoc_url=None, telemetry={"tracing": False, "metrics": False, "logs": False}
+        title=name,
+        lifespan=_make_lifespan(settings, batcher, metrics),
+        redoc_url=None,
+        telemetry={"tracing": False, "metrics": False, "logs": False},
     )
     _add_routes(app, Endpoints(settings, batcher, metrics), with_outcomes=log is not None)
 
@@ -97,6 +77,38 @@ def create_app(settings: ServingSettings, deployment: Deployment, api_keys: ApiK
         paths=paths,
     )
     return app
+
+
+def _make_lifespan(
+    settings: ServingSettings, batcher: Batcher, metrics: ServiceMetrics
+) -> Callable[[FastAPI], AbstractAsyncContextManager[dict[str, Any]]]:
+    """What runs beside the requests: the deployment follows its alias, and errors are counted in the log."""
+    deployment, log = batcher.deployment, batcher.log
+
+    def record_state() -> None:
+        metrics.record_deployment(deployment)
+        metrics.record_backlog(batcher.backlog)
+        if log is not None:
+            try:
+                with metrics.take_errors() as errors:
+                    log.add_errors(deployment.current.identity.model, errors, utc_now())
+            except Exception as error:  # the counts are kept; the service goes on
+                logger.error("the prediction log is not writable: %s", describe(error))
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[dict[str, Any]]:
+        metrics.record_deployment(deployment)
+        deployment.start_polling(settings.refresh_seconds, after_refresh=record_state)
+        yield {STATE: ConnectionState(settings.limits.client_seconds, batcher.backlog.held, metrics)}
+        deployment.close()
+        await run_in_threadpool(batcher.close)
+        if log is not None:
+            try:
+                await run_in_threadpool(record_state)
+            finally:
+                log.close()
+
+    return lifespan
 
 
 def _add_routes(app: FastAPI, endpoints: Endpoints, with_outcomes: bool) -> None:
