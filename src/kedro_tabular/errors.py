@@ -70,7 +70,7 @@ def _describe_user_error(error: Exception) -> str | None:
     """The message of one of these errors, unless it is only Kedro's frame of an outage, or a full disk is the cause."""
     if not isinstance(error, _USER_ERRORS):
         return None
-    is_frame = str(error).startswith("Failed while ") or any(is_disk_full(cause) for cause in _causes(error))
+    is_frame = "Failed while " in str(error) or any(is_disk_full(cause) for cause in _causes(error))
     return (describe_outage(error) if is_frame else None) or describe_error(error)
 
 
