@@ -28,6 +28,7 @@ from .table_file import (
     read_table,
     read_table_file,
 )
+from .time_zones import to_local, to_utc
 
 __all__ = [
     "EXPLANATION",
@@ -69,7 +70,9 @@ __all__ = [
     "to_columns",
     "to_datetimes",
     "to_float_array",
+    "to_local",
     "to_numbers",
     "to_plain_array",
     "to_string_array",
+    "to_utc",
 ]

@@ -16,7 +16,16 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from ..contract import REASONS, SOURCE, Contract, ContractError, parse_outcomes, score_columns, to_string_array
+from ..contract import (
+    REASONS,
+    SOURCE,
+    Contract,
+    ContractError,
+    parse_outcomes,
+    score_columns,
+    to_datetimes,
+    to_string_array,
+)
 from ..datasets import ReadOnlyDataset
 from .profile import INPUT, OUTCOME
 from .window import Window
@@ -135,7 +144,7 @@ class ScoredFile:
 def _to_local(values: pa.Array, zone: tzinfo) -> pa.Array:
     """Date-times with a time zone as those without one, in `zone`; other values unchanged."""
     has_zone = pa.types.is_timestamp(values.type) and values.type.tz is not None
-    return pc.local_timestamp(values.cast(pa.timestamp("us", str(zone)), safe=False)) if has_zone else values
+    return pa.array(to_datetimes(values.to_pandas(), None, zone)) if has_zone else values
 
 
 class ScoredFileDataset(ReadOnlyDataset[ScoredFile]):

@@ -6,6 +6,7 @@ from typing import NamedTuple, TypeVar
 
 import pandas as pd
 
+from ..contract import to_local, to_utc
 from ..parameters import ParameterError
 
 Parsed = TypeVar("Parsed")
@@ -20,14 +21,11 @@ class Window(NamedTuple):
 
     def in_utc(self) -> tuple[datetime, datetime]:
         """The start and the end in UTC."""
-        since, until = (
-            time.replace(tzinfo=self.zone).astimezone(UTC).replace(tzinfo=None) for time in (self.since, self.until)
-        )
-        return since, until
+        return to_utc(self.since, self.zone), to_utc(self.until, self.zone)
 
     def to_local(self, time: datetime) -> datetime:
         """A time in UTC, converted to the time zone of the window."""
-        return time.replace(tzinfo=UTC).astimezone(self.zone).replace(tzinfo=None)
+        return to_local(time.replace(tzinfo=UTC), self.zone)
 
 
 def resolve_window(window: str, since: str | None, until: str | None, month: str | None, zone: tzinfo = UTC) -> Window:
@@ -43,8 +41,7 @@ def resolve_window(window: str, since: str | None, until: str | None, month: str
         return Window(start, (pd.Timestamp(start) + pd.DateOffset(months=1)).to_pydatetime(), zone)
 
     def parse_time(text: str) -> datetime:
-        time = datetime.fromisoformat(text)
-        return time if time.tzinfo is None else time.astimezone(zone).replace(tzinfo=None)
+        return to_local(datetime.fromisoformat(text), zone)
 
     end = datetime.now(zone).replace(tzinfo=None) if until is None else _parse("until", until, parse_time, "2013-11-30")
     if since is None:

@@ -42,7 +42,7 @@ def serve(settings: ServingSettings, name: str, registry: str) -> None:
         ParameterError: the API keys can't be read, or other machines would reach the service without one.
         DatasetError: the prediction log is not available.
     """
-    read_api_keys(settings)  # before anything is loaded
+    api_keys = read_api_keys(settings)  # before anything is loaded
     seconds = int(settings.limits.seconds) + 1
     options: dict[str, Any] = {"host": settings.host, "port": settings.port, "log_config": None, "access_log": False}
     options |= {"server_header": False, "timeout_graceful_shutdown": seconds} | connection_options()
@@ -51,7 +51,7 @@ def serve(settings: ServingSettings, name: str, registry: str) -> None:
     logger.info("%s version %s is served on %s, see %s/docs", name, deployment.current.identity.version, url, url)
     logging.getLogger("uvicorn").setLevel(logging.WARNING)
     if settings.workers == 1:
-        uvicorn.run(create_app(settings, deployment, read_api_keys(settings)), **options)
+        uvicorn.run(create_app(settings, deployment, api_keys), **options)
         return
     if settings.log:
         PredictionLog(settings.log.url).close()  # so that the processes find it

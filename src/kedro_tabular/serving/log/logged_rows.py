@@ -26,6 +26,7 @@ from ...contract import (
     parse_datetime,
     parse_outcomes,
     score_columns,
+    to_datetimes,
     to_string_array,
 )
 from ...monitoring import INPUT, OUTCOME, RowSelection, Window, WindowSummary
@@ -164,8 +165,8 @@ def _normalize(rows: pa.Table, contract: Contract, classes: list[str] | None) ->
     outcome = parse_outcomes(to_string_array(rows["outcome"]), json.loads, classes)
     rows = rows.set_column(rows.schema.get_field_index("outcome"), OUTCOME, outcome)
     if contract.zone is not UTC:
-        local = rows["event_time"].to_pandas().dt.tz_localize(UTC).dt.tz_convert(contract.zone).dt.tz_localize(None)
-        event_time = pa.array(local, pa.timestamp("us"))
+        in_utc = rows["event_time"].to_pandas().dt.tz_localize(UTC)
+        event_time = pa.array(to_datetimes(in_utc, None, contract.zone))
         rows = rows.set_column(rows.schema.get_field_index("event_time"), "event_time", event_time)
     flat = rows.flatten()
     for name in contract.of_type("datetime"):

@@ -9,11 +9,11 @@ from typing import Any
 import pandas as pd
 from pydantic import ValidationError
 
-from ...contract import Contract, ContractError, ReadOptions, read_table_file, to_classes
+from ...contract import Contract, ContractError, ReadOptions, read_table_file, to_classes, to_utc
 from ..errors import invalid_body, validation_error
 from ..openapi import Outcomes
 from ..parsing import Rows, rows_from_records, to_number
-from .records import as_json, make_keys, to_utc, utc_now
+from .records import as_json, make_keys, utc_now
 from .tables import ID, KEY
 
 _TIME = "outcome_time"

@@ -3,7 +3,6 @@
 import itertools
 import random
 from collections.abc import Sequence
-from contextlib import suppress
 from datetime import UTC, datetime, tzinfo
 from typing import Any, NamedTuple
 
@@ -11,7 +10,7 @@ import numpy as np
 import pandas as pd
 from pydantic_core import from_json, to_json
 
-from ...contract import EXPLANATION, PREDICTION, REASONS, SOURCE, Contract, ContractError, parse_datetime
+from ...contract import EXPLANATION, PREDICTION, REASONS, SOURCE, Contract, ContractError, parse_datetime, to_utc
 from ..parsing import Rows, to_number
 from .tables import DRAWS, KEY, MAX_KEY_BYTES
 
@@ -19,13 +18,6 @@ from .tables import DRAWS, KEY, MAX_KEY_BYTES
 def utc_now() -> datetime:
     """The present time in UTC without a time zone, as databases store it."""
     return datetime.now(UTC).replace(tzinfo=None)
-
-
-def to_utc(time: datetime, zone: tzinfo) -> datetime:
-    """The time as the log stores it: in UTC. One without a time zone is in `zone`."""
-    with suppress(OverflowError):  # at the end of the calendar
-        time = (time if time.tzinfo else time.replace(tzinfo=zone)).astimezone(UTC)
-    return time.replace(tzinfo=None)
 
 
 def as_json(value: Any) -> str:
