@@ -11,20 +11,17 @@ or the memory exceeds 1.5 GiB.
 
 import asyncio
 import json
-import os
 import sqlite3
-import sys
 import time
 from collections import Counter, defaultdict
 from contextlib import closing
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from hostile_client import attack
 from hostile_requests import HostileRequests
 from sampler import Sampler
-from serving import running
-from small_project import adopt_small_table, rows_of, train, update_library
+from serving import SERVE, running
+from small_project import prepare, rows_of, run_main
 
 MAX_MEBIBYTES = 1536
 CROWD = 40  # slow uploads at the same time, and as many clients that do not read
@@ -48,15 +45,10 @@ def print_statuses(counts: Counter[tuple[str, int]]) -> None:
 
 def main(n_requests: int, project: Path) -> int:
     """Print the figures; 1 if there is a breach."""
-    if not (project / "mlflow.db").exists():
-        adopt_small_table(project)
-        train(project)
-    update_library(project)
-    os.environ["PYTHONPATH"] = str(project / "src")
+    prepare(project, versions=1)
     rows = json.loads(rows_of(project).to_json(orient="records"))
     before = len(read_log(project)) if (project / "data/07_model_output/prediction_log.db").exists() else 0
-    command = [str(Path(sys.executable).with_name("kedro")), "serve"]
-    with running(command, project, "/ready") as (url, _), Sampler() as sampler:
+    with running(SERVE, project, "/ready") as (url, _), Sampler() as sampler:
         started = time.perf_counter()
         requests = HostileRequests(rows)
         results = asyncio.run(attack(url, requests.make(n_requests)))
@@ -79,8 +71,4 @@ def main(n_requests: int, project: Path) -> int:
 
 
 if __name__ == "__main__":
-    number = int(sys.argv[1]) if len(sys.argv) > 1 else 100_000
-    if len(sys.argv) > 2:
-        sys.exit(main(number, Path(sys.argv[2])))
-    with TemporaryDirectory() as temporary:
-        sys.exit(main(number, Path(temporary)))
+    run_main(main, default=100_000)

@@ -43,25 +43,17 @@ HEADERS += [
     b"X-Request-Id: same\r\nX-Request-Id: other",
     b"Host: \xff",
     b": 1",
-]
-HEADERS += [
     b"Authorization: Bearer",
     b"Authorization: \xff",
     b"Authorization: Basic " + b"a" * 60_000,
     b"X\x00: 1",
     b"X Y: 1",
-]
-HEADERS += [
     b"Expect: 100-continue",
     b"Expect: something",
     b"Cookie: " + b"c=d; " * 3000,
     b"Connection: upgrade\r\nUpgrade: h2c",
-]
-HEADERS += [
     b"Connection: upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Key: eA==\r\nSec-WebSocket-Version: 13",
     b"X: \x00",
-]
-HEADERS += [
     b"Content-Encoding: gzip",
     b"Content-Type: text/csv",
     b"Range: bytes=0-1",
@@ -75,8 +67,6 @@ GARBAGE = [
     b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
     b"GET /\r\n\r\n",
     b"\x00" * 100,
-]
-GARBAGE += [
     b"GET / HTTP/9.9\r\n\r\n",
     b"GET / HTTP/1.1\nHost: x\n\n",
     b"\r\n" * 50,

@@ -12,7 +12,6 @@ command is then run again. The exit code is 1 if anything did not hold.
 
 import argparse
 import json
-import os
 import random
 import re
 import shutil
@@ -30,9 +29,8 @@ from typing import NamedTuple
 import numpy as np
 from kill_checks import LOG, Registry, Versions, check_files, read_registry
 from kill_commands import KINDS, OUTPUT, Kind, Process, Serve
-from make_tables import customers
-from run import ROOT, copy_project
-from tables import commit, run
+from small_project import prepare
+from tables import commit
 
 MAX_DRAWS = 20  # of a moment before the command has ended
 
@@ -146,17 +144,6 @@ def check_models(project: Path, registry: Registry) -> Iterator[str]:
         yield f"kedro models lists the versions {sorted(listed)}, there are {sorted(registry.folders)}"
 
 
-def make_project(project: Path) -> None:
-    """Adopt a small table, and train two versions."""
-    copy_project(project)
-    commit(project)
-    customers(1000, np.random.default_rng(0)).to_csv(project / "customers.csv", index=False)
-    run(["kedro", "adopt", "customers.csv", "--target=churned", "--estimator=linear"], project)
-    commit(project)
-    for _ in range(2):
-        run(["kedro", "run", "--pipelines=train"], project)
-
-
 def run_kills(n_kills: int, kinds: Sequence[Kind], seed: int) -> list[Result]:
     """All kills, in turn for each kind. After a fault the project is as it was at the start."""
     spans = {kind.name: measure(kind) for kind in kinds}
@@ -182,14 +169,10 @@ def run_kills(n_kills: int, kinds: Sequence[Kind], seed: int) -> list[Result]:
 
 def main(n_kills: int, kinds: list[str], project: Path, seed: int) -> int:
     """Print where each kind was killed, and what did not hold. Returns the exit code."""
-    if not (project / "mlflow.db").exists():
-        project.mkdir(parents=True, exist_ok=True)
-        make_project(project)
-    shutil.copytree(ROOT / "src" / "kedro_tabular", project / "src" / "kedro_tabular", dirs_exist_ok=True)
+    prepare(project, 2, "--estimator=linear")
     if subprocess.run(["git", "status", "--porcelain"], cwd=project, capture_output=True, check=True).stdout:
         (project / ".gitignore").open("a").write(f"/{OUTPUT}\n")
         commit(project)
-    os.environ["PYTHONPATH"] = str(project / "src")  # of the processes
     made = [KINDS[name](project) for name in kinds]
     if not (project / LOG).exists():
         measure(Serve(project))

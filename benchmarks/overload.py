@@ -25,8 +25,8 @@ from urllib.parse import urlsplit
 import numpy as np
 import uvloop
 import yaml
-from serving import running
-from small_project import adopt_small_table, rows_of, train, update_library
+from serving import SERVE, running
+from small_project import adopt_small_table, rows_of, train, use_library
 from tables import commit
 
 ROUNDS = 3
@@ -268,7 +268,7 @@ def serving(project: Path, case: Case) -> Iterator[str]:
     os.environ[SECONDS_PER_ROW] = str(case.seconds_per_row)
     os.sched_setaffinity(0, cores[:1])  # a process that is started inherits it
     try:
-        with running([str(Path(sys.executable).with_name("kedro")), "serve"], project, "/ready") as (url, _):
+        with running(SERVE, project, "/ready") as (url, _):
             os.sched_setaffinity(0, cores[1:] or cores)
             yield url
     finally:
@@ -285,10 +285,9 @@ def main(project: Path) -> None:
     """Print a line for each round, and the medians of each case."""
     if not (project / "mlflow.db").exists():
         make_project(project)
-    update_library(project)
+    use_library(project)
     row = rows_of(project).iloc[:1]
     body = b'{"records": %s}' % row.to_json(orient="records").encode()
-    os.environ["PYTHONPATH"] = str(project / "src")
     for case in CASES:
         with serving(project, case) as url:
             rounds = uvloop.run(measure_case(url, body, case))

@@ -22,6 +22,7 @@ from run import ROOT, copy_project, measure
 
 PAIRS = 3
 MODEL = "models:/flight_delay@champion"
+SERVE = [str(Path(sys.executable).with_name("kedro")), "serve"]
 
 
 @contextmanager

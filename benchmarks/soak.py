@@ -10,22 +10,19 @@ promotion is not followed, or if memory or open files grow after the first fifth
 
 import asyncio
 import json
-import os
 import statistics
-import sys
 import time
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 import mlflow
 from mlflow.tracking import MlflowClient
 from sampler import Sample, Sampler
-from serving import running
-from small_project import adopt_small_table, rows_of, train, update_library
+from serving import SERVE, running
+from small_project import prepare, rows_of, run_main
 
 CLIENTS = 8
 WARM_UP = 0.2  # of the time, and at least two promotions: a version that is loaded for the first time takes memory
@@ -157,14 +154,8 @@ def find_growth(samples: list[Sample], minutes: int) -> list[str]:
 
 def main(minutes: int, project: Path) -> int:
     """Print the series; 1 if something grows or fails."""
-    if not (project / "mlflow.db").exists():
-        adopt_small_table(project)
-        train(project)
-        train(project)
-    update_library(project)
-    os.environ["PYTHONPATH"] = str(project / "src")
-    command = [str(Path(sys.executable).with_name("kedro")), "serve"]
-    with running(command, project, "/ready") as (url, _), Sampler(interval=1) as sampler:
+    prepare(project, versions=2)
+    with running(SERVE, project, "/ready") as (url, _), Sampler(interval=1) as sampler:
         faults = asyncio.run(soak(url, project, minutes, sampler))
     for fault in faults:
         print(f"FAULT {fault}")
@@ -172,8 +163,4 @@ def main(minutes: int, project: Path) -> int:
 
 
 if __name__ == "__main__":
-    number = int(sys.argv[1]) if len(sys.argv) > 1 else 30
-    if len(sys.argv) > 2:
-        sys.exit(main(number, Path(sys.argv[2])))
-    with TemporaryDirectory() as temporary:
-        sys.exit(main(number, Path(temporary)))
+    run_main(main, default=30)

@@ -22,7 +22,7 @@ from typing import Any, NamedTuple
 
 import yaml
 from run import copy_project
-from serving import running
+from serving import SERVE, running
 from stock_models import Reference, best_stock_model
 
 _STAGES = {
@@ -84,7 +84,7 @@ def _run_stages(entry: dict[str, Any], folder: Path, project: Path) -> Iterator[
         yield stage
         run(command, project)
     yield "serve"
-    with running([str(Path(sys.executable).with_name("kedro")), "serve"], project, "/ready") as (url, _):
+    with running(SERVE, project, "/ready") as (url, _):
         yield "replay"
         run(["kedro", "replay", "--url", url, "--outcomes-after", "0s"], project)
     yield "monitoring"
