@@ -13,7 +13,7 @@ from kedro_tabular.errors import reports_user_errors
 from kedro_tabular.files import check_room, write_atomically
 from kedro_tabular.hooks.local_files import WholeFiles
 
-from ..disks import fill, free, make_room, small_disk
+from .disks import fill, free, make_room, small_disk
 
 BIG = 400_000  # bytes, of a disk of a million
 

@@ -2,57 +2,27 @@
 
 import os
 import shutil
-import socket
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import boto3
 import mlflow
 import pandas as pd
 import pytest
-from botocore.exceptions import ClientError, EndpointConnectionError
 
 from ..conftest import ROOT, run_kedro
 from ..repositories import git
+from ..storage import BUCKET, s3_server
 
 pytestmark = pytest.mark.slow
-
-BUCKET = "models"
 
 
 @pytest.fixture(scope="module")
 def endpoint(tmp_path_factory):
     """Address of the server, with the bucket and the credentials in the environment."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    address = f"http://127.0.0.1:{port}"
-    server = subprocess.Popen(
-        [Path(sys.executable).with_name("moto_server"), "-H", "127.0.0.1", "-p", str(port)],
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    settings = {
-        "AWS_ACCESS_KEY_ID": "key",
-        "AWS_SECRET_ACCESS_KEY": "secret",
-        "AWS_DEFAULT_REGION": "us-east-1",
-        "MLFLOW_S3_ENDPOINT_URL": address,
-    }
-    with pytest.MonkeyPatch.context() as patch:
-        for name, value in settings.items():
-            patch.setenv(name, value)
-        client = boto3.client("s3", endpoint_url=address)
-        for _ in range(100):
-            try:
-                client.create_bucket(Bucket=BUCKET)
-                break
-            except (EndpointConnectionError, ClientError):
-                time.sleep(0.1)
+    with s3_server(tmp_path_factory.mktemp("storage")) as address:
         yield address
-    server.terminate()
-    server.wait()
 
 
 @pytest.fixture(scope="module")

@@ -9,8 +9,8 @@ import requests
 from kedro_tabular.serving.log.prediction_log import PredictionLog
 
 from ...conftest import copy_run, run_kedro
-from ...disks import fill, make_room, small_disk
 from ...processes import serving
+from ..disks import fill, make_room, small_disk
 from ..lineage.adopted import adopt, open_store, run, runs, versions
 
 logger = logging.getLogger(__name__)  # shows what was measured: -o log_cli=true --log-cli-level=INFO

@@ -8,9 +8,10 @@ import yaml
 from mlflow.tracking import MlflowClient
 
 from ...conftest import run_kedro
-from ...servers import BUCKET, team_servers
+from ...storage import BUCKET
 from ..lineage.adopted import adopt, run
 from ..registering import empty_store
+from ..team import team_servers
 
 logger = logging.getLogger(__name__)  # shows what was measured: -o log_cli=true --log-cli-level=INFO
 pytestmark = pytest.mark.slow

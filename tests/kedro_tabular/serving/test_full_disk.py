@@ -14,7 +14,7 @@ from kedro_tabular.serving.log.prediction_log import PredictionLog
 from kedro_tabular.serving.metrics import SHARED_FOLDER
 
 from ...conftest import ROOT, fit_packaged
-from ...disks import fill, make_room, small_disk
+from ..disks import fill, make_room, small_disk
 from ..registering import register, verdict
 from .conftest import KEYS, records, start
 

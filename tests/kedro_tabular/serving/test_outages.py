@@ -13,8 +13,9 @@ from kedro_tabular.serving.deployment import Deployment
 from mlflow.tracking import MlflowClient
 
 from ...conftest import fit_packaged
-from ...servers import BUCKET, team_servers
+from ...storage import BUCKET
 from ..registering import empty_store, make_registry, register, verdict
+from ..team import team_servers
 from .conftest import Server, records, settings_of
 
 logger = logging.getLogger(__name__)  # shows what was measured: -o log_cli=true --log-cli-level=INFO

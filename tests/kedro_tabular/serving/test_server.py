@@ -2,7 +2,6 @@
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -16,6 +15,7 @@ from kedro.io import DatasetError
 from kedro_tabular.serving.server import serve
 
 from ...conftest import fit_packaged
+from ...processes import free_port
 from ..registering import make_registry, register
 from .conftest import records, settings_of
 
@@ -30,9 +30,7 @@ if __name__ == "__main__":
 @contextmanager
 def serving(folder, **changes):
     """The service in two processes, until the end of the block."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     (folder / "serve.py").write_text(SERVE)
     settings = settings_of(folder, workers=2, port=port, **changes).model_dump_json()
     command = [sys.executable, str(folder / "serve.py"), settings, mlflow.get_registry_uri()]
