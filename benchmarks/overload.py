@@ -31,7 +31,7 @@ from tables import commit
 
 ROUNDS = 3
 FACTOR = 5  # times the capacity
-MAX_CONNECTIONS = 2000
+MAX_CONNECTIONS = 500
 SECONDS_PER_ROW = "SECONDS_PER_ROW"  # environment variable of the estimator below
 ESTIMATOR = f'''"""An estimator that takes its time for each row."""
 
@@ -71,7 +71,7 @@ class Responses:
     arrived: list[float] = field(default_factory=list)
     statuses: list[int] = field(default_factory=list)
     seconds: list[float] = field(default_factory=list)
-    unsent: int = 0
+    unsent: list[float] = field(default_factory=list)  # their times
 
     def add(self, arrived: float, status: int) -> None:
         """Add a response that is complete now."""
@@ -140,7 +140,7 @@ class Pool:
             connecting = asyncio.get_running_loop().create_connection(lambda: connection, *self._address)
             connection.task = asyncio.ensure_future(connecting)
         else:
-            self.responses.unsent += 1
+            self.responses.unsent.append(arrived)
 
     def finish(self, connection: Connection, arrived: float, status: int) -> None:
         """Take a response."""
@@ -230,6 +230,7 @@ async def measure(pool: Pool, case: Case) -> Round:
         for arrived, status, seconds in zip(responses.arrived, responses.statuses, responses.seconds, strict=True)
         if arrived > ended and (status != 200 or seconds > 1 + case.seconds_per_row)
     ]
+    bad += after.unsent
     answered, shed = overload.of(200), overload.of(503)
     return Round(
         capacity,
@@ -238,7 +239,7 @@ async def measure(pool: Pool, case: Case) -> Round:
         float(np.quantile(shed, 0.99)) if len(shed) else np.nan,
         max(bad, default=ended) - ended,
         Counter(warm_up.statuses) + Counter(overload.statuses) + Counter(after.statuses) + Counter(last.statuses),
-        warm_up.unsent + overload.unsent,
+        len(warm_up.unsent + overload.unsent + after.unsent),
     )
 
 

@@ -1,11 +1,17 @@
 """Connections of clients that are slow, greedy or no HTTP clients at all."""
 
+import asyncio
 import json
 import socket
+import threading
 import time
 from contextlib import closing, contextmanager, suppress
 
 import pytest
+import uvicorn
+from kedro_tabular.serving.backlog import HeldBytes
+from kedro_tabular.serving.connections import STATE, ConnectionState, connection_options
+from kedro_tabular.serving.metrics import ServiceMetrics
 
 from .conftest import Server, records
 from .test_requests import error_of
@@ -169,3 +175,57 @@ def test_a_client_that_hangs_up_within_its_body_is_no_internal_error(service, ca
     wait_for(lambda: metric(service.server, 'errors_total{code="disconnected"}') == before + 1)
     assert 'code="internal_error"' not in service.server.get("/metrics").text
     assert "Traceback" not in caplog.text
+
+
+class SlowApp:
+    """An ASGI application that keeps the event loop busy during each request."""
+
+    async def __call__(self, scope, receive, send):
+        if scope["type"] == "lifespan":
+            await receive()
+            scope["state"][STATE] = ConnectionState(30, HeldBytes(1_000_000), ServiceMetrics())
+            await send({"type": "lifespan.startup.complete"})
+            await receive()
+            await send({"type": "lifespan.shutdown.complete"})
+            return
+        time.sleep(0.02)
+        await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"0")]})
+        await send({"type": "http.response.body"})
+
+
+def test_new_clients_are_accepted_while_others_keep_the_service_busy():
+    server = uvicorn.Server(
+        uvicorn.Config(SlowApp(), port=0, log_config=None, access_log=False, **connection_options())
+    )
+    thread = threading.Thread(target=server.run, daemon=True)
+    thread.start()
+    while not server.started:
+        time.sleep(0.01)
+    address = server.servers[0].sockets[0].getsockname()
+    answered = {"busy": 0, "new": 0}
+
+    async def ask(kind, times):
+        reader, writer = await asyncio.open_connection(*address)
+        for _ in range(times):
+            writer.write(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            await reader.readuntil(b"\r\n\r\n")
+            answered[kind] += 1
+        writer.close()
+
+    async def run():
+        busy = [asyncio.ensure_future(ask("busy", 1000)) for _ in range(4)]
+        while answered["busy"] < 4:
+            await asyncio.sleep(0.01)
+        before = answered["busy"]
+        await asyncio.gather(*(ask("new", 1) for _ in range(15)))
+        for task in busy:
+            task.cancel()
+        return answered["busy"] - before
+
+    try:
+        rounds = asyncio.run(run()) / 4
+    finally:
+        server.should_exit = True
+        thread.join()
+    assert answered["new"] == 15
+    assert rounds < 8, "a new connection waits for a round of those that are connected, not for one each"
