@@ -1,9 +1,12 @@
 """The project's conf/ as commands read it."""
 
+import os
+
 from kedro.config import AbstractConfigLoader, OmegaConfigLoader
 from kedro.framework.session import KedroSession
 from kedro.framework.startup import ProjectMetadata
 
+from .. import lineage
 from ..hooks import check_table
 from ..kedro_project import read_conf
 
@@ -19,8 +22,15 @@ def load_conf(metadata: ProjectMetadata, environment: str | None = None) -> Omeg
 
 
 def connect_mlflow(metadata: ProjectMetadata) -> AbstractConfigLoader:
-    """Set MLflow up as conf/ says, and give the project's configuration."""
-    with KedroSession.create(metadata.project_path) as session:
-        context = session.load_context()  # type: ignore[attr-defined]
-        loader: AbstractConfigLoader = context.config_loader
+    """Connect MLflow to the store of conf/, in the project's folder, and give the project's configuration.
+
+    Unlike a Kedro session, this creates no experiment, which a person who may only read would then own.
+    """
+    loader = load_conf(metadata)
+    if loader["mlflow"]["server"].get("request_header_provider"):  # kedro-mlflow registers it, with its context
+        with KedroSession.create(metadata.project_path) as session:
+            session.load_context()  # type: ignore[attr-defined]
         return loader
+    os.chdir(metadata.project_path)  # paths of conf/ are relative to it
+    lineage.connect(loader, metadata.project_path)
+    return loader

@@ -8,7 +8,7 @@ import click
 from kedro.config import OmegaConfigLoader
 from kedro.framework.startup import ProjectMetadata
 
-from .. import serving
+from .. import lineage, serving
 from ..contract import Contract
 from ..errors import reports_user_errors
 from ..serving import log as prediction_log
@@ -36,9 +36,7 @@ def serve(metadata: ProjectMetadata, **options: Any) -> None:
     os.environ.setdefault("AWS_MAX_ATTEMPTS", "2")
     given = {name: value for name, value in options.items() if value is not None}
     settings = _read_settings(conf, given)
-    if server.get("credentials"):
-        credentials = conf["credentials"][server["credentials"]]
-        os.environ.update({name: str(value) for name, value in credentials.items()})
+    lineage.export_credentials(conf)
     with reported(serving.DeploymentError):
         serving.serve(settings, parameters["table"]["name"], server["mlflow_tracking_uri"])
 

@@ -4,7 +4,7 @@ import logging
 import os
 
 from .context import DefaultSections, MlflowTracking, ProjectFolder, check_table
-from .datasets import InputCheck, OutputLocks, StageCheck
+from .datasets import InputCheck, OutputLocks, RegistrationCheck, StageCheck
 from .local_files import WholeFiles
 from .summary import RunSummary
 
@@ -37,6 +37,7 @@ HOOKS = (
     OutputLocks(),
     StageCheck(),
     MlflowTracking(),
+    RegistrationCheck(),
     InputCheck(),
     RunSummary(),
 )

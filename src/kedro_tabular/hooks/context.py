@@ -12,10 +12,6 @@ from ..contract import NO_TABLE
 from ..kedro_project import ConfigLoader, requested_pipelines
 from ..parameters import OPTIONAL_SECTIONS, ParameterError
 
-# Of a request to an MLflow server, unless MLflow's own environment variables say otherwise: the command ends in half a
-# minute if the server is down. By MLflow's defaults that takes four minutes.
-_MAX_RETRIES, _TIMEOUT = "4", "60"  # the latter in seconds
-
 
 def check_table(parameters: dict[str, Any]) -> None:
     """Raises ParameterError: there is no table yet."""
@@ -70,10 +66,9 @@ class MlflowTracking:
         self._is_tracked = not requested_pipelines(disabled)
         if not self._is_tracked:
             return
-        os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", _MAX_RETRIES)
-        os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", _TIMEOUT)
-        from ..lineage import RunTracking
+        from ..lineage import RunTracking, export_credentials
 
+        export_credentials(context.config_loader)
         tracking = RunTracking()
         context._hook_manager.register(tracking)  # Kedro has no public name for it; tested in test_hooks.py
         tracking.after_context_created(context)

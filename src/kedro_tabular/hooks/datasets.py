@@ -13,19 +13,21 @@ from kedro.pipeline import Pipeline
 
 from ..lineage import Catalog, check_stage, read_dvc_file
 
+_REGISTERED = "RegisteredModelDataset"
+
 logger = logging.getLogger(__name__)
 
 
 class _CatalogHook:
-    """A hook that needs the project's folder and the catalog's configuration."""
+    """A hook that needs the project's folder, the catalog's configuration and the parameters."""
 
     @hook_impl
     def after_context_created(self, context: KedroContext) -> None:
         self._project = Path(context.project_path)
 
     @hook_impl
-    def after_catalog_created(self, conf_catalog: dict[str, Any]) -> None:
-        self._catalog = Catalog(conf_catalog)
+    def after_catalog_created(self, conf_catalog: dict[str, Any], parameters: dict[str, Any]) -> None:
+        self._catalog, self._parameters = Catalog(conf_catalog), parameters["parameters"]
 
 
 class StageCheck(_CatalogHook):
@@ -42,6 +44,21 @@ class StageCheck(_CatalogHook):
         """Compare them, if DVC has started the run. Raises ParameterError."""
         if "DVC_STAGE" in os.environ and isinstance(self._loader, OmegaConfigLoader):
             check_stage(pipeline, self._catalog, self._loader, self._project)
+
+
+class RegistrationCheck(_CatalogHook):
+    """Refuses a run that would register a version if its user may not, before it trains for that."""
+
+    @hook_impl(tryfirst=True)
+    def before_pipeline_run(self, pipeline: Pipeline) -> None:
+        """Ask the MLflow server. Raises MlflowException."""
+        kinds = (str(self._catalog.entry(name).get("type")) for name in pipeline.all_outputs())
+        if not any(kind.endswith(_REGISTERED) for kind in kinds):
+            return
+        from .. import registry
+
+        if self._parameters.get("packaging", {}).get("register", True):
+            registry.aliases.check_may_register(self._parameters["table"]["name"])
 
 
 class InputCheck(_CatalogHook):

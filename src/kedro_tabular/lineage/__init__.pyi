@@ -1,4 +1,5 @@
 from .catalog import Catalog
+from .connection import connect, export_credentials
 from .dvc_stages import render_dvc_yaml, tracked_environment
 from .git import GitError, run_git
 from .hashes import bytes_md5, content_md5
@@ -24,8 +25,10 @@ __all__ = [
     "RunTracking",
     "bytes_md5",
     "check_stage",
+    "connect",
     "content_md5",
     "defining_module",
+    "export_credentials",
     "find_problems",
     "find_reproducible",
     "import_closure",

@@ -10,9 +10,10 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+from .artifact_location import SQLITE
+
 logger = logging.getLogger(__name__)
 
-_SQLITE = "sqlite:///"
 _URI_COLUMNS = (
     ("experiments", "artifact_location"),
     ("runs", "artifact_uri"),
@@ -23,7 +24,7 @@ _URI_COLUMNS = (
 
 def store_file(project: Path, tracking_uri: str) -> Path | None:
     """The file of a SQLite store; None for any other store."""
-    return project / tracking_uri.removeprefix(_SQLITE) if tracking_uri.startswith(_SQLITE) else None
+    return project / tracking_uri.removeprefix(SQLITE) if tracking_uri.startswith(SQLITE) else None
 
 
 def with_absolute_paths(settings: dict[str, Any], project: Path) -> dict[str, Any]:
@@ -32,7 +33,7 @@ def with_absolute_paths(settings: dict[str, Any], project: Path) -> dict[str, An
     for key in ("mlflow_tracking_uri", "mlflow_registry_uri"):
         if server.get(key):
             store = store_file(project, server[key])
-            server[key] = f"{_SQLITE}{store}" if store else _absolute(server[key], project)
+            server[key] = f"{SQLITE}{store}" if store else _absolute(server[key], project)
     experiment = dict(tracking.get("experiment") or {})
     arguments = dict(experiment.get("create_experiment_kwargs") or {})
     if arguments.get("artifact_location"):

@@ -4,13 +4,12 @@ import io
 import json
 import logging
 import re
-from contextlib import nullcontext, suppress
+from contextlib import suppress
 from itertools import chain
 from pathlib import Path
 from typing import Any
 
 import mlflow
-from filelock import FileLock
 from kedro.config import MissingConfigException
 from kedro.framework.context import KedroContext
 from kedro.framework.hooks import hook_impl
@@ -25,18 +24,19 @@ from mlflow.data.meta_dataset import MetaDataset
 from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
 
-from ..errors import describe_outage
 from ..kedro_project import read_conf
+from ..outages import describe_outage
 from ..parameters import flatten
+from .artifact_location import check_artifact_location
 from .catalog import Catalog
 from .code_state import Archive, Lineage, describe_code
 from .conf_keys import class_names, conf_files
+from .connection import locate, prepared_store
 from .environment import LOCK, describe_environment, find_unlocked
 from .modules import defining_module, import_closure, project_modules
-from .new_store import create_store
 from .processes import end_killed_runs, process_tags
 from .provenance import DATA, GIT, read_upstream
-from .relocation import relocate_artifacts, store_file, with_absolute_paths
+from .relocation import with_absolute_paths
 from .remotes import main_project, remote_uri
 
 logger = logging.getLogger(__name__)
@@ -69,19 +69,12 @@ class RunTracking(MlflowHook):
         """Set MLflow up, and end the runs that killed processes have left open."""
         self._project, self._environment = Path(context.project_path), context.env
         self._main = main_project(self._project)
-        settings = self._read_settings(context)
-        uri = settings["server"]["mlflow_tracking_uri"]
-        experiment = settings["tracking"]["experiment"].get("create_experiment_kwargs", {})
-        store = store_file(self._main, uri)
-        # MLflow creates the tables of a new store, and kedro-mlflow its experiment, without regard for other processes.
-        with FileLock(f"{store}.lock") if store else nullcontext():
-            if store:
-                create_store(store)
-            relocate_artifacts(self._main, uri, experiment.get("artifact_location"))
+        self._settings = self._read_settings(context)
+        with prepared_store(self._settings, self._main):
             super().after_context_created(context)
         tracked = MlflowClient().get_experiment_by_name(self.mlflow_config.tracking.experiment.name)
         assert tracked is not None  # kedro-mlflow creates it
-        self._experiment_id = str(tracked.experiment_id)
+        self._experiment, self._experiment_id = tracked, str(tracked.experiment_id)
         end_killed_runs(self._experiment_id)
 
     @hook_impl
@@ -98,6 +91,9 @@ class RunTracking(MlflowHook):
     @hook_impl
     def before_pipeline_run(self, run_params: dict[str, Any], pipeline: Pipeline, catalog: CatalogProtocol) -> None:
         """Start a run, or continue that of the model which is read, and log what it starts from."""
+        arguments = self._settings["tracking"]["experiment"]["create_experiment_kwargs"]
+        uri = self._settings["server"]["mlflow_tracking_uri"]
+        check_artifact_location(self._experiment, uri, arguments["artifact_location"])
         inputs = self._catalog.content_md5s(self._project, pipeline.inputs())
         upstream = read_upstream({str(self._path(name)): md5 for name, md5 in inputs.items()}, self._project)
         keys = sorted(name for name in pipeline.inputs() if name.startswith("params:"))
@@ -154,9 +150,10 @@ class RunTracking(MlflowHook):
         """The settings of MLflow; in a temporary workspace those of the project that it belongs to."""
         loader = context.config_loader
         if self._main == self._project:
+            loader["mlflow"] = locate(loader["mlflow"])
             return dict(loader["mlflow"])
         main = read_conf(self._main, context.env)
-        settings = dict(main["mlflow"])
+        settings = locate(main["mlflow"])
         # git does not have conf/local, and its paths are relative to the project's folder
         loader["mlflow"] = with_absolute_paths(settings, self._main)
         with suppress(MissingConfigException):

@@ -20,6 +20,8 @@ from . import lock
 CHAMPION, PREVIOUS, CHALLENGER = "champion", "previous", "challenger"
 GATE, GATE_FAILED, GATE_CHAMPION = "gate", "gate.failed", "gate.champion"  # tags of a version
 PASSED, REFUSED = "passed", "refused"
+_NO_ALIAS = "none"  # no version ever has it
+_FORBIDDEN = 403
 PROMOTED, ROLLED_BACK = "promoted.", "rolled_back."  # prefixes of tags
 
 
@@ -51,6 +53,7 @@ def promote(name: str, version: str, reason: str) -> ChampionChange:
     Raises:
         PromotionError: it took too long, see `lock_aliases`.
     """
+    check_may_promote(name)
     with lock_aliases(name) as aliases:
         return aliases.promote(version, reason)
 
@@ -76,6 +79,7 @@ def rollback(name: str, reason: str, check: Callable[[str], None] = lambda versi
     champion = get_alias_version(name, CHAMPION)
     if champion is None:
         raise _nothing_to_go_back_to(name, champion)
+    check_may_promote(name)
     with lock_aliases(name) as aliases:
         if aliases.get(CHAMPION) != champion:  # while this process waited for the lock
             raise PromotionError(f"version {champion} of {name} is no longer champion: see `kedro models`")
@@ -91,6 +95,34 @@ def _nothing_to_go_back_to(name: str, champion: str | None) -> PromotionError:
         f"there is nothing to go back to: {name} has no version that was champion before "
         f"{'version ' + champion if champion else 'now'}. See `kedro models`: kedro promote VERSION"
     )
+
+
+def check_may_promote(name: str) -> None:
+    """Raise MlflowException if the user of an MLflow server may not remove an alias, as a promotion may have to.
+
+    A user who may only set aliases would otherwise leave a promotion half done.
+    """
+    MlflowClient().delete_registered_model_alias(name, _NO_ALIAS)
+
+
+def check_may_register(name: str) -> None:
+    """Raise MlflowException if the user of an MLflow server may not register versions of a model that exists."""
+    try:
+        MlflowClient().delete_registered_model_tag(name, lock.CLAIM + _NO_ALIAS)
+    except MlflowException as error:
+        if error.error_code != "RESOURCE_DOES_NOT_EXIST":
+            raise
+
+
+def may_promote(name: str) -> bool:
+    """Whether the user may move the aliases of a registered model."""
+    try:
+        check_may_promote(name)
+    except MlflowException as error:
+        if error.get_http_status_code() != _FORBIDDEN and f"error code {_FORBIDDEN}" not in str(error):
+            raise
+        return False
+    return True
 
 
 @contextmanager

@@ -51,7 +51,8 @@ def hold(name: str, owner: str) -> Iterator[Lock]:
     try:
         yield claims.acquire()
     finally:
-        claims.withdraw()
+        if claims.raised:
+            claims.withdraw()
 
 
 class _Claim(NamedTuple):
@@ -75,6 +76,7 @@ class _Claims:
         self._name, self._owner, self._client = name, owner, MlflowClient()
         self._own = f"{CLAIM}{time.time_ns():020}.{uuid4().hex[:8]}"  # claims are ordered by their names
         self._others: dict[str, _Claim] = {}
+        self.raised = False
 
     def acquire(self) -> Lock:
         told = False
@@ -107,6 +109,7 @@ class _Claims:
         """Write the own claim; another value each time tells the others that this process is alive."""
         value = json.dumps({"owner": self._owner, "limit": LIMIT, "turn": turn})
         self._client.set_registered_model_tag(self._name, self._own, value)
+        self.raised = True
 
     def _read_others(self) -> dict[str, _Claim]:
         """The claims of the other processes, without those that have expired, which are deleted."""

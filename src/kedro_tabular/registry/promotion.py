@@ -20,6 +20,7 @@ from .aliases import (
     complete_promotion,
     get_alias_version,
     lock_aliases,
+    may_promote,
 )
 
 logger = logging.getLogger(__name__)
@@ -57,7 +58,7 @@ def deploy(name: str, version: str, gate: dict[str, Any]) -> None:
     title, forbidden = f"{name} version {version}", no_alias_reason(gate["promote"])
     if get_alias_version(name, CHAMPION) == version:  # a run is repeated, and has compared its version with itself
         logger.info("%s is champion already", title)
-        if not forbidden:
+        if not forbidden and may_promote(name):
             complete_promotion(name, version)
         return
     _tag_verdict(name, version, gate)
@@ -65,20 +66,21 @@ def deploy(name: str, version: str, gate: dict[str, Any]) -> None:
     if gate["verdict"] == REFUSED:
         obstacle = "refused by the gate"
         logger.warning("%s is refused by the gate: %s", title, _summarize(gate))
-        if not forbidden and get_alias_version(name, CHALLENGER) == version:
+        if not forbidden and get_alias_version(name, CHALLENGER) == version and may_promote(name):
             with lock_aliases(name) as aliases:
                 aliases.remove_challenger(version)
     elif forbidden:
         obstacle = forbidden
         logger.info("%s passed the gate and gets no alias (%s): kedro promote %s", title, obstacle, version)
     else:
+        is_allowed = may_promote(name)
         with lock_aliases(name) as aliases:
-            obstacle = _move(aliases, title, version, gate)
+            obstacle = _move(aliases, title, version, gate, is_allowed)
     if obstacle:
         _describe(name, version, obstacle, gate)
 
 
-def _move(aliases: LockedAliases, title: str, version: str, gate: dict[str, Any]) -> str | None:
+def _move(aliases: LockedAliases, title: str, version: str, gate: dict[str, Any], is_allowed: bool) -> str | None:
     """Make a version that passed the gate champion or challenger. Returns what kept it from becoming champion."""
     champion, compared = aliases.get(CHAMPION), gate["champion"]
     if champion != compared:
@@ -88,6 +90,8 @@ def _move(aliases: LockedAliases, title: str, version: str, gate: dict[str, Any]
         obstacle = "it was rolled back"
     elif gate["promote"] == MANUAL:
         obstacle = "gate.promote is manual"
+    elif not is_allowed:
+        obstacle = "its user may not promote: the permission MANAGE on the registered model is missing"
     else:
         aliases.promote(version, f"passed the gate against version {champion}" if champion else "first version")
         logger.info("%s passed the gate and is champion", title)

@@ -17,7 +17,7 @@ from mlflow.models import Model
 from mlflow.tracking import MlflowClient
 
 from ..contract import Contract, classes_of
-from ..errors import describe_outage
+from ..outages import describe_outage
 from ..registry import LoadedModel, get_alias_version, load_model
 from .local_cache import DeploymentError, LocalCache, VersionIdentity, identify
 
@@ -68,7 +68,8 @@ class Deployment:
             version = self._find_version()
         except Exception as error:  # whatever an unreachable registry raises
             self._record_registry_error(error)
-            cause = DeploymentError("the registry is not reachable, and no version of it is in the local cache")
+            reason = describe_outage(error) or "the registry is not reachable"
+            cause = DeploymentError(f"{reason}; and no version of it is in the local cache")
             self.current = self._load_last_good(cause)
             return
         self.refreshed = time.time()

@@ -1,7 +1,6 @@
 """Local cache of the served versions, so that the service starts without the registry."""
 
 import json
-import re
 import shutil
 from contextlib import suppress
 from dataclasses import asdict, dataclass
@@ -15,6 +14,7 @@ from mlflow.entities.model_registry import ModelVersion
 
 from .. import lineage
 from ..files import write_atomically
+from ..outages import without_password
 
 _PARTIAL = ".partial-"  # start of the names of folders that are being filled or removed
 _IDENTITY_FILE = "version.json"  # in the folder of a version; and beside these folders, for the last good version
@@ -49,17 +49,12 @@ def identify(version: ModelVersion) -> VersionIdentity:
     )
 
 
-def _without_password(uri: str) -> str:
-    """An address without user and password: another password is not another registry."""
-    return re.sub(r"(?<=://)[^/]*@", "", uri)
-
-
 class LocalCache:
     """The versions of one alias of one registry, each in a folder named by its number."""
 
     def __init__(self, folder: Path, registry: str) -> None:
         self._folder = folder
-        self._registry = _without_password(registry)
+        self._registry = without_password(registry)  # another password is not another registry
         self._lock = FileLock(folder / ".lock")  # several processes of the service share the folder
 
     def read_identity(self, folder: Path) -> VersionIdentity | None:

@@ -16,7 +16,7 @@ from kedro.io import DatasetError
 from uvicorn.config import STARTUP_FAILURE
 from uvicorn.supervisors import Multiprocess
 
-from ..errors import describe_outage
+from ..outages import describe_outage
 from ..parameters import ParameterError
 from .app import create_app
 from .authentication import read_api_keys

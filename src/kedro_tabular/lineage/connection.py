@@ -1,0 +1,63 @@
+"""Connect MLflow to the store that conf/ names, with the credentials that conf/ has for it."""
+
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, nullcontext, suppress
+from pathlib import Path
+from typing import Any
+
+import mlflow
+from filelock import FileLock
+from kedro.config import AbstractConfigLoader, MissingConfigException
+
+from .artifact_location import artifact_location
+from .new_store import create_store
+from .relocation import relocate_artifacts, store_file, with_absolute_paths
+
+# Of a request to an MLflow server, unless MLflow's own environment variables say otherwise: the command ends in half a
+# minute if the server is down. By MLflow's defaults that takes four minutes.
+_MAX_RETRIES, _TIMEOUT = "4", "60"  # the latter in seconds
+
+
+def connect(loader: AbstractConfigLoader, project: Path) -> None:
+    """Connect MLflow to the store of a project, without an experiment: to read the registry or to move aliases."""
+    settings = locate(loader["mlflow"])
+    with prepared_store(settings, project):
+        export_credentials(loader)
+        server = with_absolute_paths(settings, project)["server"]
+        mlflow.set_tracking_uri(server["mlflow_tracking_uri"])
+        mlflow.set_registry_uri(server.get("mlflow_registry_uri") or server["mlflow_tracking_uri"])
+
+
+def export_credentials(loader: AbstractConfigLoader) -> None:
+    """Set the environment variables that `server.credentials` of mlflow.yml names, and the patience with a server."""
+    os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", _MAX_RETRIES)
+    os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", _TIMEOUT)
+    name = loader["mlflow"]["server"].get("credentials")
+    if name:
+        with suppress(MissingConfigException):
+            os.environ.update({key: str(value) for key, value in loader["credentials"].get(name, {}).items()})
+
+
+def locate(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings of mlflow.yml with the location of the artifacts of a new experiment. Raises ParameterError."""
+    tracking = dict(settings["tracking"])
+    experiment = dict(tracking.get("experiment") or {})
+    arguments = dict(experiment.get("create_experiment_kwargs") or {})
+    location = artifact_location(settings["server"]["mlflow_tracking_uri"], arguments.get("artifact_location"))
+    experiment["create_experiment_kwargs"] = arguments | {"artifact_location": location}
+    return {**settings, "tracking": tracking | {"experiment": experiment}}
+
+
+@contextmanager
+def prepared_store(settings: Mapping[str, Any], project: Path) -> Iterator[None]:
+    """Let a store that is a file exist within the block, with the project's artifacts, made by this process alone."""
+    uri = settings["server"]["mlflow_tracking_uri"]
+    location = settings["tracking"]["experiment"]["create_experiment_kwargs"]["artifact_location"]
+    store = store_file(project, uri)
+    # MLflow creates the tables of a new store, and kedro-mlflow its experiment, without regard for other processes.
+    with FileLock(f"{store}.lock") if store else nullcontext():
+        if store:
+            create_store(store)
+        relocate_artifacts(project, uri, location)
+        yield
