@@ -59,7 +59,7 @@ check: $(INSTALLED) ## Lint and check types; name edited library files
 	@$(BIN)/python -m kedro_tabular.lineage.release
 
 ui: $(INSTALLED) ## Show runs and models in the browser
-	@MLFLOW_DISABLE_TELEMETRY=true $(BIN)/mlflow ui --backend-store-uri sqlite:///mlflow.db
+	@$(BIN)/kedro ui
 
 lock: ## Pin the newest versions that pyproject.toml allows (needs uv)
 	uv pip compile --quiet --upgrade --universal --python-version 3.11 --fork-strategy fewest --all-extras \

@@ -1,6 +1,7 @@
 """Errors that a user can correct: commands report them, as they do outages, without a traceback."""
 
 import functools
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,8 @@ from .contract import ContractError
 from .files import is_disk_full
 from .outages import causes_of, describe_outage
 from .parameters import ParameterError
+
+_QUOTED = re.compile(r"'([^']+)'")
 
 
 class AlertError(Exception):
@@ -68,7 +71,8 @@ def describe_error(error: BaseException) -> str:
     """The message of the cause that a user can correct; for a missing file also how to get it."""
     for cause in causes_of(error):
         if isinstance(cause, FileNotFoundError):
-            path = Path(cause.filename or str(cause))
+            quoted = _QUOTED.search(str(cause))  # Arrow's error has the path in its text only
+            path = Path(cause.filename or (quoted[1] if quoted else str(cause)))
             relative_path = path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
             return f"{relative_path} is missing. {_how_to_get(relative_path)}"
         if isinstance(cause, ContractError | ParameterError):

@@ -21,7 +21,8 @@ TRAIN = "train"  # the pipeline whose parts are the stages of dvc.yaml
 class ConfigLoader(OmegaConfigLoader):
     """Kedro's loader of conf/, in whose other files `${params:table.name}` is a value of the parameters.
 
-    The loader registers that resolver and not a hook: tools such as `kedro viz run` read the catalog without hooks.
+    In mlflow.yml `${env:NAME,DEFAULT}` is an environment variable; nowhere else, where DVC would not see it.
+    The loader registers these resolvers and not a hook: tools such as `kedro viz run` read the catalog without hooks.
     """
 
     _parameters: DictConfig | None = None  # read when they are needed
@@ -35,7 +36,12 @@ class ConfigLoader(OmegaConfigLoader):
                 self._parameters = OmegaConf.create(self["parameters"])
             # OmegaConf has one resolver of a name for all loaders of a process: set it to that of this one.
             OmegaConf.register_new_resolver("params", self._parameter, replace=True)
-        return super().__getitem__(key)
+        if key == "mlflow":
+            OmegaConf.register_new_resolver("env", os.environ.get, replace=True)
+        try:
+            return super().__getitem__(key)
+        finally:
+            OmegaConf.clear_resolver("env")
 
     def __setitem__(self, key: str, value: Any) -> None:
         self._parameters = None

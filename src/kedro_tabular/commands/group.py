@@ -11,6 +11,7 @@ from .log import log
 from .models import models
 from .replay import replay
 from .serve import outcomes, serve
+from .ui import ui
 
 
 @click.group(name="kedro-tabular")
@@ -18,5 +19,6 @@ def cli() -> None:
     """Adopt a table, serve, monitor and trace models."""
 
 
-for command in (run, jupyter, dvc, adopt, lineage, reproduce, models, promote, rollback, serve, outcomes, log, replay):
+_COMMANDS = [run, jupyter, dvc, adopt, lineage, reproduce, models, promote, rollback, serve, outcomes, log, replay, ui]
+for command in _COMMANDS:
     cli.add_command(command)

@@ -58,7 +58,7 @@ class RegistrationCheck(_CatalogHook):
         from .. import registry
 
         if self._parameters.get("packaging", {}).get("register", True):
-            registry.aliases.check_may_register(self._parameters["table"]["name"])
+            registry.check_may_register(self._parameters["table"]["name"])
 
 
 class InputCheck(_CatalogHook):

@@ -5,7 +5,7 @@ from .git import GitError, run_git
 from .hashes import bytes_md5, content_md5
 from .modules import LIBRARY, defining_module, import_closure, package_folder
 from .origin import Origin, OriginReader
-from .provenance import DATA, ENVIRONMENT, GIT, select_tags
+from .provenance import DATA, ENVIRONMENT, GIT, expand_tags, select_tags, version_tags
 from .remotes import read_dvc_file
 from .reproduction import ReproductionError, reproduce
 from .stage_check import check_stage
@@ -28,6 +28,7 @@ __all__ = [
     "connect",
     "content_md5",
     "defining_module",
+    "expand_tags",
     "export_credentials",
     "find_problems",
     "find_reproducible",
@@ -39,4 +40,5 @@ __all__ = [
     "run_git",
     "select_tags",
     "tracked_environment",
+    "version_tags",
 ]

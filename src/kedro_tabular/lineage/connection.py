@@ -26,7 +26,7 @@ def connect(loader: AbstractConfigLoader, project: Path) -> None:
         export_credentials(loader)
         server = with_absolute_paths(settings, project)["server"]
         mlflow.set_tracking_uri(server["mlflow_tracking_uri"])
-        mlflow.set_registry_uri(server.get("mlflow_registry_uri") or server["mlflow_tracking_uri"])
+        mlflow.set_registry_uri(server.get("mlflow_registry_uri"))  # MLflow takes that of the runs by default
 
 
 def export_credentials(loader: AbstractConfigLoader) -> None:

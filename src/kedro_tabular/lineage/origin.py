@@ -16,7 +16,7 @@ from mlflow.tracking import MlflowClient
 from .catalog import Catalog
 from .environment import NONE, OUTSIDE
 from .hashes import content_md5
-from .provenance import DATA, ENVIRONMENT, GIT, select_tags
+from .provenance import DATA, ENVIRONMENT, GIT, expand_tags, select_tags
 from .remotes import dvc_root, remote_name
 from .tracking import UNCOMMITTED
 
@@ -102,7 +102,7 @@ class OriginReader:
         """
         version, run, users = self._resolve(reference)
         # A later stage may have continued the run since the version was registered.
-        tags = run.data.tags | (version.tags if version else {})
+        tags = run.data.tags | expand_tags(version.tags if version else {})
         registered = version or self._version_of(run)
         return Origin(
             run=run.info.run_id,

@@ -1,5 +1,6 @@
 """What runs and versions record of where they come from: the prefixes of their tags, and the stages in dvc.lock."""
 
+import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -8,11 +9,29 @@ from ..files import load_yaml
 from .conf_keys import BASE, is_of_kind
 
 DATA, GIT, ENVIRONMENT = "data.", "git.", "env."  # prefixes of the tags of runs and versions
+_LINEAGE = "lineage"
+_SHOWN = (f"{DATA}table", f"{GIT}commit", f"{GIT}dirty")
 
 
 def select_tags(tags: Mapping[str, str], prefix: str) -> dict[str, str]:
     """The tags with a prefix, without it."""
     return {name.removeprefix(prefix): value for name, value in tags.items() if name.startswith(prefix)}
+
+
+def version_tags(tags: Mapping[str, str]) -> dict[str, str]:
+    """The tags of a version for those of its run: the table and the code, and all others in one, as JSON.
+
+    One tag for each file would hide the verdict on MLflow's page of a version.
+    """
+    recorded = {name: value for name, value in sorted(tags.items()) if name.startswith((DATA, GIT, ENVIRONMENT))}
+    shown = {name: recorded[name] for name in _SHOWN if name in recorded}
+    return shown | {_LINEAGE: json.dumps({name: value for name, value in recorded.items() if name not in shown})}
+
+
+def expand_tags(tags: Mapping[str, str]) -> dict[str, str]:
+    """The tags of a version with those that `version_tags` has put into one."""
+    others = {name: value for name, value in tags.items() if name != _LINEAGE}
+    return {**json.loads(tags.get(_LINEAGE, "{}")), **others}
 
 
 class Upstream(NamedTuple):

@@ -17,14 +17,9 @@ from kedro.io import CatalogProtocol
 from kedro.pipeline import Pipeline
 from kedro.pipeline.node import Node
 from kedro_mlflow.framework.hooks.mlflow_hook import MlflowHook
-from mlflow.data.code_dataset_source import CodeDatasetSource
-from mlflow.data.dataset_source import DatasetSource
-from mlflow.data.dataset_source_registry import resolve_dataset_source
-from mlflow.data.meta_dataset import MetaDataset
-from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
 
-from ..kedro_project import read_conf
+from ..kedro_project import TRAIN, read_conf
 from ..outages import describe_outage
 from ..parameters import flatten
 from .artifact_location import check_artifact_location
@@ -32,6 +27,7 @@ from .catalog import Catalog
 from .code_state import Archive, Lineage, describe_code
 from .conf_keys import class_names, conf_files
 from .connection import locate, prepared_store
+from .dataset_inputs import log_table
 from .environment import LOCK, describe_environment, find_unlocked
 from .modules import defining_module, import_closure, project_modules
 from .processes import end_killed_runs, process_tags
@@ -102,12 +98,14 @@ class RunTracking(MlflowHook):
         parameters = {_param_name(key): value for key, value in flatten(values).items() if value != {}}
         if MODEL in inputs:
             self.mlflow_config.tracking.run.id = self._run_to_continue(inputs[MODEL], parameters)
+        code = describe_code(self._project, self._archive(), self._find_sources)
+        run = self.mlflow_config.tracking.run
+        run.name = run.name or self._run_name(run_params, code.tags[GIT + "commit"])
         super().before_pipeline_run(run_params, pipeline, catalog)
         if self._is_mlflow_enabled:
             mlflow.log_params(parameters)
             # not log_dict, which sorts keys: the order of the columns is the order of the features
             mlflow.log_text(json.dumps(values, indent=2), PARAMETERS)
-            code = describe_code(self._project, self._archive(), self._find_sources)
             unlocked = find_unlocked(self._project, class_names(self._parameters))
             mlflow.set_tags(code.tags | describe_environment(self._project, unlocked) | process_tags())
             if unlocked and MODEL in pipeline.all_outputs():
@@ -145,6 +143,11 @@ class RunTracking(MlflowHook):
         except Exception as failure:  # the disk is full, or the server does not answer
             cause = describe_outage(failure) or failure
             logger.warning("the failed run could not be ended; the next run does it: %s", cause)
+
+    def _run_name(self, run_params: dict[str, Any], commit: str) -> str:
+        """The model, the pipelines and the commit."""
+        pipelines = run_params.get("pipeline_names") or [run_params.get("pipeline_name") or TRAIN]
+        return f"{self._experiment.name} {'+'.join(pipelines)} {commit[:8]}"
 
     def _read_settings(self, context: KedroContext) -> dict[str, Any]:
         """The settings of MLflow; in a temporary workspace those of the project that it belongs to."""
@@ -191,9 +194,7 @@ class RunTracking(MlflowHook):
         if md5s:
             mlflow.set_tags({DATA + name: md5 for name, md5 in md5s.items()})
         for name in sorted(filter(self._catalog.is_table, md5s)):
-            source = _dataset_source(remote_uri(str(self._path(name)), md5s[name], self._main))
-            dataset = MetaDataset(source, name=name, digest=md5s[name])  # type: ignore[abstract]
-            mlflow.log_input(dataset, context=name)
+            log_table(name, remote_uri(str(self._path(name)), md5s[name], self._main), md5s[name])
 
 
 def _resolve(values: dict[str, Any], catalog: CatalogProtocol) -> dict[str, Any]:
@@ -202,14 +203,6 @@ def _resolve(values: dict[str, Any], catalog: CatalogProtocol) -> dict[str, Any]
         key: catalog.load(f"params:{key}") if "${" in str(value) and f"params:{key}" in catalog else value
         for key, value in values.items()
     }
-
-
-def _dataset_source(uri: str) -> DatasetSource:
-    """The source of a dataset; MLflow has no class for some remotes of DVC, such as ssh:// and azure://."""
-    try:
-        return resolve_dataset_source(uri)
-    except MlflowException:
-        return CodeDatasetSource({"uri": uri})
 
 
 def _param_name(key: str) -> str:

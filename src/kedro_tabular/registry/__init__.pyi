@@ -2,6 +2,7 @@ from . import aliases
 from .aliases import get_alias_version
 from .champion import Champion, ChampionDataset, Difference, compare_runs
 from .loading import LoadedModel, ModelError, load_model
+from .permissions import check_may_register
 from .promotion import no_alias_reason
 from .query import QueryError, select
 from .records import VersionRecord, find_by_content, read_records
@@ -19,6 +20,7 @@ __all__ = [
     "RegisteredModelDataset",
     "VersionRecord",
     "aliases",
+    "check_may_register",
     "compare_runs",
     "find_by_content",
     "get_alias_version",

@@ -16,12 +16,11 @@ from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
 
 from . import lock
+from .permissions import check_may_promote, is_missing
 
 CHAMPION, PREVIOUS, CHALLENGER = "champion", "previous", "challenger"
 GATE, GATE_FAILED, GATE_CHAMPION = "gate", "gate.failed", "gate.champion"  # tags of a version
 PASSED, REFUSED = "passed", "refused"
-_NO_ALIAS = "none"  # no version ever has it
-_FORBIDDEN = 403
 PROMOTED, ROLLED_BACK = "promoted.", "rolled_back."  # prefixes of tags
 
 
@@ -42,7 +41,7 @@ def get_alias_version(name: str, alias: str) -> str | None:
         return str(MlflowClient().get_model_version_by_alias(name, alias).version)
     except MlflowException as error:
         # MLflow has one error code for a missing alias and another for a missing model.
-        if error.error_code not in ("INVALID_PARAMETER_VALUE", "RESOURCE_DOES_NOT_EXIST"):
+        if error.error_code != "INVALID_PARAMETER_VALUE" and not is_missing(error, name):
             raise
         return None
 
@@ -95,34 +94,6 @@ def _nothing_to_go_back_to(name: str, champion: str | None) -> PromotionError:
         f"there is nothing to go back to: {name} has no version that was champion before "
         f"{'version ' + champion if champion else 'now'}. See `kedro models`: kedro promote VERSION"
     )
-
-
-def check_may_promote(name: str) -> None:
-    """Raise MlflowException if the user of an MLflow server may not remove an alias, as a promotion may have to.
-
-    A user who may only set aliases would otherwise leave a promotion half done.
-    """
-    MlflowClient().delete_registered_model_alias(name, _NO_ALIAS)
-
-
-def check_may_register(name: str) -> None:
-    """Raise MlflowException if the user of an MLflow server may not register versions of a model that exists."""
-    try:
-        MlflowClient().delete_registered_model_tag(name, lock.CLAIM + _NO_ALIAS)
-    except MlflowException as error:
-        if error.error_code != "RESOURCE_DOES_NOT_EXIST":
-            raise
-
-
-def may_promote(name: str) -> bool:
-    """Whether the user may move the aliases of a registered model."""
-    try:
-        check_may_promote(name)
-    except MlflowException as error:
-        if error.get_http_status_code() != _FORBIDDEN and f"error code {_FORBIDDEN}" not in str(error):
-            raise
-        return False
-    return True
 
 
 @contextmanager

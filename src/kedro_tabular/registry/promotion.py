@@ -3,7 +3,6 @@
 import logging
 import os
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from typing import Any
 
 from mlflow.tracking import MlflowClient
@@ -20,16 +19,15 @@ from .aliases import (
     complete_promotion,
     get_alias_version,
     lock_aliases,
-    may_promote,
 )
+from .description import explain_obstacle
+from .permissions import may_promote
 
 logger = logging.getLogger(__name__)
 
 MANUAL, NEVER = "manual", "never"  # values of gate.promote, beside auto
 EXPERIMENT = "experiment"  # tag of a version with the name of the DVC experiment that registered it
 _MAX_RULES = 3  # failed rules in the tag of a version; gate.json and the report have all
-_MAX_DESCRIPTION = 4000  # characters; MLflow's database holds 5000
-_NOT_PROMOTED = "Not promoted on "
 
 
 def experiment_name(environment: Mapping[str, str] = os.environ) -> str | None:
@@ -77,7 +75,7 @@ def deploy(name: str, version: str, gate: dict[str, Any]) -> None:
         with lock_aliases(name) as aliases:
             obstacle = _move(aliases, title, version, gate, is_allowed)
     if obstacle:
-        _describe(name, version, obstacle, gate)
+        _explain(name, version, obstacle)
 
 
 def _move(aliases: LockedAliases, title: str, version: str, gate: dict[str, Any], is_allowed: bool) -> str | None:
@@ -115,15 +113,12 @@ def _tag_verdict(name: str, version: str, gate: dict[str, Any]) -> None:
             client.set_model_version_tag(name, version, tag, value)
 
 
-def _describe(name: str, version: str, obstacle: str, gate: dict[str, Any]) -> None:
+def _explain(name: str, version: str, obstacle: str) -> None:
     """Write into a version's description why it did not become champion, unless somebody has written one."""
     client = MlflowClient()
-    known = client.get_model_version(name, version).description
-    if known and not known.startswith(_NOT_PROMOTED):
-        return
-    lines = [f"{_NOT_PROMOTED}{datetime.now(UTC):%Y-%m-%d at %H:%M UTC}: {obstacle}"]
-    lines += [f"- {rule['rule']}: {rule['why']}" for rule in gate["rules"] if not rule["passed"]]
-    client.update_model_version(name, version, "\n".join(lines)[:_MAX_DESCRIPTION])
+    explained = explain_obstacle(client.get_model_version(name, version).description, obstacle)
+    if explained is not None:
+        client.update_model_version(name, version, explained)
 
 
 def _summarize(gate: dict[str, Any]) -> str:

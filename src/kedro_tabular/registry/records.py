@@ -8,7 +8,7 @@ from typing import Any
 import mlflow
 from mlflow.entities import Run
 
-from ..lineage import DATA
+from ..lineage import DATA, expand_tags
 from .aliases import GATE
 
 _BATCH = 100  # run ids in one search
@@ -67,7 +67,7 @@ def read_records(model: str | None = None) -> list[VersionRecord]:
             str(version.version),
             sorted(aliases.get((version.name, str(version.version)), [])),
             datetime.fromtimestamp(version.creation_timestamp / 1000, UTC),
-            dict(version.tags),
+            expand_tags(version.tags),
             runs.get(str(version.run_id)),
         )
         for version in versions

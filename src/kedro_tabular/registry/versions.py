@@ -13,11 +13,13 @@ from kedro.io import AbstractDataset, DatasetError
 from mlflow.exceptions import MlflowException
 from mlflow.models import ModelSignature
 from mlflow.tracking import MlflowClient
+from mlflow.utils.mlflow_tags import MLFLOW_RUN_NOTE
 
 from ..files import check_room, replaced
-from ..lineage import DATA, ENVIRONMENT, GIT, bytes_md5, content_md5
+from ..lineage import bytes_md5, content_md5, version_tags
 from ..modelling import PackagedModel
 from .archived_code import copy_code, model_code
+from .description import describe_version
 from .promotion import EXPERIMENT, deploy, experiment_name, verdict_tags
 
 logger = logging.getLogger(__name__)
@@ -130,8 +132,8 @@ def register(package: ModelPackage, artifacts: dict[str, str]) -> str:
     except MlflowException as error:
         if error.error_code != "RESOURCE_ALREADY_EXISTS":
             raise
-    run_tags = client.get_run(logged.run_id).data.tags
-    tags = {name: value for name, value in run_tags.items() if name.startswith((DATA, GIT, ENVIRONMENT))}
+    run = client.get_run(logged.run_id)
+    description, tags = describe_version(package.gate, run), version_tags(run.data.tags)
     experiment = experiment_name()
     if experiment:
         tags[EXPERIMENT] = experiment
@@ -141,7 +143,10 @@ def register(package: ModelPackage, artifacts: dict[str, str]) -> str:
         run_id=logged.run_id,
         model_id=logged.model_id,
         tags=tags | {FINGERPRINT: fingerprint(package, artifacts)} | verdict_tags(package.gate),
+        description=description,
     )
+    if MLFLOW_RUN_NOTE not in run.data.tags:
+        client.set_tag(logged.run_id, MLFLOW_RUN_NOTE, description)
     return str(version.version)
 
 

@@ -6,7 +6,6 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from tempfile import mkdtemp
-from typing import Any
 
 from filelock import FileLock
 from mlflow.artifacts import download_artifacts
@@ -38,7 +37,7 @@ class VersionIdentity:
 
 def identify(version: ModelVersion) -> VersionIdentity:
     """The identity of a registered version."""
-    tags: dict[str, Any] = version.tags
+    tags = lineage.expand_tags(version.tags)
     return VersionIdentity(
         model=str(version.name),
         version=str(version.version),

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import mlflow
 import pytest
+from kedro_tabular.lineage.dataset_inputs import find_source
 from kedro_tabular.lineage.remotes import main_project, mask_secrets, remote_name, remote_uri
-from kedro_tabular.lineage.tracking import _dataset_source
 from mlflow.data.meta_dataset import MetaDataset
 
 from ...repositories import git
@@ -60,7 +60,7 @@ def test_the_address_of_a_dataset_is_recorded_without_its_token(tmp_path, scheme
     mlflow.set_tracking_uri(f"sqlite:///{tmp_path}/mlflow.db")
     uri = remote_uri("table.csv", "abcdef", tmp_path)
     with mlflow.start_run(experiment_id="0") as run:
-        mlflow.log_input(MetaDataset(_dataset_source(uri), name="table", digest="abcdef"))
+        mlflow.log_input(MetaDataset(find_source(uri), name="table", digest="abcdef"))
     (used,) = mlflow.get_run(run.info.run_id).inputs.dataset_inputs
     assert f"{scheme}://***@host.example/dvc/files/md5/ab/cdef" in used.dataset.source
     assert b"ter2" not in (tmp_path / "mlflow.db").read_bytes()

@@ -1,0 +1,221 @@
+"""Several people and machines with the servers of deploy/. Each has a clone of its own, and no keys of the storage."""
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+import mlflow
+import pytest
+import requests
+from mlflow.tracking import MlflowClient
+
+from ...conftest import make_table
+from ...processes import free_port, running
+from ...repositories import commit
+from ..lineage.adopted import adopt, dvc
+from .deployed import ADMIN, Deployed, deployed_servers, server_command
+
+pytestmark = pytest.mark.slow
+
+MODEL = "orders"
+USERS = ("reader", "trainer", "promoter")
+
+
+class Clone(NamedTuple):
+    """A clone of the project that a person works in."""
+
+    folder: Path
+    environment: dict[str, str]
+
+    def kedro(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        command = [Path(sys.executable).with_name("kedro"), *arguments]
+        return subprocess.run(
+            command, cwd=self.folder, env=self.environment, capture_output=True, text=True, check=False
+        )
+
+    def succeed(self, *arguments: str) -> str:
+        done = self.kedro(*arguments)
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout + done.stderr
+
+    def fail(self, *arguments: str) -> str:
+        """A command that has to end with a line and exit code 1; the line."""
+        done = self.kedro(*arguments)
+        assert done.returncode == 1, done.stdout + done.stderr
+        assert "Traceback" not in done.stdout + done.stderr
+        line = done.stderr.strip().splitlines()[-1]
+        assert line.startswith("Error: ")
+        return line
+
+    @contextmanager
+    def serving(self) -> Iterator[str]:
+        """`kedro serve` until the end of the block: its address."""
+        port = free_port()
+        url = f"http://127.0.0.1:{port}"
+        command = [Path(sys.executable).with_name("kedro"), "serve", "--host", "127.0.0.1", "--port", str(port)]
+        with running(command, self.folder / "serve.log", f"{url}/ready", self.folder, self.environment):
+            yield url
+
+
+@pytest.fixture(scope="module")
+def team(tmp_path_factory):
+    """The servers, with a user of each role."""
+    with deployed_servers(tmp_path_factory.mktemp("servers")) as servers, pytest.MonkeyPatch.context() as patch:
+        passwords = {name: servers.add_user(name, name) for name in USERS}
+        patch.setenv("MLFLOW_TRACKING_USERNAME", ADMIN)
+        patch.setenv("MLFLOW_TRACKING_PASSWORD", servers.environment["MLFLOW_AUTH_ADMIN_PASSWORD"])
+        yield servers, passwords
+
+
+def clone_of(folder: Path, team: tuple[Deployed, dict[str, str]], user: str) -> Clone:
+    servers, passwords = team
+    own = {"PYTHONPATH": str(folder / "src"), "KEDRO_ENV": "team", "MLFLOW_TRACKING_URI": servers.url}
+    return Clone(folder, servers.client_environment(user, passwords[user]) | own)
+
+
+@pytest.fixture(scope="module")
+def first(tmp_path_factory, team):
+    """The clone of a promoter, who has trained version 1."""
+    folder = adopt(tmp_path_factory.mktemp("first") / "project")
+    shared = tmp_path_factory.mktemp("shared")
+    dvc(folder, "remote", "modify", "storage", "url", str(shared))
+    clone = clone_of(folder, team, "promoter")
+    clone.succeed("run", "--pipeline=train")
+    commit(folder)
+    dvc(folder, "push", "--quiet")
+    return clone
+
+
+@pytest.fixture
+def as_user(first, team):
+    """The first clone, used by another person."""
+    return lambda user: clone_of(first.folder, team, user)
+
+
+@pytest.fixture(scope="module")
+def second(tmp_path_factory, team, first):
+    """A clone of a reader, on a machine that does not have the folder of the first."""
+    folder = tmp_path_factory.mktemp("second") / "project"
+    subprocess.run(["git", "clone", "--quiet", first.folder, folder], check=True)
+    return clone_of(folder, team, "reader")
+
+
+@pytest.fixture(autouse=True)
+def connected(team):
+    mlflow.set_tracking_uri(team[0].url)
+    mlflow.set_registry_uri(team[0].url)
+
+
+def registered():
+    """The verdict of each version, and the aliases."""
+    found = MlflowClient().search_model_versions(f"name = '{MODEL}'")
+    versions = {str(version.version): version.tags["gate"] for version in found}
+    return versions, MlflowClient().get_registered_model(MODEL).aliases
+
+
+def test_all_artifacts_are_in_the_bucket_and_none_on_the_disk_of_a_client(team, first):
+    assert registered() == ({"1": "passed"}, {"champion": "1"})
+    keys = team[0].objects()
+    assert all(key.startswith("mlflow/") for key in keys)
+    for name in ("MLmodel", "model.skops", "report.html", "requirements.lock", "parameters.json"):
+        assert any(key.endswith(f"/{name}") for key in keys), name
+    assert not [name for name in ("mlartifacts", "mlruns", "mlflow.db") if (first.folder / name).exists()]
+
+
+def test_another_machine_serves_scores_and_traces_what_the_first_has_trained(first, second, tmp_path):
+    hidden = first.folder.rename(tmp_path / "hidden")
+    try:
+        rows = make_table(5).drop(columns="answer").to_json(orient="records", date_format="iso")
+        with second.serving() as url:
+            body = f'{{"records": {rows}}}'
+            answer = requests.post(f"{url}/predict", body, headers={"Content-Type": "application/json"}, timeout=60)
+            assert answer.ok, answer.text
+            assert {row["source"] for row in answer.json()["predictions"]} == {"model"}
+        dvc(second.folder, "pull", "data/01_raw/orders.csv.dvc")
+        second.succeed("lineage", "champion", "--verify")
+        assert "identical" in second.succeed("reproduce", "champion")
+    finally:
+        hidden.rename(first.folder)
+
+
+def test_a_trainer_of_another_machine_scores_and_monitors(first, second, team):
+    trainer = clone_of(second.folder, team, "trainer")
+    dvc(second.folder, "pull", "data/01_raw/orders.csv.dvc")
+    trainer.succeed("run", "--pipeline=data_prep")
+    trainer.succeed("run", "--pipeline=inference")
+    assert "Verdict" in trainer.succeed("run", "--pipeline=monitoring", "--params", "window=36500d")
+
+
+def test_a_reader_can_neither_promote_nor_train(as_user):
+    before, reader = registered(), as_user("reader")
+    for command in (["promote", "1", "--force", "--reason=x"], ["rollback"], ["run", "--pipeline=train"]):
+        assert "the user 'reader' needs the permission" in reader.fail(*command)
+    assert registered() == before
+
+
+def test_what_a_trainer_trains_waits_for_a_promoter(as_user):
+    trainer = as_user("trainer")
+    said = trainer.succeed("run", "--pipeline=train", "--params", "estimator.kwargs.max_iter=25,gate.champion=")
+    (newest, *_), aliases = sorted(registered()[0], reverse=True), registered()[1]
+    assert aliases == {"champion": "1", "challenger": newest}, said
+    assert "the permission MANAGE on the registered model is missing" in " ".join(said.split())
+    assert "needs the permission MANAGE on the registered model" in trainer.fail("promote", newest)
+    assert registered()[1] == aliases
+    promoter = as_user("promoter")
+    promoter.succeed("promote", newest)
+    assert registered()[1] == {"champion": newest, "previous": "1"}
+    promoter.succeed("rollback")
+    assert registered()[1] == {"champion": "1"}
+
+
+@pytest.mark.parametrize("command", [["models"], ["run", "--pipeline=train"], ["serve", "--port=1"], ["promote", "1"]])
+def test_a_wrong_password_is_told_and_not_printed(as_user, command):
+    stranger = as_user("reader")
+    stranger.environment["MLFLOW_TRACKING_PASSWORD"] = "of-somebody-else"
+    line = stranger.fail(*command)
+    assert "does not accept the user 'reader' with this password" in line
+    assert "of-somebody-else" not in line
+
+
+def test_a_request_by_another_name_is_refused(team):
+    url = team[0].url
+    assert requests.get(f"{url}/health", timeout=30).ok
+    for path in ("/", "/api/2.0/mlflow/experiments/get?experiment_id=0"):
+        assert requests.get(url + path, headers={"Host": "evil.example.com"}, timeout=30).status_code == 403
+        assert requests.get(url + path, timeout=30).status_code == 401
+
+
+@pytest.mark.parametrize("name", ["MLFLOW_AUTH_ADMIN_PASSWORD", "MLFLOW_FLASK_SERVER_SECRET_KEY", "PGPASSWORD"])
+@pytest.mark.parametrize("value", ["", "short", "an-example-of-a-secret", "please-change-me-soon"])
+def test_the_server_does_not_start_with_a_secret_that_is_empty_or_an_example(team, name, value):
+    environment = team[0].environment | {"PGHOST": "localhost", name: value}
+    done = subprocess.run(server_command(), env=environment, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 1
+    assert name in done.stderr
+    assert "openssl rand" in done.stderr
+
+
+def test_an_experiment_whose_artifacts_are_on_one_machine_is_told_with_the_cure(as_user, tmp_path):
+    promoter, client = as_user("promoter"), MlflowClient()
+    client.create_experiment("misplaced", artifact_location="/nowhere/mlartifacts/7")
+    conf = promoter.folder / "conf" / "local-names"
+    conf.mkdir()
+    address = promoter.environment["MLFLOW_TRACKING_URI"]
+    (conf / "mlflow.yml").write_text(
+        f"server: {{mlflow_tracking_uri: '{address}'}}\ntracking: {{experiment: {{name: misplaced}}}}\n"
+    )
+    try:
+        promoter.environment["KEDRO_ENV"] = "local-names"
+        line = promoter.fail("run", "--pipeline=train")
+        assert "/nowhere/mlartifacts" in line
+        cure = line[line.index("mlflow experiments rename") :].split(". If")[0].split()
+        subprocess.run([Path(sys.executable).with_name(cure[0]), *cure[1:]], env=promoter.environment, check=True)
+        promoter.succeed("run", "--pipeline=train", "--params", "packaging.register=false")
+        location = client.get_experiment_by_name("misplaced").artifact_location
+        assert location.startswith("mlflow-artifacts:/")
+    finally:
+        (conf / "mlflow.yml").unlink()
+        conf.rmdir()
