@@ -12,6 +12,7 @@ from .. import registry
 from ..errors import reports_user_errors
 from ..evaluation import BASELINE
 from ..lineage import Catalog, GitError, run_git
+from ..outages import without_password
 from .conf import connect_mlflow
 from .terminal import JSON, MODEL, make_console, make_table, reported
 
@@ -63,6 +64,29 @@ def find(metadata: ProjectMetadata, query: str, as_json: bool) -> None:
     with reported(registry.QueryError):
         positions = registry.select(query, [record.fields() for record in records])
     _print_records([records[position] for position in positions], parameters["gate"], as_json)
+
+
+@models.command()
+@click.argument("reference", metavar="REF")
+@click.option("--to", "target", required=True, metavar="ADDRESS", help="The other registry, such as http://host:5000.")
+@MODEL
+@click.pass_obj
+@reports_user_errors
+def copy(metadata: ProjectMetadata, reference: str, target: str, model: str | None) -> None:
+    """Copy a version with its files, run, tags and lineage to another registry. It is not promoted there.
+
+    REF is a version number or an alias such as champion. If the other registry needs another user, set
+    TARGET_TRACKING_USERNAME and TARGET_TRACKING_PASSWORD.
+    """
+    conf = connect_mlflow(metadata)
+    name = model or conf["parameters"]["table"]["name"]
+    number = find_version(name, reference).version
+    from mlflow.tracking import MlflowClient
+
+    version, source = MlflowClient().get_model_version(name, number), MlflowClient().tracking_uri
+    with reported(registry.CopyError):
+        copied = registry.copy_version(version, source, target)
+    click.echo(f"{name} version {number} is version {copied} in {without_password(target)}")
 
 
 def find_version(name: str, reference: str) -> "registry.VersionRecord":

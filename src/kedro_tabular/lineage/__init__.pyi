@@ -1,5 +1,5 @@
 from .catalog import Catalog
-from .connection import connect, export_credentials
+from .connection import connect, export_credentials, prepare_target
 from .dvc_stages import render_dvc_yaml, tracked_environment
 from .git import GitError, run_git
 from .hashes import bytes_md5, content_md5
@@ -34,6 +34,7 @@ __all__ = [
     "find_reproducible",
     "import_closure",
     "package_folder",
+    "prepare_target",
     "read_dvc_file",
     "render_dvc_yaml",
     "reproduce",

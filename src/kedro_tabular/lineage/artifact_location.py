@@ -16,7 +16,7 @@ from ..parameters import ParameterError
 logger = logging.getLogger(__name__)
 
 SQLITE = "sqlite:///"
-_IN_PROJECT = "mlartifacts"
+IN_PROJECT = "mlartifacts"
 _DATABASES = ("postgresql", "mysql", "mssql")
 
 
@@ -32,7 +32,7 @@ def artifact_location(tracking_uri: str, configured: str | None) -> str | None:
         ParameterError: the store is a database, and the location is missing.
     """
     if tracking_uri.startswith(SQLITE):
-        return configured or _IN_PROJECT
+        return configured or IN_PROJECT
     if configured and "://" in configured:
         return configured
     if tracking_uri.startswith(_DATABASES):

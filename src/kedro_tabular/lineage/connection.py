@@ -10,7 +10,9 @@ import mlflow
 from filelock import FileLock
 from kedro.config import AbstractConfigLoader, MissingConfigException
 
-from .artifact_location import artifact_location
+from ..outages import without_password
+from ..parameters import ParameterError
+from .artifact_location import IN_PROJECT, artifact_location
 from .new_store import create_store
 from .relocation import relocate_artifacts, store_file, with_absolute_paths
 
@@ -27,6 +29,21 @@ def connect(loader: AbstractConfigLoader, project: Path) -> None:
         server = with_absolute_paths(settings, project)["server"]
         mlflow.set_tracking_uri(server["mlflow_tracking_uri"])
         mlflow.set_registry_uri(server.get("mlflow_registry_uri"))  # MLflow takes that of the runs by default
+
+
+def prepare_target(uri: str) -> str | None:
+    """Make another store if it is a file that does not exist; the location of the artifacts of new experiments there.
+
+    Raises ParameterError: it is of another kind.
+    """
+    store = store_file(Path.cwd(), uri)
+    if store is None and uri.startswith("http"):
+        return None
+    if store is None:
+        raise ParameterError(f"{without_password(uri)} is neither an MLflow server (http://…) nor a file (sqlite:///…)")
+    with FileLock(f"{store}.lock"):
+        create_store(store)
+    return (store.parent / IN_PROJECT).absolute().as_uri()
 
 
 def export_credentials(loader: AbstractConfigLoader) -> None:

@@ -1,6 +1,7 @@
 from . import aliases
 from .aliases import get_alias_version
 from .champion import Champion, ChampionDataset, Difference, compare_runs
+from .copying import CopyError, copy_version
 from .loading import LoadedModel, ModelError, load_model
 from .permissions import check_may_register
 from .promotion import no_alias_reason
@@ -12,6 +13,7 @@ from .versions import ModelPackage, RegisteredModelDataset
 __all__ = [
     "Champion",
     "ChampionDataset",
+    "CopyError",
     "Difference",
     "LoadedModel",
     "ModelError",
@@ -22,6 +24,7 @@ __all__ = [
     "aliases",
     "check_may_register",
     "compare_runs",
+    "copy_version",
     "find_by_content",
     "get_alias_version",
     "load_model",

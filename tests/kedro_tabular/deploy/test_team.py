@@ -219,3 +219,42 @@ def test_an_experiment_whose_artifacts_are_on_one_machine_is_told_with_the_cure(
     finally:
         (conf / "mlflow.yml").unlink()
         conf.rmdir()
+
+
+def contents(registry, version, folder):
+    """What a registry has of a version: the files of the run and of the model, and all that its run recorded."""
+    mlflow.set_tracking_uri(registry)
+    mlflow.set_registry_uri(registry)
+    client = MlflowClient()
+    run = client.get_run(client.get_model_version(MODEL, version).run_id)
+    files = {}
+    for name, uri in (("run", run.info.artifact_uri), ("model", f"models:/{MODEL}/{version}")):
+        (folder / name).mkdir(parents=True)
+        found = Path(mlflow.artifacts.download_artifacts(uri, dst_path=str(folder / name), tracking_uri=registry))
+        files |= {f"{name}/{path.relative_to(found)}": path.read_bytes() for path in found.rglob("*") if path.is_file()}
+    del files["model/MLmodel"]  # it names the run and the model
+    tags = {name: value for name, value in run.data.tags.items() if not name.startswith("mlflow.")}
+    return files, run.data.params, run.data.metrics, tags, [one.dataset.digest for one in run.inputs.dataset_inputs]
+
+
+def test_a_version_is_copied_between_registries_bit_for_bit(team, as_user, tmp_path):
+    promoter, before = as_user("promoter"), registered()
+    own = f"sqlite:///{tmp_path}/own.db"
+    promoter.succeed("models", "copy", "champion", "--to", own)
+    copy, original = contents(own, "1", tmp_path / "copy"), contents(team[0].url, "1", tmp_path / "original")
+    assert copy == original
+    assert "is there already" in promoter.succeed("models", "copy", "1", "--to", own)
+    client = MlflowClient(own, own)
+    (version,) = client.search_model_versions(f"name = '{MODEL}'")
+    assert (version.tags["copied.gate"], version.tags["copied.from"]) == ("passed", f"{team[0].url} {MODEL}/1")
+    assert "gate" not in version.tags
+    assert client.get_registered_model(MODEL).aliases == {}
+
+    promoter.environment["MLFLOW_TRACKING_URI"] = own
+    assert "never judged" in promoter.fail("promote", "1")
+    promoter.succeed("promote", "1", "--force", "--reason=from the team")
+    promoter.succeed("lineage", "champion", "--verify")
+    reader = {"TARGET_TRACKING_USERNAME": "reader", "TARGET_TRACKING_PASSWORD": team[1]["reader"]}
+    promoter.environment.update(reader)
+    assert "the user 'reader' needs the permission" in promoter.fail("models", "copy", "1", "--to", team[0].url)
+    assert registered() == before
