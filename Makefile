@@ -13,7 +13,7 @@ LINTED := src/$(PACKAGE) tests notebooks
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help install data train test pytest test-slow check ui lock clean
+.PHONY: help install data train test pytest test-slow check ui image lock clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s%s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -61,10 +61,19 @@ check: $(INSTALLED) ## Lint and check types; name edited library files
 ui: $(INSTALLED) ## Show runs and models in the browser
 	@$(BIN)/kedro ui
 
+IMAGE = $(PACKAGE):$(shell git rev-parse --short HEAD)
+image: ## Build the image of the service with docker, podman or buildah
+	@for engine in docker podman buildah; do \
+		$$engine info > /dev/null 2>&1 && exec $$engine build --file deploy/Containerfile --target service --tag $(IMAGE) .; \
+	done; echo "None of docker, podman and buildah works here: install one, or start its daemon."; exit 1
+
+PIN = uv pip compile --quiet --universal --python-version 3.11 --fork-strategy fewest --generate-hashes \
+	--no-emit-index-url --no-emit-find-links --no-header --no-annotate
+IMAGES := $(basename $(wildcard deploy/*.in deploy/*/*.in))  # their packages are a part of the lock
+
 lock: ## Pin the newest versions that pyproject.toml allows (needs uv)
-	uv pip compile --quiet --upgrade --universal --python-version 3.11 --fork-strategy fewest --all-extras \
-		--generate-hashes --no-emit-index-url --no-emit-find-links --no-header --no-annotate \
-		pyproject.toml -o requirements.lock
+	$(PIN) --upgrade --all-extras pyproject.toml -o requirements.lock
+	@for image in $(IMAGES); do $(PIN) --constraint requirements.lock $$image.in -o $$image.lock; done
 
 # What the stages of dvc.yaml write, and what `train` writes beside it. Not the registry, the log of predictions with
 # its outcomes, or the state of the alerts: nothing makes them again.

@@ -21,9 +21,10 @@ from .terminal import reported
 @click.option("--port", type=int, help="Port to listen on.")
 @click.option("--workers", type=int, help="Number of processes.")
 @click.option("--model", metavar="REF", help="An alias, which is followed as it moves, or a version number.")
+@click.option("--fetch-only", is_flag=True, help="Store the version in serving.local_copy, as for an image, and end.")
 @click.pass_obj
 @reports_user_errors
-def serve(metadata: ProjectMetadata, **options: Any) -> None:
+def serve(metadata: ProjectMetadata, fetch_only: bool, **options: Any) -> None:
     """Serve the champion over HTTP: POST /predict; the other endpoints are listed at /docs."""
     conf = load_conf(metadata)
     parameters, server = conf["parameters"], conf["mlflow"]["server"]
@@ -38,7 +39,8 @@ def serve(metadata: ProjectMetadata, **options: Any) -> None:
     settings = _read_settings(conf, given)
     lineage.export_credentials(conf)
     with reported(serving.DeploymentError):
-        serving.serve(settings, parameters["table"]["name"], server["mlflow_tracking_uri"])
+        run = serving.fetch if fetch_only else serving.serve
+        run(settings, parameters["table"]["name"], server["mlflow_tracking_uri"])
 
 
 @click.command()

@@ -1,6 +1,6 @@
 from .local_cache import DeploymentError
 from .replay import Client, Replay, ReplayPeriod, ResponseError, select_period
-from .server import serve
+from .server import fetch, serve
 from .settings import ServingSettings
 
 __all__ = [
@@ -10,6 +10,7 @@ __all__ = [
     "ReplayPeriod",
     "ResponseError",
     "ServingSettings",
+    "fetch",
     "select_period",
     "serve",
 ]

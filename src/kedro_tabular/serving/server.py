@@ -64,6 +64,16 @@ def serve(settings: ServingSettings, name: str, registry: str) -> None:
         _run_processes(uvicorn.Config(f"{__name__}:create_from_environment", factory=True, **options))
 
 
+def fetch(settings: ServingSettings, name: str, registry: str) -> None:
+    """Store the served version in the local copy, from which the service starts without the registry.
+
+    Raises:
+        DeploymentError: no version can be served.
+    """
+    identity = _start_deployment(settings, name, registry).current.identity
+    logger.info("%s version %s is in %s", name, identity.version, settings.local_copy)
+
+
 def _run_processes(config: uvicorn.Config) -> None:
     supervisor = Multiprocess(config, [config.bind_socket()])
     supervisor.run()

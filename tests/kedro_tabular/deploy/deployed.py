@@ -1,8 +1,10 @@
 """The servers of a team as deploy/ starts them, on loopback: PostgreSQL, storage that speaks S3, MLflow's server."""
 
+import asyncio
 import os
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -54,9 +56,35 @@ class Postgres(NamedTuple):
                 connection.execute(sa.text(statement))
         engine.dispose()
 
+    @contextmanager
+    def forwarded(self) -> Iterator[int]:
+        """The port that reaches it until the end of the block, for those who may not read its folder."""
+        port, target = free_port(), f"{self.socket}/.s.PGSQL.5432"
+
+        async def connect(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            to_server = await asyncio.open_unix_connection(target)
+            await asyncio.gather(_pass_on(reader, to_server[1]), _pass_on(to_server[0], writer))
+
+        loop = asyncio.new_event_loop()
+        loop.run_until_complete(asyncio.start_server(connect, "127.0.0.1", port))
+        thread = threading.Thread(target=loop.run_forever, daemon=True)
+        thread.start()
+        try:
+            yield port
+        finally:
+            loop.call_soon_threadsafe(loop.stop)
+            thread.join()
+
     def create(self, name: str) -> None:
         """A database with an owner of the same name."""
         self.execute(f"CREATE ROLE {name} LOGIN", f"CREATE DATABASE {name} OWNER {name}")
+
+
+async def _pass_on(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    while data := await reader.read(65536):
+        writer.write(data)
+        await writer.drain()
+    writer.close()
 
 
 @contextmanager
@@ -134,3 +162,51 @@ def deployed_servers(folder: Path) -> Iterator[Deployed]:
         environment = server_environment(database, storage, free_port())
         with mlflow_server(folder, environment) as url:
             yield Deployed(url, database, storage, environment, folder)
+
+
+class Team(NamedTuple):
+    """The servers, and the password of each user."""
+
+    servers: Deployed
+    passwords: dict[str, str]
+
+
+class Clone(NamedTuple):
+    """A clone of the project that a person works in."""
+
+    folder: Path
+    environment: dict[str, str]
+
+    @classmethod
+    def of(cls, folder: Path, team: Team, user: str) -> "Clone":
+        own = {"PYTHONPATH": str(folder / "src"), "KEDRO_ENV": "team", "MLFLOW_TRACKING_URI": team.servers.url}
+        return cls(folder, team.servers.client_environment(user, team.passwords[user]) | own)
+
+    def kedro(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        command = [Path(sys.executable).with_name("kedro"), *arguments]
+        return subprocess.run(
+            command, cwd=self.folder, env=self.environment, capture_output=True, text=True, check=False
+        )
+
+    def succeed(self, *arguments: str) -> str:
+        done = self.kedro(*arguments)
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout + done.stderr
+
+    def fail(self, *arguments: str) -> str:
+        """A command that has to end with a line and exit code 1; the line."""
+        done = self.kedro(*arguments)
+        assert done.returncode == 1, done.stdout + done.stderr
+        assert "Traceback" not in done.stdout + done.stderr
+        line = done.stderr.strip().splitlines()[-1]
+        assert line.startswith("Error: ")
+        return line
+
+    @contextmanager
+    def serving(self) -> Iterator[str]:
+        """`kedro serve` until the end of the block: its address."""
+        port = free_port()
+        url = f"http://127.0.0.1:{port}"
+        command = [Path(sys.executable).with_name("kedro"), "serve", "--host", "127.0.0.1", "--port", str(port)]
+        with running(command, self.folder / "serve.log", f"{url}/ready", self.folder, self.environment):
+            yield url

@@ -2,10 +2,7 @@
 
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import NamedTuple
 
 import mlflow
 import pytest
@@ -13,67 +10,13 @@ import requests
 from mlflow.tracking import MlflowClient
 
 from ...conftest import make_table
-from ...processes import free_port, running
 from ...repositories import commit
 from ..lineage.adopted import adopt, dvc
-from .deployed import ADMIN, Deployed, deployed_servers, server_command
+from .deployed import Clone, server_command
 
 pytestmark = pytest.mark.slow
 
 MODEL = "orders"
-USERS = ("reader", "trainer", "promoter")
-
-
-class Clone(NamedTuple):
-    """A clone of the project that a person works in."""
-
-    folder: Path
-    environment: dict[str, str]
-
-    def kedro(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        command = [Path(sys.executable).with_name("kedro"), *arguments]
-        return subprocess.run(
-            command, cwd=self.folder, env=self.environment, capture_output=True, text=True, check=False
-        )
-
-    def succeed(self, *arguments: str) -> str:
-        done = self.kedro(*arguments)
-        assert done.returncode == 0, done.stdout + done.stderr
-        return done.stdout + done.stderr
-
-    def fail(self, *arguments: str) -> str:
-        """A command that has to end with a line and exit code 1; the line."""
-        done = self.kedro(*arguments)
-        assert done.returncode == 1, done.stdout + done.stderr
-        assert "Traceback" not in done.stdout + done.stderr
-        line = done.stderr.strip().splitlines()[-1]
-        assert line.startswith("Error: ")
-        return line
-
-    @contextmanager
-    def serving(self) -> Iterator[str]:
-        """`kedro serve` until the end of the block: its address."""
-        port = free_port()
-        url = f"http://127.0.0.1:{port}"
-        command = [Path(sys.executable).with_name("kedro"), "serve", "--host", "127.0.0.1", "--port", str(port)]
-        with running(command, self.folder / "serve.log", f"{url}/ready", self.folder, self.environment):
-            yield url
-
-
-@pytest.fixture(scope="module")
-def team(tmp_path_factory):
-    """The servers, with a user of each role."""
-    with deployed_servers(tmp_path_factory.mktemp("servers")) as servers, pytest.MonkeyPatch.context() as patch:
-        passwords = {name: servers.add_user(name, name) for name in USERS}
-        patch.setenv("MLFLOW_TRACKING_USERNAME", ADMIN)
-        patch.setenv("MLFLOW_TRACKING_PASSWORD", servers.environment["MLFLOW_AUTH_ADMIN_PASSWORD"])
-        yield servers, passwords
-
-
-def clone_of(folder: Path, team: tuple[Deployed, dict[str, str]], user: str) -> Clone:
-    servers, passwords = team
-    own = {"PYTHONPATH": str(folder / "src"), "KEDRO_ENV": "team", "MLFLOW_TRACKING_URI": servers.url}
-    return Clone(folder, servers.client_environment(user, passwords[user]) | own)
 
 
 @pytest.fixture(scope="module")
@@ -82,7 +25,7 @@ def first(tmp_path_factory, team):
     folder = adopt(tmp_path_factory.mktemp("first") / "project")
     shared = tmp_path_factory.mktemp("shared")
     dvc(folder, "remote", "modify", "storage", "url", str(shared))
-    clone = clone_of(folder, team, "promoter")
+    clone = Clone.of(folder, team, "promoter")
     clone.succeed("run", "--pipeline=train")
     commit(folder)
     dvc(folder, "push", "--quiet")
@@ -92,7 +35,7 @@ def first(tmp_path_factory, team):
 @pytest.fixture
 def as_user(first, team):
     """The first clone, used by another person."""
-    return lambda user: clone_of(first.folder, team, user)
+    return lambda user: Clone.of(first.folder, team, user)
 
 
 @pytest.fixture(scope="module")
@@ -100,13 +43,7 @@ def second(tmp_path_factory, team, first):
     """A clone of a reader, on a machine that does not have the folder of the first."""
     folder = tmp_path_factory.mktemp("second") / "project"
     subprocess.run(["git", "clone", "--quiet", first.folder, folder], check=True)
-    return clone_of(folder, team, "reader")
-
-
-@pytest.fixture(autouse=True)
-def connected(team):
-    mlflow.set_tracking_uri(team[0].url)
-    mlflow.set_registry_uri(team[0].url)
+    return Clone.of(folder, team, "reader")
 
 
 def registered():
@@ -118,7 +55,7 @@ def registered():
 
 def test_all_artifacts_are_in_the_bucket_and_none_on_the_disk_of_a_client(team, first):
     assert registered() == ({"1": "passed"}, {"champion": "1"})
-    keys = team[0].objects()
+    keys = team.servers.objects()
     assert all(key.startswith("mlflow/") for key in keys)
     for name in ("MLmodel", "model.skops", "report.html", "requirements.lock", "parameters.json"):
         assert any(key.endswith(f"/{name}") for key in keys), name
@@ -142,7 +79,7 @@ def test_another_machine_serves_scores_and_traces_what_the_first_has_trained(fir
 
 
 def test_a_trainer_of_another_machine_scores_and_monitors(first, second, team):
-    trainer = clone_of(second.folder, team, "trainer")
+    trainer = Clone.of(second.folder, team, "trainer")
     dvc(second.folder, "pull", "data/01_raw/orders.csv.dvc")
     trainer.succeed("run", "--pipeline=data_prep")
     trainer.succeed("run", "--pipeline=inference")
@@ -181,7 +118,7 @@ def test_a_wrong_password_is_told_and_not_printed(as_user, command):
 
 
 def test_a_request_by_another_name_is_refused(team):
-    url = team[0].url
+    url = team.servers.url
     assert requests.get(f"{url}/health", timeout=30).ok
     for path in ("/", "/api/2.0/mlflow/experiments/get?experiment_id=0"):
         assert requests.get(url + path, headers={"Host": "evil.example.com"}, timeout=30).status_code == 403
@@ -191,7 +128,7 @@ def test_a_request_by_another_name_is_refused(team):
 @pytest.mark.parametrize("name", ["MLFLOW_AUTH_ADMIN_PASSWORD", "MLFLOW_FLASK_SERVER_SECRET_KEY", "PGPASSWORD"])
 @pytest.mark.parametrize("value", ["", "short", "an-example-of-a-secret", "please-change-me-soon"])
 def test_the_server_does_not_start_with_a_secret_that_is_empty_or_an_example(team, name, value):
-    environment = team[0].environment | {"PGHOST": "localhost", name: value}
+    environment = team.servers.environment | {"PGHOST": "localhost", name: value}
     done = subprocess.run(server_command(), env=environment, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 1
     assert name in done.stderr
@@ -241,12 +178,12 @@ def test_a_version_is_copied_between_registries_bit_for_bit(team, as_user, tmp_p
     promoter, before = as_user("promoter"), registered()
     own = f"sqlite:///{tmp_path}/own.db"
     promoter.succeed("models", "copy", "champion", "--to", own)
-    copy, original = contents(own, "1", tmp_path / "copy"), contents(team[0].url, "1", tmp_path / "original")
+    copy, original = contents(own, "1", tmp_path / "copy"), contents(team.servers.url, "1", tmp_path / "original")
     assert copy == original
     assert "is there already" in promoter.succeed("models", "copy", "1", "--to", own)
     client = MlflowClient(own, own)
     (version,) = client.search_model_versions(f"name = '{MODEL}'")
-    assert (version.tags["copied.gate"], version.tags["copied.from"]) == ("passed", f"{team[0].url} {MODEL}/1")
+    assert (version.tags["copied.gate"], version.tags["copied.from"]) == ("passed", f"{team.servers.url} {MODEL}/1")
     assert "gate" not in version.tags
     assert client.get_registered_model(MODEL).aliases == {}
 
@@ -254,7 +191,7 @@ def test_a_version_is_copied_between_registries_bit_for_bit(team, as_user, tmp_p
     assert "never judged" in promoter.fail("promote", "1")
     promoter.succeed("promote", "1", "--force", "--reason=from the team")
     promoter.succeed("lineage", "champion", "--verify")
-    reader = {"TARGET_TRACKING_USERNAME": "reader", "TARGET_TRACKING_PASSWORD": team[1]["reader"]}
+    reader = {"TARGET_TRACKING_USERNAME": "reader", "TARGET_TRACKING_PASSWORD": team.passwords["reader"]}
     promoter.environment.update(reader)
-    assert "the user 'reader' needs the permission" in promoter.fail("models", "copy", "1", "--to", team[0].url)
+    assert "the user 'reader' needs the permission" in promoter.fail("models", "copy", "1", "--to", team.servers.url)
     assert registered() == before
