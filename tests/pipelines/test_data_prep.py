@@ -60,6 +60,15 @@ def test_equal_rows_are_in_one_part():
         assert (part.groupby(list(part.columns), dropna=False).size() == 3).all()
 
 
+def test_rows_that_differ_only_in_the_target_are_in_one_part():
+    """Else a model of few categories learns from rows of one outcome, and is tested on those of the other."""
+    rows = {"colour": np.repeat(list("abcdefgh"), 100), "answer": np.tile([0, 1], 400)}
+    table = make_table(1).drop(columns=list(rows)).merge(pd.DataFrame(rows), how="cross")
+    parts = split_table(table, make_contract(time=None), BY_SHARE, seed=0)
+    for part in parts:
+        assert (part.groupby("colour")["answer"].mean() == 0.5).all()
+
+
 @pytest.mark.parametrize(("time", "split"), [(None, BY_SHARE), ("when", BY_TIME)])
 def test_rows_of_a_group_are_in_one_part(time, split):
     table = make_table(400).assign(customer=lambda rows: np.arange(len(rows)) % 3 + np.arange(len(rows)) // 12 * 3)

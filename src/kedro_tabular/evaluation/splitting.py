@@ -90,9 +90,9 @@ def split_by_time(table: pd.DataFrame, contract: Contract, split: Mapping[str, A
 
 
 def split_by_hash(table: pd.DataFrame, contract: Contract, split: Mapping[str, Any], seed: int) -> Parts:
-    """Split at random, by a hash of each row's group, or else of its content; `split` has the values of `Shares`.
+    """Split at random, by a hash of each row's group, or else of its features; `split` has the values of `Shares`.
 
-    Equal rows are in one part. Raises ParameterError as `split_by_time` does.
+    Rows with equal features are in one part. Raises ParameterError as `split_by_time` does.
     """
     shares = Shares.read("split", split)
     ends = np.cumsum([shares.train, shares.calibration, shares.test])
@@ -101,7 +101,10 @@ def split_by_hash(table: pd.DataFrame, contract: Contract, split: Mapping[str, A
 
 
 def hash_groups(table: pd.DataFrame, contract: Contract, group: list[str], seed: int = 0) -> np.ndarray:
-    """The hash of each row's group as uint64, shape (n_rows,); of a row without a group that of its content.
+    """The hash of each row's group as uint64, shape (n_rows,); of a row without a group that of its features.
+
+    The target does not count: where few rows differ in their features, rows of one outcome would be in one part, and
+    those of the other outcome in another one.
 
     Raises ParameterError if the table lacks a column of the group.
     """
@@ -111,7 +114,8 @@ def hash_groups(table: pd.DataFrame, contract: Contract, group: list[str], seed:
     has_group = table[group].notna().any(axis=1).to_numpy()
     if has_group.all():
         return hash_rows(table, contract, group, seed)
-    hashes = hash_rows(table, contract, row_columns(contract), seed)
+    features = [name for name in row_columns(contract) if name != contract.target]
+    hashes = hash_rows(table, contract, features, seed)
     return np.where(has_group, hash_rows(table, contract, group, seed), hashes) if has_group.any() else hashes
 
 

@@ -62,14 +62,8 @@ def mirror() -> list[str]:
     """The mirror of Debian that this machine's packages come from; none for the usual one."""
     sources = [Path("/etc/apt/sources.list"), *Path("/etc/apt/sources.list.d").glob("debian*")]
     lines = [line for path in sources if path.is_file() for line in path.read_text().splitlines()]
-    found = [
-        word
-        for line in lines
-        if "debian" in line and line[:1] != "#"
-        for word in line.split()
-        if word.startswith("http")
-    ]
-    return [found[0]] if found else []
+    words = [word for line in lines if not line.startswith("#") for word in line.split()]
+    return [word for word in words if word.startswith("http")][:1]
 
 
 def pip_settings() -> list[str]:

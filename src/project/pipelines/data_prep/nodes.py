@@ -11,7 +11,7 @@ logger = logging.getLogger(__name__)
 
 
 def split_table(table: pd.DataFrame, contract: dict[str, Any], split: dict[str, Any], seed: int) -> Parts:
-    """Split by time if the contract has a time column, otherwise at random by a hash of each row.
+    """Split by time if the contract has a time column, otherwise at random by a hash of its features.
 
     Numbers become float64, because MLflow rejects int64 where the model's signature has a double.
     """
