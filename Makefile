@@ -13,7 +13,7 @@ LINTED := src/$(PACKAGE) tests notebooks
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help install data train test pytest test-slow check ui image lock clean
+.PHONY: help install data train test pytest test-slow check ui candidate release retrain image lock clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s%s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -62,6 +62,24 @@ ui: $(INSTALLED) ## Show runs and models in the browser
 	@$(BIN)/kedro ui
 
 IMAGE = $(PACKAGE):$(shell git rev-parse --short HEAD)
+# --- What CI runs, and a person can type: Jenkinsfile, .github/workflows ---
+
+MAIN := origin/main
+candidate: data ## Train with DVC, and judge the model against the champion; registers nothing with the server
+	@KEDRO_ENV= $(BIN)/dvc repro --quiet
+	@$(BIN)/dvc metrics diff --md $(MAIN) > data/08_reporting/metrics.md && cat data/08_reporting/metrics.md
+	@$(BIN)/kedro run --pipelines=evaluation,packaging --params=packaging.register=false
+	@$(BIN)/kedro gate
+
+release: data ## Register the model that DVC has trained, and promote it as conf/ says
+	@KEDRO_ENV= $(BIN)/dvc repro --quiet
+	@$(BIN)/kedro run --pipelines=evaluation,packaging
+	@$(BIN)/kedro gate
+
+retrain: ## Train with the newest data, and release
+	@$(BIN)/dvc update --quiet $(RAW)/*.dvc 2> /dev/null || $(BIN)/dvc pull --quiet $(RAW)/*.dvc
+	@$(MAKE) --no-print-directory release
+
 image: ## Build the image of the service with docker, podman or buildah
 	@for engine in docker podman buildah; do \
 		$$engine info > /dev/null 2>&1 && exec $$engine build --file deploy/Containerfile --target service --tag $(IMAGE) .; \

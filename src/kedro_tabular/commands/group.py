@@ -12,6 +12,7 @@ from .models import models
 from .replay import replay
 from .serve import outcomes, serve
 from .ui import ui
+from .verdict import gate
 
 
 @click.group(name="kedro-tabular")
@@ -19,6 +20,22 @@ def cli() -> None:
     """Adopt a table, serve, monitor and trace models."""
 
 
-_COMMANDS = [run, jupyter, dvc, adopt, lineage, reproduce, models, promote, rollback, serve, outcomes, log, replay, ui]
+_COMMANDS = [
+    run,
+    jupyter,
+    dvc,
+    adopt,
+    lineage,
+    reproduce,
+    models,
+    promote,
+    rollback,
+    serve,
+    outcomes,
+    log,
+    replay,
+    ui,
+    gate,
+]
 for command in _COMMANDS:
     cli.add_command(command)

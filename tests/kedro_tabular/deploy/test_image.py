@@ -136,13 +136,13 @@ def test_the_service_in_the_image_answers_with_the_samples_champion(builder, ima
         "MLFLOW_TRACKING_USERNAME": "reader",
         "MLFLOW_TRACKING_PASSWORD": team.passwords["reader"],
         "SERVING_API_KEY": key,
-        "PGHOST": team.servers.postgres.socket,
+        "PGHOST": "127.0.0.1",
         "PGUSER": "predictions",
         "PGDATABASE": "predictions",
     }
-    with container(builder, image) as name:
-        options = [f"--env={variable}={value}" for variable, value in variables.items()]
-        options += [f"--volume={team.servers.postgres.socket}:{team.servers.postgres.socket}", "--isolation=chroot"]
+    with container(builder, image) as name, team.servers.postgres.forwarded() as database:
+        variables["PGPORT"] = str(database)
+        options = ["--isolation=chroot", *(f"--env={variable}={value}" for variable, value in variables.items())]
         command = builder.command("run", *options, name, "kedro", "serve", "--host=127.0.0.1", f"--port={port}")
         url = f"http://127.0.0.1:{port}"
         environment = {"STORAGE_DRIVER": "vfs"}
