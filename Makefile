@@ -13,7 +13,7 @@ LINTED := src/$(PACKAGE) tests notebooks
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help install data train test pytest test-slow check ui candidate release retrain image lock clean
+.PHONY: help install data train test pytest test-slow check ui candidate release watch retrain image lock clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s%s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -75,6 +75,9 @@ release: data ## Register the model that DVC has trained, and promote it as conf
 	@KEDRO_ENV= $(BIN)/dvc repro --quiet
 	@$(BIN)/kedro run --pipelines=evaluation,packaging
 	@$(BIN)/kedro gate
+
+watch: $(INSTALLED) ## Monitor the served model; fails on an alert
+	@$(BIN)/kedro run --pipeline=monitoring --params=fail_on=alert
 
 retrain: ## Train with the newest data, and release
 	@$(BIN)/dvc update --quiet $(RAW)/*.dvc 2> /dev/null || $(BIN)/dvc pull --quiet $(RAW)/*.dvc

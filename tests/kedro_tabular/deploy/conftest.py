@@ -19,7 +19,7 @@ def team(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Team]:
         yield Team(servers, {name: servers.add_user(name, name) for name in USERS})
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture
 def connected(team: Team) -> None:
     """Let MLflow's client use the server."""
     mlflow.set_tracking_uri(team.servers.url)

@@ -18,8 +18,8 @@ import yaml
 from ...conftest import ROOT
 from ...processes import free_port, running
 from ...storage import BUCKET, s3_server
+from .settings import DEPLOY, read_settings
 
-DEPLOY = ROOT / "deploy"
 ADMIN = "admin"
 SECRETS = {  # of these tests; deploy/ has none
     "MLFLOW_AUTH_ADMIN_PASSWORD": "of-the-tests-1-0123456789",
@@ -28,12 +28,6 @@ SECRETS = {  # of these tests; deploy/ has none
     "AWS_SECRET_ACCESS_KEY": "of-the-tests-3-0123456789",
     "PGPASSWORD": "of-the-tests-4-0123456789",
 }
-
-
-def read_settings() -> dict[str, str]:
-    """The variables of the example of deploy/.env with their values."""
-    lines = (DEPLOY / "env.example").read_text().splitlines()
-    return dict(line.split("=", 1) for line in lines if line and not line.startswith("#"))
 
 
 def server_command() -> list[str]:
@@ -125,6 +119,25 @@ class Deployed(NamedTuple):
         )
         assert done.returncode == 0, done.stderr
         return done.stdout.strip()
+
+    def lose_everything(self) -> None:
+        """Drop the databases with all that is connected, and the bucket."""
+        for name in ("mlflow", "predictions"):
+            self.postgres.execute(f"DROP DATABASE {name} WITH (FORCE)", f"CREATE DATABASE {name} OWNER {name}")
+        bucket = boto3.resource("s3", endpoint_url=self.storage).Bucket(BUCKET)
+        bucket.objects.all().delete()
+        bucket.delete()
+
+    @contextmanager
+    def server_on_another_port(self) -> Iterator[str]:
+        """Another MLflow server for the same databases and bucket, until the end of the block: its address."""
+        port = str(free_port())
+        folder = self.folder / port
+        folder.mkdir()
+        with mlflow_server(
+            folder, self.environment | {"MLFLOW_PORT": port, "MLFLOW_ALLOWED_HOSTS": f"127.0.0.1:{port}"}
+        ) as url:
+            yield url
 
     def objects(self) -> list[str]:
         """The keys of all objects in the bucket."""

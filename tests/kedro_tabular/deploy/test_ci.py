@@ -17,7 +17,7 @@ from ...repositories import commit, git
 from ..lineage.adopted import adopt, dvc, set_parameter
 from .deployed import Clone, Team
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("connected")]
 
 MODEL = "orders"
 NIGHTLY = "TimerTrigger"

@@ -17,7 +17,7 @@ from ...processes import free_port, running
 from ...sample.conftest import copy_project, copy_trained  # noqa: F401
 from .deployed import Clone, Team
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("connected")]
 
 TOOLS = ("buildah", "debootstrap")
 NEEDED = ["deploy", "conf", "src", "pyproject.toml", "README.md", ".telemetry", ".dockerignore"]

@@ -1,5 +1,7 @@
 """Several people and machines with the servers of deploy/. Each has a clone of its own, and no keys of the storage."""
 
+import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -7,14 +9,16 @@ from pathlib import Path
 import mlflow
 import pytest
 import requests
+from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
 
 from ...conftest import make_table
 from ...repositories import commit
 from ..lineage.adopted import adopt, dvc
 from .deployed import Clone, server_command
+from .settings import DEPLOY
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("connected")]
 
 MODEL = "orders"
 
@@ -195,3 +199,54 @@ def test_a_version_is_copied_between_registries_bit_for_bit(team, as_user, tmp_p
     promoter.environment.update(reader)
     assert "the user 'reader' needs the permission" in promoter.fail("models", "copy", "1", "--to", team.servers.url)
     assert registered() == before
+
+
+def test_eight_trainings_at_once_all_register_and_one_becomes_champion(first, team, tmp_path):
+    known = registered()[0]
+    command = [Path(sys.executable).with_name("kedro"), "run", "--pipeline=train", "--params"]
+    processes = []
+    for number in range(8):
+        clone = Clone.of(shutil.copytree(first.folder, tmp_path / str(number), symlinks=True), team, "promoter")
+        options = {
+            "cwd": clone.folder,
+            "env": clone.environment,
+            "stdout": subprocess.PIPE,
+            "stderr": subprocess.STDOUT,
+        }
+        processes.append(subprocess.Popen([*command, f"estimator.kwargs.max_iter={20 + number}"], **options))
+    outputs = [process.communicate()[0].decode() for process in processes]
+    assert [process.returncode for process in processes] == [0] * 8, "\n".join(outputs)
+    versions, aliases = registered()
+    added = versions.keys() - known.keys()
+    assert len(added) == 8
+    tags = {one.version: one.tags for one in MlflowClient().search_model_versions(f"name = '{MODEL}'")}
+    promoted = [version for version in added if "promoted.at" in tags[version]]
+    assert aliases["champion"] in (promoted or ["1"])
+    assert len(promoted) <= 1, "they were compared with the same champion"
+    assert not [tag for tag in MlflowClient().get_registered_model(MODEL).tags if tag.startswith("lock.")]
+
+
+def test_a_lost_database_and_bucket_come_back_from_a_backup(team, as_user, tmp_path):
+    servers, before = team.servers, registered()
+    binaries = f"{Path(sys.executable).parent}{os.pathsep}{servers.postgres.binaries}{os.pathsep}{os.environ['PATH']}"
+    environment = servers.environment | {"PATH": binaries, "PGUSER": "postgres"}
+
+    def execute(script):
+        command = ["sh", DEPLOY / script, tmp_path / "backup"]
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+
+    execute("backup.sh")
+    keys = servers.objects()
+    servers.lose_everything()
+    with pytest.raises(MlflowException):
+        registered()
+    execute("restore.sh")
+    assert servers.objects() == keys
+    with servers.server_on_another_port() as url:
+        mlflow.set_tracking_uri(url)
+        mlflow.set_registry_uri(url)
+        assert registered() == before
+        promoter = as_user("promoter")
+        promoter.environment["MLFLOW_TRACKING_URI"] = url
+        promoter.succeed("lineage", "champion", "--verify")
