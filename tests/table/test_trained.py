@@ -84,7 +84,7 @@ def test_a_version_is_registered_with_the_verdict_and_all_that_made_it(own):
     assert gate["verdict"] == version.tags["gate"]
     assert gate["rules"]
     head = subprocess.run(["git", "-C", own.folder, "rev-parse", "HEAD"], capture_output=True, check=True)
-    for tags in (run.data.tags, version.tags):
+    for tags in (run.data.tags, lineage.expand_tags(version.tags)):
         assert tags[f"{lineage.DATA}table"] == digest(own.folder / RAW)
         assert tags[f"{lineage.GIT}commit"] == head.stdout.decode().strip()
         assert tags[f"{lineage.GIT}dirty"] == "false"

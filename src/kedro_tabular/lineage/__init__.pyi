@@ -1,5 +1,5 @@
 from .catalog import Catalog
-from .connection import connect, export_credentials, prepare_target
+from .connection import connect, connected_to, export_credentials, prepare_target
 from .dvc_stages import render_dvc_yaml, tracked_environment
 from .git import GitError, run_git
 from .hashes import bytes_md5, content_md5
@@ -26,6 +26,7 @@ __all__ = [
     "bytes_md5",
     "check_stage",
     "connect",
+    "connected_to",
     "content_md5",
     "defining_module",
     "expand_tags",

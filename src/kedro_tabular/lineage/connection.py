@@ -19,6 +19,7 @@ from .relocation import relocate_artifacts, store_file, with_absolute_paths
 # Of a request to an MLflow server, unless MLflow's own environment variables say otherwise: the command ends in half a
 # minute if the server is down. By MLflow's defaults that takes four minutes.
 _MAX_RETRIES, _TIMEOUT = "4", "60"  # the latter in seconds
+_CREDENTIALS = ("MLFLOW_TRACKING_USERNAME", "MLFLOW_TRACKING_PASSWORD", "MLFLOW_TRACKING_TOKEN")
 
 
 def connect(loader: AbstractConfigLoader, project: Path) -> None:
@@ -44,6 +45,34 @@ def prepare_target(uri: str) -> str | None:
     with FileLock(f"{store}.lock"):
         create_store(store)
     return (store.parent / IN_PROJECT).absolute().as_uri()
+
+
+@contextmanager
+def connected_to(target: str) -> Iterator[None]:
+    """Let MLflow use another store within the block, which its clients of a database need, with its user if it has one.
+
+    The variables TARGET_TRACKING_USERNAME, TARGET_TRACKING_PASSWORD and TARGET_TRACKING_TOKEN say who that is.
+    """
+    tracking, registry = mlflow.get_tracking_uri(), mlflow.get_registry_uri()
+    names = {name: name.replace("MLFLOW_", "TARGET_") for name in _CREDENTIALS}
+    before = {name: os.environ.get(name) for name in names}
+    if any(other in os.environ for other in names.values()):
+        _set_variables({name: os.environ.get(other) for name, other in names.items()})
+    mlflow.set_tracking_uri(target)
+    mlflow.set_registry_uri(target)
+    try:
+        yield
+    finally:
+        mlflow.set_tracking_uri(tracking)
+        mlflow.set_registry_uri(registry)
+        _set_variables(before)
+
+
+def _set_variables(values: Mapping[str, str | None]) -> None:
+    for name, value in values.items():
+        os.environ.pop(name, None)
+        if value is not None:
+            os.environ[name] = value
 
 
 def export_credentials(loader: AbstractConfigLoader) -> None:

@@ -5,15 +5,12 @@ differs: it names the run and the model.
 """
 
 import logging
-import os
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-import mlflow
 import yaml
 from mlflow.artifacts import download_artifacts
 from mlflow.entities import LoggedModelStatus, Param, Run, RunStatus, RunTag
@@ -23,7 +20,7 @@ from mlflow.models.model import MLMODEL_FILE_NAME
 from mlflow.tracking import MlflowClient
 from mlflow.utils.mlflow_tags import MLFLOW_RUN_NOTE
 
-from ..lineage import content_md5, prepare_target
+from ..lineage import connected_to, content_md5, prepare_target
 from ..outages import describe_outage, without_password
 from .aliases import GATE, PROMOTED, ROLLED_BACK
 from .versions import FINGERPRINT
@@ -32,7 +29,6 @@ logger = logging.getLogger(__name__)
 
 COPIED = "copied."  # prefix of the tags that say where a version comes from
 _JUDGED = f"{COPIED}{GATE}"  # the verdict of the gate there
-_CREDENTIALS = ("MLFLOW_TRACKING_USERNAME", "MLFLOW_TRACKING_PASSWORD", "MLFLOW_TRACKING_TOKEN")
 _BATCH = 100  # parameters or tags in one request
 
 
@@ -63,8 +59,14 @@ def copy_version(version: ModelVersion, source: str, target: str) -> str:
     with TemporaryDirectory() as folder:
         of_run = _download(str(run.info.artifact_uri), Path(folder) / "run", source)
         of_model = _download(f"models:/{version.name}/{version.version}", Path(folder) / "model", source)
-        with _connected(target):
-            return _Target(target).add(version, run, experiment, origin, of_run, of_model)
+        with connected_to(target):
+            try:
+                return _Target(target).add(version, run, experiment, origin, of_run, of_model)
+            except MlflowException as error:
+                refusal = describe_outage(error)  # while it is known who was refused
+                if refusal is None:
+                    raise
+                raise CopyError(refusal) from error
 
 
 class _Target:
@@ -187,35 +189,3 @@ def _md5s(folder: Path) -> dict[str, str]:
 def _batches(entries: list[Any]) -> Iterator[list[Any]]:
     for first in range(0, len(entries), _BATCH):
         yield entries[first : first + _BATCH]
-
-
-@contextmanager
-def _connected(target: str) -> Iterator[None]:
-    """Let MLflow use the target, which its clients of a database need, with its own user if there is one."""
-    tracking, registry = mlflow.get_tracking_uri(), mlflow.get_registry_uri()
-    names = {name: name.replace("MLFLOW_", "TARGET_") for name in _CREDENTIALS}
-    before = {name: os.environ.get(name) for name in names}
-    if any(other in os.environ for other in names.values()):
-        for name, other in names.items():
-            _set(name, os.environ.get(other))
-    mlflow.set_tracking_uri(target)
-    mlflow.set_registry_uri(target)
-    try:
-        yield
-    except MlflowException as error:
-        refusal = describe_outage(error)  # while it is known who was refused
-        if refusal is None:
-            raise
-        raise CopyError(refusal) from error
-    finally:
-        mlflow.set_tracking_uri(tracking)
-        mlflow.set_registry_uri(registry)
-        for name, value in before.items():
-            _set(name, value)
-
-
-def _set(name: str, value: str | None) -> None:
-    if value is None:
-        os.environ.pop(name, None)
-    else:
-        os.environ[name] = value

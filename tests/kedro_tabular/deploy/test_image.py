@@ -22,7 +22,6 @@ pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("connected")]
 TOOLS = ("buildah", "debootstrap")
 NEEDED = ["deploy", "conf", "src", "pyproject.toml", "README.md", ".telemetry", ".dockerignore"]
 BASE_PACKAGES = "python3,python3-venv,ca-certificates"
-MODEL = "flight_delay"
 MAX_ADDED = 480  # MB
 
 
@@ -124,7 +123,8 @@ def test_the_service_in_the_image_answers_with_the_samples_champion(builder, ima
     promoter = Clone.of(project, team, "promoter")
     promoter.environment["KEDRO_ENV"] = "local"  # the store of the project's folder
     promoter.succeed("models", "copy", "champion", "--to", team.servers.url)
-    MlflowClient().set_registered_model_alias(MODEL, "champion", "1")
+    (model,) = MlflowClient().search_registered_models()
+    MlflowClient().set_registered_model_alias(model.name, "champion", "1")
     rows = (
         pd.read_parquet(project / "data" / "03_primary" / "test.parquet")
         .head(3)
