@@ -1,6 +1,7 @@
 """Errors that a user can correct: commands report them, as they do outages, without a traceback."""
 
 import functools
+import logging
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -54,6 +55,8 @@ def reports_user_errors(command: Callable[..., Any]) -> Callable[..., Any]:
             message = _describe_user_error(error) or describe_outage(error)
             if message is None:
                 raise
+            # MLflow tries to end its run once more when the process ends: this message is the last one.
+            logging.getLogger("urllib3").setLevel(logging.ERROR)
             raise click.ClickException(message) from error
 
     return wrapper

@@ -6,9 +6,8 @@ from mlflow.exceptions import MlflowException
 
 
 def refusal(endpoint, status, body):
-    return MlflowException(
-        f"API request to endpoint /api/2.0/mlflow/{endpoint} failed with error code {status} != 200. Response body: '{body}'"
-    )
+    failed = f"API request to endpoint /api/2.0/mlflow/{endpoint} failed with error code {status} != 200."
+    return MlflowException(f"{failed} Response body: '{body}'")
 
 
 @pytest.mark.parametrize(

@@ -24,6 +24,7 @@ _FOLDS, _FEW_FOLDS = 5, 3
 _MANY_ROWS = 5000  # with more, few folds are enough: each still trains on most of them
 _MAX_ROWS = 10_000  # of the cross-validation
 _SEED = 0
+_CLEARLY = 3  # standard errors
 _TREES = 600  # of a boosting with a tree per class in each iteration
 _MIN_LEAF, _LEAVES = 3, 2000  # of the forest: the size of the model does not grow with the rows
 
@@ -173,10 +174,18 @@ def _simplest(candidates: list[Candidate], best: Candidate) -> Candidate:
     """The first whose mean loss exceeds that of the best by at most the standard error of the difference.
 
     The rule of one standard error: Breiman et al. 1984, "Classification and Regression Trees", section 3.4.3; here of
-    the differences by row, because the rows are the same.
+    the differences by row, because the rows are the same. Where a few rows make most of the error, that of the mean is
+    too large to tell anything: then the best must not be better on clearly more than half of the rows either.
     """
     for candidate in candidates:
         differences = candidate.losses - best.losses
-        if differences.mean() <= differences.std(ddof=1) / np.sqrt(len(differences)):
+        wins = np.sign(differences)
+        if _excess(differences) <= 1 and _excess(wins) <= _CLEARLY:
             return candidate
     return best
+
+
+def _excess(values: np.ndarray) -> float:
+    """The mean in standard errors; 0 if all values are 0."""
+    error = values.std(ddof=1) / np.sqrt(len(values))
+    return float(values.mean() / error) if error > 0 else float(np.sign(values.mean()) * np.inf if values.any() else 0)

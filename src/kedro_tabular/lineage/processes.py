@@ -1,33 +1,26 @@
 """The process of a run, by which a run is ended that was killed."""
 
 import logging
-import os
 import socket
 
 import psutil
 from mlflow.entities import RunStatus
 from mlflow.tracking import MlflowClient
 
-logger = logging.getLogger(__name__)
+from .run_context import PROCESS
 
-_PROCESS = "process"  # a tag of runs
+logger = logging.getLogger(__name__)
 
 
 def end_killed_runs(experiment_id: str) -> None:
     """End, as KILLED, the runs of this machine that are recorded as running but whose process has ended."""
     client = MlflowClient()
-    running = f"attributes.status = 'RUNNING' and tags.{_PROCESS} LIKE '{socket.gethostname()} %'"
+    running = f"attributes.status = 'RUNNING' and tags.{PROCESS} LIKE '{socket.gethostname()} %'"
     for run in client.search_runs([experiment_id], running):
-        _, pid, started = run.data.tags[_PROCESS].rsplit(" ", 2)
+        _, pid, started = run.data.tags[PROCESS].rsplit(" ", 2)
         if not _is_alive(int(pid), float(started)):
             client.set_terminated(run.info.run_id, RunStatus.to_string(RunStatus.KILLED))
             logger.warning("run %s was killed and is now ended", run.info.run_id)
-
-
-def process_tags() -> dict[str, str]:
-    """The tag by which `end_killed_runs` finds this process."""
-    # Process ids are reused; together with its start time, an id identifies one process for good.
-    return {_PROCESS: f"{socket.gethostname()} {os.getpid()} {psutil.Process().create_time()}"}
 
 
 def _is_alive(pid: int, started: float) -> bool:

@@ -30,10 +30,11 @@ from .connection import locate, prepared_store
 from .dataset_inputs import log_table
 from .environment import LOCK, describe_environment, find_unlocked
 from .modules import defining_module, import_closure, project_modules
-from .processes import end_killed_runs, process_tags
+from .processes import end_killed_runs
 from .provenance import DATA, GIT, read_upstream
 from .relocation import with_absolute_paths
 from .remotes import main_project, remote_uri
+from .run_context import ProcessContext
 
 logger = logging.getLogger(__name__)
 logging.getLogger("kedro_mlflow").setLevel(logging.WARNING)  # it sets INFO for itself when imported
@@ -100,6 +101,7 @@ class RunTracking(MlflowHook):
             self.mlflow_config.tracking.run.id = self._run_to_continue(inputs[MODEL], parameters)
         code = describe_code(self._project, self._archive(), self._find_sources)
         run = self.mlflow_config.tracking.run
+        ProcessContext.is_tracked = True
         run.name = run.name or self._run_name(run_params, code.tags[GIT + "commit"])
         super().before_pipeline_run(run_params, pipeline, catalog)
         if self._is_mlflow_enabled:
@@ -107,7 +109,7 @@ class RunTracking(MlflowHook):
             # not log_dict, which sorts keys: the order of the columns is the order of the features
             mlflow.log_text(json.dumps(values, indent=2), PARAMETERS)
             unlocked = find_unlocked(self._project, class_names(self._parameters))
-            mlflow.set_tags(code.tags | describe_environment(self._project, unlocked) | process_tags())
+            mlflow.set_tags(code.tags | describe_environment(self._project, unlocked))
             if unlocked and MODEL in pipeline.all_outputs():
                 more = f" and {len(unlocked) - _LISTED} more" if len(unlocked) > _LISTED else ""
                 logger.warning(_NOT_LOCKED, LOCK, ", ".join(map(str, unlocked[:_LISTED])) + more)

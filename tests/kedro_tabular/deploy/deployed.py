@@ -168,13 +168,19 @@ def mlflow_server(folder: Path, environment: dict[str, str]) -> Iterator[str]:
 
 
 @contextmanager
-def deployed_servers(folder: Path) -> Iterator[Deployed]:
-    """All servers, until the end of the block."""
+def without_mlflow(folder: Path) -> Iterator[Deployed]:
+    """All servers but MLflow's, which the test starts, until the end of the block."""
     with postgres(folder / "postgresql") as database, s3_server(folder) as storage:
         database.create("predictions")
         environment = server_environment(database, storage, free_port())
-        with mlflow_server(folder, environment) as url:
-            yield Deployed(url, database, storage, environment, folder)
+        yield Deployed(f"http://127.0.0.1:{environment['MLFLOW_PORT']}", database, storage, environment, folder)
+
+
+@contextmanager
+def deployed_servers(folder: Path) -> Iterator[Deployed]:
+    """All servers, until the end of the block."""
+    with without_mlflow(folder) as servers, mlflow_server(folder, servers.environment):
+        yield servers
 
 
 class Team(NamedTuple):
