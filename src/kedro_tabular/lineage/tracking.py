@@ -34,7 +34,7 @@ from .processes import end_killed_runs
 from .provenance import DATA, GIT, read_upstream
 from .relocation import with_absolute_paths
 from .remotes import main_project, remote_uri
-from .run_context import ProcessContext
+from .run_context import tag_runs_with_process
 
 logger = logging.getLogger(__name__)
 logging.getLogger("kedro_mlflow").setLevel(logging.WARNING)  # it sets INFO for itself when imported
@@ -101,7 +101,7 @@ class RunTracking(MlflowHook):
             self.mlflow_config.tracking.run.id = self._run_to_continue(inputs[MODEL], parameters)
         code = describe_code(self._project, self._archive(), self._find_sources)
         run = self.mlflow_config.tracking.run
-        ProcessContext.is_tracked = True
+        tag_runs_with_process()
         run.name = run.name or self._run_name(run_params, code.tags[GIT + "commit"])
         super().before_pipeline_run(run_params, pipeline, catalog)
         if self._is_mlflow_enabled:
