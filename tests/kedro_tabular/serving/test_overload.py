@@ -27,7 +27,7 @@ class SlowModel:
 
 @pytest.fixture
 def service(tmp_path):
-    limits = {"seconds": 1, "queue_seconds": 0.2}
+    limits = {"seconds": 10, "queue_seconds": 0.2}
     running = start(tmp_path, fit_packaged("binary"), limits=limits, refresh_seconds=60)
     running.deployment.current = replace(running.deployment.current, model=SlowModel(running.deployment.current.model))
     yield running
