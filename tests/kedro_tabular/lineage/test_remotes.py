@@ -70,7 +70,7 @@ def test_the_token_in_the_address_of_the_git_remote_is_not_recorded(tmp_path):
     script = tmp_path / "train.py"
     script.write_text("import mlflow\nwith mlflow.start_run() as run:\n    print(run.info.run_id)\n")
     git(tmp_path, "init", "--quiet")
-    git(tmp_path, "remote", "add", "origin", "https://user:hun%40ter2@host.example/code.git")
+    git(tmp_path, "remote", "add", "origin", "https://user:hun%40ter2-of-the-tests@host.example/code.git")
     git(tmp_path, "add", "--all")
     git(tmp_path, "commit", "--quiet", "--message", "Start")
     (tmp_path / "mlflow.db").write_bytes(empty_store())
@@ -79,7 +79,7 @@ def test_the_token_in_the_address_of_the_git_remote_is_not_recorded(tmp_path):
     subprocess.run(command, cwd=tmp_path, env={"MLFLOW_TRACKING_URI": uri, "PATH": "/usr/bin:/bin"}, check=True)
     content = (tmp_path / "mlflow.db").read_bytes()
     assert b"host.example/code.git" in content
-    assert b"ter2" not in content
+    assert b"ter2-of-the-tests" not in content
 
 
 @pytest.mark.parametrize("subfolder", [".", "models/churn"])
