@@ -20,22 +20,6 @@ def cli() -> None:
     """Adopt a table, serve, monitor and trace models."""
 
 
-_COMMANDS = [
-    run,
-    jupyter,
-    dvc,
-    adopt,
-    lineage,
-    reproduce,
-    models,
-    promote,
-    rollback,
-    serve,
-    outcomes,
-    log,
-    replay,
-    ui,
-    gate,
-]
-for command in _COMMANDS:
+_OF_THE_PROJECT, _OF_MODELS = (run, jupyter, dvc, adopt, ui), (models, gate, promote, rollback, lineage, reproduce)
+for command in (*_OF_THE_PROJECT, *_OF_MODELS, serve, outcomes, log, replay):
     cli.add_command(command)

@@ -23,7 +23,7 @@ from mlflow.utils.mlflow_tags import MLFLOW_RUN_NOTE
 from ..lineage import connected_to, content_md5, prepare_target
 from ..outages import describe_outage, without_password
 from .aliases import GATE, PROMOTED, ROLLED_BACK
-from .versions import FINGERPRINT
+from .versions import FINGERPRINT, create_model
 
 logger = logging.getLogger(__name__)
 
@@ -92,7 +92,7 @@ class _Target:
             self._client.set_terminated(run_id, RunStatus.to_string(RunStatus.FAILED))
             raise
         self._client.set_terminated(run_id, run.info.status, run.info.end_time)
-        return self._register(version, origin, model_id, _with_links(version.description or "", run, started))
+        return self._register(version, origin, run, started, model_id)
 
     def _find(self, version: ModelVersion, origin: str) -> str | None:
         found = self._client.search_model_versions(f"name = '{version.name}'")
@@ -138,19 +138,15 @@ class _Target:
             different = sorted(name for name in before | after if before.get(name) != after.get(name))
             raise CopyError(f"files that are not the same in {without_password(self._uri)}: {', '.join(different)}")
 
-    def _register(self, version: ModelVersion, origin: str, model_id: str, description: str) -> str:
-        try:
-            self._client.create_registered_model(version.name)
-        except MlflowException as error:
-            if error.error_code != "RESOURCE_ALREADY_EXISTS":
-                raise
+    def _register(self, version: ModelVersion, origin: str, run: Run, copy: Run, model_id: str) -> str:
+        create_model(self._client, str(version.name))
         copied = self._client.create_model_version(
             version.name,
             source=f"models:/{model_id}",
-            run_id=self._client.get_logged_model(model_id).source_run_id,
+            run_id=str(copy.info.run_id),
             model_id=model_id,
             tags=_tags(version.tags, origin),
-            description=description,
+            description=_with_links(version.description or "", run, copy),
         )
         return str(copied.version)
 

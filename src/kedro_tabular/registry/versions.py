@@ -127,11 +127,7 @@ def register(package: ModelPackage, artifacts: dict[str, str]) -> str:
     if store.startswith(_SQLITE):  # what follows is several transactions: all of them, or none
         check_room(Path(store.removeprefix(_SQLITE)).absolute().parent, _STORE_ROOM)
     client = MlflowClient()
-    try:
-        client.create_registered_model(package.name)
-    except MlflowException as error:
-        if error.error_code != "RESOURCE_ALREADY_EXISTS":
-            raise
+    create_model(client, package.name)
     run = client.get_run(logged.run_id)
     description, tags = describe_version(package.gate, run), version_tags(run.data.tags)
     experiment = experiment_name()
@@ -148,6 +144,15 @@ def register(package: ModelPackage, artifacts: dict[str, str]) -> str:
     if MLFLOW_RUN_NOTE not in run.data.tags:
         client.set_tag(logged.run_id, MLFLOW_RUN_NOTE, description)
     return str(version.version)
+
+
+def create_model(client: MlflowClient, name: str) -> None:
+    """Create a registered model, unless it exists."""
+    try:
+        client.create_registered_model(name)
+    except MlflowException as error:
+        if error.error_code != "RESOURCE_ALREADY_EXISTS":
+            raise
 
 
 def find_version(package: ModelPackage, artifacts: dict[str, str]) -> str | None:
