@@ -84,6 +84,7 @@ retrain: ## Train with the newest data, and release
 	@$(MAKE) --no-print-directory release
 
 image: ## Build the image of the service with docker, podman or buildah
+	@test -f deploy/Containerfile || { echo "This project was copied without deploy/: there is no image."; exit 1; }
 	@for engine in docker podman buildah; do \
 		$$engine info > /dev/null 2>&1 && exec $$engine build --file deploy/Containerfile --target service --tag $(IMAGE) .; \
 	done; echo "None of docker, podman and buildah works here: install one, or start its daemon."; exit 1

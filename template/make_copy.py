@@ -36,6 +36,7 @@ MACHINERY = (
     "tests/template",
     "{{_copier_conf.answers_file}}.jinja",
 )
+DEPLOY = (".dockerignore", ".github", "Jenkinsfile", "deploy", "docs/deploy.md")  # copier.yml names the same
 MAKEFILE_ENDS = "# --- Of the template itself: not in copies ---"
 # What an update replaces as a whole. The manifest lists its files, for `make check` to name those that were edited.
 LIBRARY = "src/kedro_tabular"
@@ -63,6 +64,7 @@ def main() -> None:
     parser.add_argument("--description", default="Tabular machine learning: from a table to a registered model")
     parser.add_argument("--with-sample", dest="sample", action="store_true", default=True)
     parser.add_argument("--without-sample", dest="sample", action="store_false", help="a table of your own follows")
+    parser.add_argument("--without-deploy", dest="deploy", action="store_false", help="no servers, image and CI")
     parser.add_argument("--fresh-git", action="store_true", help="drop the template's history, begin one")
     parser.add_argument("--finish", choices=["copy", "update"], help=argparse.SUPPRESS)
     options = parser.parse_args()
@@ -97,6 +99,7 @@ def make_copy(folder: Path, options: argparse.Namespace) -> None:
     if not options.finish:
         unwanted += [path for pattern in MACHINERY for path in SOURCE.glob(pattern)]
         unwanted += [SOURCE / "dvc.yaml"] * (not options.sample)  # `kedro adopt` writes one
+        unwanted += [SOURCE / path for path in DEPLOY if not options.deploy]
     remove(unwanted, folder)
     for relative in {path.relative_to(SOURCE) for pattern in NAMING for path in SOURCE.glob(pattern)}:
         if (path := folder / relative).exists():

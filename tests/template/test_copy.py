@@ -82,6 +82,17 @@ def test_the_script_alone_gives_the_same(template, copied, bare, tmp_path):
     assert git(alone, "tag") == ""
 
 
+def test_without_deploy_there_are_no_servers_no_image_and_no_ci(template, tmp_path):
+    copied, alone = tmp_path / "copied", copy_alone(template, tmp_path / "alone", "churn", "--without-deploy")
+    copy(template, copied, deploy="false")
+    assert texts(copied) == texts(alone)
+    assert not [path for path in texts(copied) if path in SCRIPT["DEPLOY"] or path.startswith((".github", "deploy/"))]
+    assert list(broken_links(copied, pages_of(copied))) == []
+    done = subprocess.run(["make", "image"], cwd=copied, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert "without deploy/" in done.stdout
+
+
 def test_without_the_sample_nothing_speaks_of_it_and_commands_say_what_to_do(bare):
     assert not [path for path, text in texts(bare).items() if OF_THE_SAMPLE.search(text)]
     assert not (bare / "dvc.yaml").exists()
