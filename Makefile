@@ -13,7 +13,7 @@ LINTED := src/$(PACKAGE) tests notebooks
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help install data train test pytest test-slow check ui candidate release watch retrain image lock clean
+.PHONY: help install data train test pytest test-slow check ui repro candidate release watch retrain image lock clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s%s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -65,14 +65,15 @@ IMAGE = $(PACKAGE):$(shell git rev-parse --short HEAD)
 # --- What CI runs, and a person can type: Jenkinsfile, .github/workflows ---
 
 MAIN := origin/main
-candidate: data ## Train with DVC, and judge the model against the champion; registers nothing with the server
+repro: data
 	@KEDRO_ENV= $(BIN)/dvc repro --quiet
+
+candidate: repro ## Train with DVC, and judge the model against the champion; registers nothing with the server
 	@$(BIN)/dvc metrics diff --md $(MAIN) > data/08_reporting/metrics.md && cat data/08_reporting/metrics.md
 	@$(BIN)/kedro run --pipelines=evaluation,packaging --params=packaging.register=false
 	@$(BIN)/kedro gate
 
-release: data ## Register the model that DVC has trained, and promote it as conf/ says
-	@KEDRO_ENV= $(BIN)/dvc repro --quiet
+release: repro ## Register the model that DVC has trained, and promote it as conf/ says
 	@$(BIN)/kedro run --pipelines=evaluation,packaging
 	@$(BIN)/kedro gate
 

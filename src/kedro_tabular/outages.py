@@ -60,7 +60,7 @@ def _describe_refusal(error: BaseException) -> str | None:
     if status == 401:
         return (
             f"the MLflow server does not accept {user} with this password: set MLFLOW_TRACKING_USERNAME and "
-            "MLFLOW_TRACKING_PASSWORD, in the environment or in conf/local (docs/team.md)"
+            "MLFLOW_TRACKING_PASSWORD, as environment variables or in a credentials.yml (docs/team.md)"
         )
     if status != 403 or (refused and "Permission denied" not in str(error)):  # such as a wrong name of the server
         return None

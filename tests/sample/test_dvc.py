@@ -16,6 +16,7 @@ import yaml
 from kedro_tabular.kedro_project import find_producers
 from kedro_tabular.lineage.catalog import Catalog
 from kedro_tabular.lineage.origin import OriginReader
+from kedro_tabular.lineage.provenance import expand_tags
 from kedro_tabular.lineage.verification import find_problems
 from mlflow.tracking import MlflowClient
 from omegaconf import OmegaConf
@@ -115,7 +116,7 @@ def test_one_repro_is_one_run_and_one_version_with_all_that_made_it(repository, 
     for name in ("late_after_minutes", "split.train", "estimator.kwargs.max_iter", "packaging.example_rows"):
         assert name in first.data.params
     flights = pointer_md5(repository, "flights")
-    for tags in (first.data.tags, version.tags):
+    for tags in (first.data.tags, expand_tags(version.tags)):
         assert tags["data.flights"] == flights
         assert tags["git.dirty"] == "false"
     tables = {used.dataset.name: used.dataset.digest for used in first.inputs.dataset_inputs}

@@ -10,6 +10,7 @@ import boto3
 import mlflow
 import pandas as pd
 import pytest
+import yaml
 
 from ..conftest import ROOT, run_kedro
 from ..repositories import git
@@ -37,7 +38,9 @@ def project(tmp_path_factory, copy_project, endpoint):
     dvc(folder, "remote", "modify", "storage", "url", f"s3://{BUCKET}/dvc")
     dvc(folder, "remote", "modify", "storage", "endpointurl", endpoint)
     path = folder / "conf" / "base" / "mlflow.yml"
-    path.write_text(path.read_text().replace("mlartifacts", f"s3://{BUCKET}/mlflow"))
+    settings = yaml.safe_load(path.read_text())
+    settings["tracking"]["experiment"]["create_experiment_kwargs"] = {"artifact_location": f"s3://{BUCKET}/mlflow"}
+    path.write_text(yaml.safe_dump(settings))
     return folder
 
 

@@ -205,9 +205,9 @@ def test_add_an_environment(howto, monkeypatch):
     howto.follow("Add an environment")
     assert howto.json("08_reporting/gate.json")["promote"] == "manual"
     assert len(howto.json("08_reporting/gate.json")["rules"]) > 3  # the other rules hold as they did
-    with closing(connect(howto.folder.parent / "production.db")) as store:
+    with closing(connect(howto.folder.parent / "staging.db")) as store:
         aliases = dict(store.execute("select alias, version from registered_model_aliases"))
     assert aliases["champion"] == 1
-    monkeypatch.setenv("KEDRO_ENV", "production")
+    monkeypatch.setenv("KEDRO_ENV", "staging")
     serving = load_conf(SimpleNamespace(project_path=howto.folder))["parameters"]["serving"]
     assert (serving["host"], serving["workers"], serving["port"]) == ("0.0.0.0", 2, 8000)

@@ -29,7 +29,7 @@ def connect(loader: AbstractConfigLoader, project: Path) -> None:
         export_credentials(loader)
         server = with_absolute_paths(settings, project)["server"]
         mlflow.set_tracking_uri(server["mlflow_tracking_uri"])
-        mlflow.set_registry_uri(server.get("mlflow_registry_uri"))  # MLflow takes that of the runs by default
+        mlflow.set_registry_uri(server.get("mlflow_registry_uri"))
 
 
 def prepare_target(uri: str) -> str | None:
@@ -86,13 +86,19 @@ def export_credentials(loader: AbstractConfigLoader) -> None:
 
 
 def locate(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """The settings of mlflow.yml with the location of the artifacts of a new experiment. Raises ParameterError."""
-    tracking = dict(settings["tracking"])
+    """The settings of mlflow.yml with the registry, and the location of the artifacts of a new experiment.
+
+    Raises ParameterError.
+    """
+    server, tracking = dict(settings["server"]), dict(settings["tracking"])
+    if not server.get("mlflow_registry_uri") and not server["mlflow_tracking_uri"].startswith("databricks"):
+        # Unless it is set, MLflow takes that of the environment, where the runs and their models are not.
+        server["mlflow_registry_uri"] = server["mlflow_tracking_uri"]
     experiment = dict(tracking.get("experiment") or {})
     arguments = dict(experiment.get("create_experiment_kwargs") or {})
-    location = artifact_location(settings["server"]["mlflow_tracking_uri"], arguments.get("artifact_location"))
+    location = artifact_location(server["mlflow_tracking_uri"], arguments.get("artifact_location"))
     experiment["create_experiment_kwargs"] = arguments | {"artifact_location": location}
-    return {**settings, "tracking": tracking | {"experiment": experiment}}
+    return {**settings, "server": server, "tracking": tracking | {"experiment": experiment}}
 
 
 @contextmanager

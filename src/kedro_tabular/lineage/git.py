@@ -1,9 +1,12 @@
 """Run git in a project's folder."""
 
+import errno
 import os
 import subprocess
 from collections.abc import Mapping
 from pathlib import Path
+
+_DISK_FULL = ("Out of diskspace", "No space left on device")  # git's own words, and the system's
 
 
 class GitError(RuntimeError):
@@ -20,6 +23,7 @@ def run_git(folder: Path, *arguments: str, environment: Mapping[str, str] | None
 
     Raises:
         GitError: the command failed.
+        OSError: the disk is full; git writes to its index even if it only compares.
     """
     command = ["git", "-C", str(folder), *arguments]
     try:
@@ -27,5 +31,8 @@ def run_git(folder: Path, *arguments: str, environment: Mapping[str, str] | None
     except OSError as error:
         raise GitError(f"git can't be run: {error}") from error
     if process.returncode:
-        raise GitError(f"{' '.join(command)} failed: {process.stderr.decode(errors='replace').strip()}")
+        said = process.stderr.decode(errors="replace").strip()
+        if any(words in said for words in _DISK_FULL):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(folder))
+        raise GitError(f"{' '.join(command)} failed: {said}")
     return process.stdout

@@ -6,6 +6,7 @@ differs: it names the run and the model.
 
 import logging
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -56,17 +57,29 @@ def copy_version(version: ModelVersion, source: str, target: str) -> str:
     except MlflowException as error:
         raise CopyError(f"the run of {version.name} version {version.version} was deleted") from error
     experiment = client.get_experiment(run.info.experiment_id).name
+    with _connected(target) as registry:
+        known = registry.find(version, origin)
+    if known is not None:
+        logger.info("%s version %s is there already", version.name, known)
+        return known
     with TemporaryDirectory() as folder:
         of_run = _download(str(run.info.artifact_uri), Path(folder) / "run", source)
         of_model = _download(f"models:/{version.name}/{version.version}", Path(folder) / "model", source)
-        with connected_to(target):
-            try:
-                return _Target(target).add(version, run, experiment, origin, of_run, of_model)
-            except MlflowException as error:
-                refusal = describe_outage(error)  # while it is known who was refused
-                if refusal is None:
-                    raise
-                raise CopyError(refusal) from error
+        with _connected(target) as registry:
+            return registry.add(version, run, experiment, origin, of_run, of_model)
+
+
+@contextmanager
+def _connected(target: str) -> Iterator["_Target"]:
+    """The other registry, as the user there until the end of the block; its refusals are a CopyError."""
+    with connected_to(target):
+        try:
+            yield _Target(target)
+        except MlflowException as error:
+            refusal = describe_outage(error)  # while it is known who was refused
+            if refusal is None:
+                raise
+            raise CopyError(refusal) from error
 
 
 class _Target:
@@ -78,10 +91,6 @@ class _Target:
 
     def add(self, version: ModelVersion, run: Run, experiment: str, origin: str, of_run: Path, of_model: Path) -> str:
         """Add a version with the files of its run and of its model. Returns its number."""
-        known = self._find(version, origin)
-        if known is not None:
-            logger.info("%s version %s is there already", version.name, known)
-            return known
         experiment_id = self._experiment_id(experiment)
         started = self._client.create_run(experiment_id, run.info.start_time, run_name=run.info.run_name)
         run_id = str(started.info.run_id)
@@ -94,7 +103,8 @@ class _Target:
         self._client.set_terminated(run_id, run.info.status, run.info.end_time)
         return self._register(version, origin, run, started, model_id)
 
-    def _find(self, version: ModelVersion, origin: str) -> str | None:
+    def find(self, version: ModelVersion, origin: str) -> str | None:
+        """The number of an earlier copy of a version."""
         found = self._client.search_model_versions(f"name = '{version.name}'")
         same = [one for one in found if one.tags.get(f"{COPIED}from") == origin]
         expected = version.tags.get(FINGERPRINT)

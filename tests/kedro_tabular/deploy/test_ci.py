@@ -8,11 +8,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
+import pandas as pd
 import pytest
+import requests
 import yaml
 from mlflow.tracking import MlflowClient
 
-from ...conftest import ROOT
+from ...conftest import ROOT, make_table
 from ...repositories import commit, git
 from ..lineage.adopted import adopt, dvc, set_parameter
 from .deployed import Clone, Team
@@ -160,3 +162,42 @@ def test_a_candidate_is_promoted_on_main_only_and_a_bad_one_fails_with_the_reaso
     assert reason[-1].startswith("- ")
     assert registered() == released
     assert team.passwords["promoter"] not in done.stdout + done.stderr
+
+
+def serve_rows(clone: Clone, seed: int, size: float) -> None:
+    """Let the service answer 300 rows, whose column `size` is multiplied."""
+    rows = make_table(300, seed=seed).drop(columns="answer").assign(size=lambda table: table["size"] * size)
+    body = f'{{"records": {rows.to_json(orient="records", date_format="iso")}}}'
+    with clone.serving() as url:
+        answer = requests.post(f"{url}/predict", body, headers={"Content-Type": "application/json"}, timeout=60)
+        assert answer.ok, answer.text
+
+
+def test_a_night_trains_with_the_newest_data_on_an_alert_only(upstream, build, tmp_path):
+    source = upstream.parent / "orders.csv"  # where the table of the project comes from
+    (upstream / "data" / "01_raw" / "orders.csv.dvc").unlink()
+    dvc(upstream, "import-url", "--quiet", "--force", str(source), "data/01_raw/orders.csv")
+    dvc(upstream, "push", "--quiet")
+    commit(upstream)
+    make_table(900).to_csv(source, index=False)
+    champion = registered()[1]["champion"]
+
+    serve_rows(build("served"), seed=1, size=1)
+    quiet = build("quiet")
+    done = execute(workflow_steps(), quiet, "main", night=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert (quiet.folder / "data" / "08_reporting" / "monitoring.html").is_file()
+    assert registered() == (int(champion), {"champion": champion})
+
+    serve_rows(build("drifted"), seed=2, size=3)
+    main = build("main")
+    done = execute(jenkins_steps(), main, "main", night=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "size" in done.stderr
+    assert len(pd.read_csv(main.folder / "data" / "01_raw" / "orders.csv")) == 900
+    versions, aliases = registered()
+    assert versions == int(champion) + 1
+    assert aliases in (
+        {"champion": champion, "challenger": str(versions)},
+        {"champion": str(versions), "previous": champion},
+    )

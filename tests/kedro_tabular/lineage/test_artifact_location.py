@@ -2,6 +2,7 @@
 
 import pytest
 from kedro_tabular.lineage.artifact_location import artifact_location, check_artifact_location
+from kedro_tabular.lineage.connection import locate
 from kedro_tabular.parameters import ParameterError
 from mlflow.entities import Experiment
 
@@ -30,6 +31,15 @@ def test_a_database_without_a_server_needs_a_location_and_its_password_is_not_to
     with pytest.raises(ParameterError, match="artifact_location") as told:
         artifact_location("postgresql+psycopg://ana:secret@host/mlflow", configured)
     assert "secret" not in str(told.value)
+
+
+@pytest.mark.parametrize(
+    ("store", "registry", "expected"),
+    [(FILE, None, FILE), (SERVER, FILE, FILE), ("databricks", None, None)],  # Databricks has a registry of its own
+)
+def test_versions_are_registered_where_the_runs_are_unless_conf_says_otherwise(store, registry, expected):
+    server = {"mlflow_tracking_uri": store, "mlflow_registry_uri": registry}
+    assert locate({"server": server, "tracking": {}})["server"]["mlflow_registry_uri"] == expected
 
 
 def experiment(location):

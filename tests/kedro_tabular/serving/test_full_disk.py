@@ -24,7 +24,7 @@ import os, sys
 sys.path.insert(0, sys.argv[1])
 from pathlib import Path
 from kedro_tabular.serving.metrics import SHARED_FOLDER, ServiceMetrics
-from tests.disks import fill
+from tests.kedro_tabular.disks import fill
 disk = Path(os.environ[SHARED_FOLDER])
 if sys.argv[2] == "before":
     fill(disk, 0)
