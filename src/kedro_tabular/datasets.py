@@ -76,7 +76,7 @@ class SkopsDataset(_LocalPath, AbstractDataset[Any, Any]):
 
 
 class FileVersionsDataset(_LocalPath, ReadOnlyDataset[dict[str, str]]):
-    """Loads DVC's md5 of each file in the folder `filepath`, by name."""
+    """Loads DVC's md5 of each file in the folder `filepath`, or of that file, by name."""
 
     def __init__(self, filepath: str, metadata: dict[str, Any] | None = None) -> None:
         self._filepath = Path(filepath)
@@ -86,7 +86,7 @@ class FileVersionsDataset(_LocalPath, ReadOnlyDataset[dict[str, str]]):
         """md5 by file name in alphabetical order, without .dvc files and hidden files."""
         return {
             path.name: content_md5(path)
-            for path in sorted(self._filepath.iterdir())
+            for path in ([self._filepath] if self._filepath.is_file() else sorted(self._filepath.iterdir()))
             if path.is_file() and path.suffix != ".dvc" and not path.name.startswith(".")
         }
 

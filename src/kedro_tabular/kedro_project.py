@@ -1,55 +1,29 @@
-"""The Kedro project that the library runs in: its package, its pipelines, its own modules and its conf/."""
+"""The Kedro project that the library runs in: its package, its pipelines and its own modules."""
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from graphlib import TopologicalSorter
 from importlib import import_module
 from importlib.util import find_spec
-from pathlib import Path
 from pkgutil import iter_modules
 from types import ModuleType
 from typing import Any
 
-from kedro.config import OmegaConfigLoader
 from kedro.framework import project
 from kedro.pipeline import Pipeline
-from omegaconf import DictConfig, OmegaConf
 
 TRAIN = "train"  # the pipeline whose parts are the stages of dvc.yaml
+TABLE = "table"  # the dataset that each model is trained on, or on rows of it
+SHARED_TABLE = "shared_table"  # in the catalog of a model of some rows: the table that they are picked from
+SEGMENTS = "segments"  # the pipeline that writes the rows of each model whose `table.where` picks some
+MODEL_VARIABLE = "KEDRO_MODEL"  # the environment variable that chooses a model of conf/models
 
 
-class ConfigLoader(OmegaConfigLoader):
-    """Kedro's loader of conf/, in whose other files `${params:table.name}` is a value of the parameters.
-
-    In mlflow.yml `${env:NAME,DEFAULT}` is an environment variable; nowhere else, where DVC would not see it.
-    The loader registers these resolvers and not a hook: tools such as `kedro viz run` read the catalog without hooks.
-    """
-
-    _parameters: DictConfig | None = None  # read when they are needed
-
-    def __getitem__(self, key: str) -> dict[str, Any]:
-        """The configuration of a kind, such as `catalog`."""
-        if key == "parameters":
-            OmegaConf.clear_resolver("params")  # they refer to each other by `${table.name}`
-        elif key != "globals":  # which is read first
-            if self._parameters is None:
-                self._parameters = OmegaConf.create(self["parameters"])
-            # OmegaConf has one resolver of a name for all loaders of a process: set it to that of this one.
-            OmegaConf.register_new_resolver("params", self._parameter, replace=True)
-        if key == "mlflow":
-            OmegaConf.register_new_resolver("env", os.environ.get, replace=True)
-        try:
-            return super().__getitem__(key)
-        finally:
-            OmegaConf.clear_resolver("env")
-
-    def __setitem__(self, key: str, value: Any) -> None:
-        self._parameters = None
-        super().__setitem__(key, value)
-
-    def _parameter(self, key: str) -> Any:
-        assert self._parameters is not None
-        return OmegaConf.select(self._parameters, key)
+def __getattr__(name: str) -> Any:
+    """`ConfigLoader`, which settings.py of an earlier release takes from here."""
+    if name != "ConfigLoader":
+        raise AttributeError(name)
+    return import_module(f"{__package__}.config").ConfigLoader  # no import that the code of a model would depend on
 
 
 def package_name() -> str | None:
@@ -75,11 +49,25 @@ def find_pipelines(package: ModuleType) -> dict[str, Pipeline]:
     """The pipeline of each folder of a package by name; only the requested pipelines, if all of them are folders.
 
     A stage then does not import the libraries of the others. Kedro's function of this name finds nothing if a requested
-    name has no folder, such as a sum of pipelines.
+    name has no folder, such as a sum of pipelines. If a model is chosen, the pipelines that all models share are left
+    out, unless they are requested.
     """
     folders = [module.name for module in iter_modules(package.__path__)]
-    names = requested_pipelines(folders) or folders
-    return {name: import_module(f"{package.__name__}.{name}").create_pipeline() for name in names}
+    requested = requested_pipelines(folders)
+    found = {name: import_module(f"{package.__name__}.{name}").create_pipeline() for name in requested or folders}
+    shared = shared_pipelines(found) if os.environ.get(MODEL_VARIABLE) and not requested else []
+    return {name: pipeline for name, pipeline in found.items() if name not in shared}
+
+
+def shared_pipelines(pipelines: Mapping[str, Pipeline]) -> list[str]:
+    """The pipelines that all models share, in the order of the data flow: what makes the table, and its segments."""
+    parts = {name: pipeline for name, pipeline in pipelines.items() if name not in (TRAIN, "__default__")}
+    making: dict[str, Pipeline] = {}
+    needed = {TABLE}
+    while found := {name: part for name, part in parts.items() if name not in making and part.all_outputs() & needed}:
+        making |= found
+        needed |= {dataset for part in found.values() for dataset in part.inputs()}
+    return [*_in_order(making), *([SEGMENTS] if SEGMENTS in parts else [])]
 
 
 def requested_pipelines(names: list[str]) -> list[str]:
@@ -87,15 +75,6 @@ def requested_pipelines(names: list[str]) -> list[str]:
     # Kedro has no public name for it; tested in test_kedro_project.py.
     requested = getattr(project.pipelines, "_requested_pipelines", None) or []
     return list(requested) if set(requested) <= set(names) else []
-
-
-def read_conf(project_path: Path, environment: str | None = None) -> ConfigLoader:
-    """The configuration of a project as a session reads it, with a folder of conf/ beside conf/base.
-
-    By default it is the folder that the variable KEDRO_ENV names, else conf/local. With `base` it is conf/base alone.
-    """
-    arguments = {**project.settings.CONFIG_LOADER_ARGS, "env": environment or os.environ.get("KEDRO_ENV")}
-    return ConfigLoader(str(project_path / project.settings.CONF_SOURCE), **arguments)
 
 
 def train_stages() -> dict[str, Pipeline]:
@@ -107,11 +86,16 @@ def train_stages() -> dict[str, Pipeline]:
         for name, pipeline in registered.items()
         if name not in (TRAIN, "__default__") and {node.name for node in pipeline.nodes} <= nodes
     }
+    return {name: stages[name] for name in _in_order(stages)}
+
+
+def _in_order(pipelines: Mapping[str, Pipeline]) -> list[str]:
+    """The names in the order of the data flow."""
     sources = {
-        name: [other for other in stages if other != name and stages[other].all_outputs() & pipeline.inputs()]
-        for name, pipeline in stages.items()
+        name: [other for other in pipelines if other != name and pipelines[other].all_outputs() & pipeline.inputs()]
+        for name, pipeline in pipelines.items()
     }
-    return {name: stages[name] for name in TopologicalSorter(sources).static_order()}
+    return list(TopologicalSorter(sources).static_order())
 
 
 def find_producers() -> dict[str, str]:

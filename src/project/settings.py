@@ -1,7 +1,7 @@
 """Kedro's settings of the project (https://docs.kedro.org/en/stable/configure/)."""
 
 from kedro_tabular import hooks
-from kedro_tabular.kedro_project import ConfigLoader
+from kedro_tabular.config import ConfigLoader
 
 HOOKS = hooks.HOOKS
 CONFIG_LOADER_CLASS = ConfigLoader

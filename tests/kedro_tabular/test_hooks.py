@@ -7,7 +7,7 @@ from kedro.framework.hooks import hook_impl
 from kedro.framework.session import KedroSession
 from kedro.framework.startup import bootstrap_project
 from kedro_tabular import lineage
-from kedro_tabular.kedro_project import ConfigLoader, read_conf
+from kedro_tabular.config import ConfigLoader, read_conf
 from omegaconf import OmegaConf
 from omegaconf.errors import UnsupportedInterpolationType
 

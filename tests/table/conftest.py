@@ -17,8 +17,8 @@ import pytest
 import yaml
 from kedro.config import MissingConfigException
 from kedro.io import DataCatalog
+from kedro_tabular.config import ConfigLoader
 from kedro_tabular.contract.contract import Contract
-from kedro_tabular.kedro_project import ConfigLoader
 from kedro_tabular.modelling import serialization
 from kedro_tabular.modelling.packaged_model import FITTED_ARTIFACTS, PackagedModel
 from mlflow.exceptions import MlflowException

@@ -3,6 +3,7 @@ from .estimators import choose_days, choose_estimator
 from .inference import InferredContract, infer_contract
 from .options import Options
 from .planning import find_unused_files, plan_changes
+from .segments import plan_models
 from .settings import choose_datetime_parts, describe_left_out_rules
 from .source import open_source
 from .split import Split, choose_split
@@ -23,5 +24,6 @@ __all__ = [
     "is_template",
     "open_source",
     "plan_changes",
+    "plan_models",
     "plan_own_files",
 ]

@@ -66,6 +66,8 @@ class Changes:
     def _apply_to(self, folder: Path) -> None:
         for path, text in self.texts.items():
             file = folder / path.relative_to(self.project)
+            if path.is_relative_to(self.project / "conf"):
+                file.parent.mkdir(parents=True, exist_ok=True)
             if file.parent.exists():
                 write_atomically(file, text)
         for path in self.deleted:

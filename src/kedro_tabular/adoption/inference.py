@@ -29,6 +29,7 @@ class InferredContract:
     left_out: dict[str, str]  # column to reason
     notes: list[str]
     warnings: list[str]
+    by: str | None = None  # the column whose values get a model each
 
 
 def infer_contract(source: Source, options: Options) -> InferredContract:
@@ -78,6 +79,7 @@ def infer_contract(source: Source, options: Options) -> InferredContract:
         left_out=left_out,
         notes=notes + _range_notes(out_of_range),
         warnings=find_warnings(list(source.raw.columns), table, contract, scores) + _advise(columns, rows, options),
+        by=options.by,
     )
 
 

@@ -18,6 +18,7 @@ class Options(NamedTuple):
     drop: tuple[str, ...] = ()
     estimator: str | None = None
     name: str | None = None
+    by: str | None = None
 
 
 def resolve_names(source: Source, options: Options) -> Options:
@@ -43,6 +44,7 @@ def resolve_names(source: Source, options: Options) -> Options:
     time = resolve(options.time, "--time") if options.time else None
     ids = tuple(resolve(name, "--id") for name in options.ids)
     drop = tuple(resolve(name, "--drop") for name in options.drop)
+    by = resolve(options.by, "--by") if options.by else None
     for name, option in ((target, "--target"), (time, "--time")):
         if name in (*ids, *drop):
             raise ContractError(f"{name!r} is the {option}: it can't be left out by --id or --drop")
@@ -54,4 +56,4 @@ def resolve_names(source: Source, options: Options) -> Options:
             f"{name!r} (--name) can't be the model's name, which takes lower-case letters, digits and underscores: "
             f"--name {model_name(name)}"
         )
-    return options._replace(target=target, time=time, ids=ids, drop=drop, name=name)
+    return options._replace(target=target, time=time, ids=ids, drop=drop, name=name, by=by)

@@ -7,10 +7,10 @@ import click
 from kedro.framework.startup import ProjectMetadata
 
 from .. import adoption
+from ..config import read_conf
 from ..errors import reports_user_errors
-from ..kedro_project import read_conf, train_stages
 from ..lineage import GitError, run_git
-from .dvc import render
+from .dvc import environment_of, render_all
 
 _ESTIMATORS = ("linear", "forest", "boosting")
 
@@ -24,6 +24,7 @@ _ESTIMATORS = ("linear", "forest", "boosting")
 @click.option("--drop", multiple=True, metavar="COLUMN", help="Not a feature, for example because it leaks the target.")
 @click.option("--estimator", type=click.Choice(_ESTIMATORS), help="By default chosen by cross-validation.")
 @click.option("--name", metavar="NAME", help="Of the registered model; by default that of the file.")
+@click.option("--by", metavar="COLUMN", help="A model for each value of this column with rows enough, in conf/models.")
 @click.option("--dry-run", is_flag=True, help="Show the changes as a diff, and change nothing.")
 @click.pass_obj
 @reports_user_errors
@@ -54,6 +55,8 @@ def adopt(metadata: ProjectMetadata, table: Path, dry_run: bool, **options: Any)
     inferred.warnings += adoption.find_unused_files(project, table)
     sections = {"features": {"datetime_parts": features["datetime_parts"]}, "estimator": estimator.parameters}
     changes = adoption.plan_changes(project, inferred, split, sections, table)
+    if inferred.by:
+        inferred.notes += adoption.plan_models(inferred, split, inferred.by, parameters, changes)
     if adoption.is_template(project):
         adoption.plan_own_files(project, metadata.package_name, inferred.contract.name, changes)
         inferred.notes.append("this is a clone of the template: README.md and what is only the template's are replaced")
@@ -66,7 +69,8 @@ def adopt(metadata: ProjectMetadata, table: Path, dry_run: bool, **options: Any)
     elif changes:
         changes.apply()
         _print_summary(inferred, split)
-        click.echo('\nNext: git add --all && git commit -m "Adopt a table", kedro run --pipeline=train')
+        train = "kedro models train --all" if inferred.by else "kedro run --pipeline=train"
+        click.echo(f'\nNext: git add --all && git commit -m "Adopt a table", {train}')
     else:
         click.echo(f"{inferred.contract.name} is adopted already: nothing to change")
 
@@ -75,10 +79,10 @@ def _add_dvc_yaml(metadata: ProjectMetadata, changes: "adoption.Changes") -> Non
     """Add the dvc.yaml that `kedro dvc sync` writes once the other changes are made."""
     pipelines = metadata.source_dir / metadata.package_name / "pipelines"
     kept = {path.name for path in pipelines.iterdir() if path not in changes.deleted}
-    stages = {name: stage for name, stage in train_stages().items() if name in kept}
     with changes.preview() as future:
-        text = render(metadata._replace(project_path=future), stages)
-    changes.write(metadata.project_path / "dvc.yaml", text)
+        texts = render_all(metadata._replace(project_path=future), environment_of(future), kept)
+    for path, text in texts.items():
+        changes.write(metadata.project_path / path.relative_to(future), text)
 
 
 def _check_committed(project: Path, table: Path) -> None:

@@ -1,32 +1,37 @@
 """The project's conf/ as commands read it."""
 
 import os
+import re
+from typing import NamedTuple
 
-from kedro.config import AbstractConfigLoader, OmegaConfigLoader
+from kedro.config import AbstractConfigLoader
 from kedro.framework.session import KedroSession
 from kedro.framework.startup import ProjectMetadata
 
 from .. import lineage
+from ..config import ConfigLoader, model_names, read_conf
 from ..hooks import check_table
-from ..kedro_project import read_conf
+
+_REFERENCE = re.compile(r"(?P<model>[\w-]+)(?:@(?P<alias>[\w-]+)|/(?P<version>\d+))")
 
 
-def load_conf(metadata: ProjectMetadata, environment: str | None = None) -> OmegaConfigLoader:
+def load_conf(metadata: ProjectMetadata, environment: str | None = None, model: str | None = None) -> ConfigLoader:
     """The project's configuration, without a Kedro session, whose hooks would start MLflow and an experiment.
 
-    `environment` is as in `read_conf`.
+    `environment` and `model` are as in `read_conf`.
     """
-    loader = read_conf(metadata.project_path, environment)
+    loader = read_conf(metadata.project_path, environment, model)
     check_table(loader["parameters"])
     return loader
 
 
-def connect_mlflow(metadata: ProjectMetadata) -> AbstractConfigLoader:
+def connect_mlflow(metadata: ProjectMetadata, model: str | None = None) -> AbstractConfigLoader:
     """Connect MLflow to the store of conf/, in the project's folder, and give the project's configuration.
 
-    Unlike a Kedro session, this creates no experiment, which a person who may only read would then own.
+    Unlike a Kedro session, this creates no experiment, which a person who may only read would then own. `model` is as
+    in `read_conf`.
     """
-    loader = load_conf(metadata)
+    loader = load_conf(metadata, model=model)
     if loader["mlflow"]["server"].get("request_header_provider"):  # kedro-mlflow registers it, with its context
         with KedroSession.create(metadata.project_path) as session:
             session.load_context()  # type: ignore[attr-defined]
@@ -34,3 +39,27 @@ def connect_mlflow(metadata: ProjectMetadata) -> AbstractConfigLoader:
     os.chdir(metadata.project_path)  # paths of conf/ are relative to it
     lineage.connect(loader, metadata.project_path)
     return loader
+
+
+class Reference(NamedTuple):
+    """A version, alias, run or file, the registered model that it is of, and the configuration of that model."""
+
+    text: str
+    model: str
+    conf: AbstractConfigLoader
+
+
+def connect_reference(metadata: ProjectMetadata, text: str, model: str | None = None) -> Reference:
+    """Connect MLflow, and say which model a reference is of.
+
+    Args:
+        metadata: of the project.
+        text: as MLflow writes it, `store_12@champion` or `store_12/3`, or without the model.
+        model: the model of a reference without one; by default that of conf/.
+    """
+    written = _REFERENCE.fullmatch(text)
+    if written:
+        model, text = written["model"], written["alias"] or written["version"]
+    known = model if model in model_names(metadata.project_path / "conf") else None
+    conf = connect_mlflow(metadata, known)
+    return Reference(text, model or conf["parameters"]["table"]["name"], conf)

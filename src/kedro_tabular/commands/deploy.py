@@ -8,13 +8,13 @@ from kedro.framework.startup import ProjectMetadata
 
 from .. import registry
 from ..errors import reports_user_errors
-from .conf import connect_mlflow
+from .conf import connect_mlflow, connect_reference
 from .models import find_version
 from .terminal import JSON, MODEL, reported
 
 
 @click.command()
-@click.argument("reference", metavar="REF")
+@click.argument("references", metavar="REF...", nargs=-1, required=True)
 @click.option("--force", is_flag=True, help="Promote a version that did not pass the gate; needs --reason.")
 @click.option("--reason", default="", help="Why; it is stored with the version.")
 @MODEL
@@ -22,18 +22,25 @@ from .terminal import JSON, MODEL, reported
 @click.pass_obj
 @reports_user_errors
 def promote(
-    metadata: ProjectMetadata, reference: str, force: bool, reason: str, model: str | None, as_json: bool
+    metadata: ProjectMetadata, references: tuple[str, ...], force: bool, reason: str, model: str | None, as_json: bool
 ) -> None:
-    """Make a version champion, if it passed the gate.
+    """Make versions champion, if they passed the gate.
 
-    REF is a version number or an alias such as challenger.
+    REF is a version number or an alias such as challenger; NAME/3 and NAME@challenger are those of another model. If
+    one of several can't be promoted, none is.
     """
-    parameters = connect_mlflow(metadata)["parameters"]
-    name = model or parameters["table"]["name"]
-    record = find_version(name, reference)
-    if record.tags.get(registry.aliases.GATE) != registry.aliases.PASSED:
-        _check_forced(record, force, reason)
-    _check_files(name, record.version)
+    found = [connect_reference(metadata, reference, model) for reference in references]
+    records = [find_version(reference.model, reference.text) for reference in found]
+    for record in records:
+        if record.tags.get(registry.aliases.GATE) != registry.aliases.PASSED:
+            _check_forced(record, force, reason)
+        _check_files(record.model, record.version)
+    for record in records:
+        _promote(record, reason, as_json)
+
+
+def _promote(record: "registry.VersionRecord", reason: str, as_json: bool) -> None:
+    name = record.model
     with reported(registry.aliases.PromotionError):
         change = registry.aliases.promote(name, record.version, reason or "kedro promote")
     before = f", in place of version {change.before}" if change.before else ""
@@ -42,19 +49,20 @@ def promote(
 
 
 @click.command()
+@click.argument("names", metavar="[NAME]...", nargs=-1)
 @click.option("--reason", default="kedro rollback", help="Why; it is stored with the version that is replaced.")
 @MODEL
 @JSON
 @click.pass_obj
 @reports_user_errors
-def rollback(metadata: ProjectMetadata, reason: str, model: str | None, as_json: bool) -> None:
-    """Make the previous champion champion again."""
+def rollback(metadata: ProjectMetadata, names: tuple[str, ...], reason: str, model: str | None, as_json: bool) -> None:
+    """Make the previous champion champion again: of the model of conf/, or of each that is named."""
     parameters = connect_mlflow(metadata)["parameters"]
-    name = model or parameters["table"]["name"]
-    with reported(registry.aliases.PromotionError):
-        change = registry.aliases.rollback(name, reason, partial(_check_files, name))
-    message = f"{name} version {change.champion} is champion again, in place of version {change.before}"
-    _print_change(message, name, change, as_json)
+    for name in names or (model or parameters["table"]["name"],):
+        with reported(registry.aliases.PromotionError):
+            change = registry.aliases.rollback(name, reason, partial(_check_files, name))
+        message = f"{name} version {change.champion} is champion again, in place of version {change.before}"
+        _print_change(message, name, change, as_json)
 
 
 def _check_forced(record: "registry.VersionRecord", force: bool, reason: str) -> None:

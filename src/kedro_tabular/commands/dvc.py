@@ -1,19 +1,22 @@
 """`kedro dvc`: write dvc.yaml from the pipelines, and check it."""
 
 import difflib
+from collections.abc import Collection
 from pathlib import Path
 
 import click
+from kedro.framework import project
 from kedro.framework.startup import ProjectMetadata
 from kedro.pipeline import Pipeline
 
+from ..config import BASE, MODELS, model_names
 from ..errors import reports_user_errors
 from ..files import write_atomically
-from ..kedro_project import train_stages
+from ..kedro_project import SEGMENTS, shared_pipelines, train_stages
 from ..lineage import GitError, render_dvc_yaml, run_git, tracked_environment
 from .conf import load_conf
 
-_BASE = "base"
+FILE = "dvc.yaml"
 
 
 @click.group()
@@ -32,15 +35,15 @@ def dvc() -> None:
 @click.pass_obj
 @reports_user_errors
 def sync(metadata: ProjectMetadata, environment: str | None) -> None:
-    """Write dvc.yaml from the pipelines, the catalog and conf/."""
-    path = metadata.project_path / "dvc.yaml"
-    if environment is None:
-        environment = _environment(path)
-    else:
+    """Write dvc.yaml from the pipelines, the catalog and conf/, and one for each model of conf/models."""
+    if environment is not None:
         _check_environment(metadata.project_path, environment)
-    write_atomically(path, render(metadata, train_stages(), environment))
-    conf = "" if environment == _BASE else f", for conf/{environment}"
-    click.echo(f"dvc.yaml is written{conf}; to run the stages that changed: dvc repro")
+    environment = environment or environment_of(metadata.project_path)
+    texts = write_all(metadata, environment)
+    conf = "" if environment == BASE else f", for conf/{environment}"
+    models = len([path for path in texts if path.parent != metadata.project_path])
+    others, run = (f", and those of {models} models", " -R conf/models") if models else ("", "")
+    click.echo(f"dvc.yaml is written{conf}{others}; to run the stages that changed: dvc repro{run}")
 
 
 @dvc.command()
@@ -48,18 +51,50 @@ def sync(metadata: ProjectMetadata, environment: str | None) -> None:
 @reports_user_errors
 def check(metadata: ProjectMetadata) -> None:
     """Fail if dvc.yaml is not what `kedro dvc sync` would write, and show the difference."""
-    path = metadata.project_path / "dvc.yaml"
-    current = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
-    expected = render(metadata, train_stages()).splitlines()
-    difference = list(difflib.unified_diff(current, expected, "dvc.yaml", "the pipelines", lineterm=""))
+    texts = render_all(metadata, environment_of(metadata.project_path))
+    difference = [f"{_name(path, metadata)} is of no model" for path in _obsolete(metadata.project_path, texts)]
+    for path, text in texts.items():
+        current = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
+        difference += difflib.unified_diff(
+            current, text.splitlines(), _name(path, metadata), "the pipelines", lineterm=""
+        )
     if difference:
         raise click.ClickException("dvc.yaml is out of date, run: kedro dvc sync\n" + "\n".join(difference))
     click.echo("dvc.yaml is up to date with the pipelines")
 
 
-def _environment(path: Path) -> str:
+def write_all(
+    metadata: ProjectMetadata, environment: str | None = None, of: Collection[str] | None = None
+) -> dict[Path, str]:
+    """Write each dvc.yaml, by default for the environment that it has. Returns the texts by path.
+
+    `of` are the models that count; by default all.
+    """
+    texts = render_all(metadata, environment or environment_of(metadata.project_path), of=of)
+    for path in _obsolete(metadata.project_path, texts) if of is None else []:
+        path.unlink()
+    for path, text in texts.items():
+        write_atomically(path, text)
+    return texts
+
+
+def _name(path: Path, metadata: ProjectMetadata) -> str:
+    return path.relative_to(metadata.project_path).as_posix()
+
+
+def _stage_files(project: Path) -> list[Path]:
+    """The dvc.yaml of the project and of its models, as far as there are any."""
+    return [path for path in (project / FILE, *sorted(project.glob(f"conf/{MODELS}/*/{FILE}"))) if path.exists()]
+
+
+def _obsolete(project: Path, texts: dict[Path, str]) -> list[Path]:
+    return [path for path in _stage_files(project) if path not in texts]
+
+
+def environment_of(project: Path) -> str:
     """The environment that dvc.yaml is written for. KEDRO_ENV and conf/local do not count: git does not have them."""
-    return (tracked_environment(path.read_text(encoding="utf-8")) if path.exists() else None) or _BASE
+    found = (tracked_environment(path.read_text(encoding="utf-8")) for path in _stage_files(project))
+    return next(filter(None, found), BASE)
 
 
 def _check_environment(project: Path, environment: str) -> None:
@@ -73,8 +108,30 @@ def _check_environment(project: Path, environment: str) -> None:
     raise click.ClickException(f"git ignores {folder}, so a clone could not run its stages: put the values elsewhere")
 
 
-def render(metadata: ProjectMetadata, stages: dict[str, Pipeline], environment: str | None = None) -> str:
-    """The text of dvc.yaml for these stages and the conf/ of a project, by default for the environment that it has."""
-    environment = environment or _environment(metadata.project_path / "dvc.yaml")
-    catalog = load_conf(metadata, environment)["catalog"]
-    return render_dvc_yaml(stages, catalog, metadata.project_path, None if environment == _BASE else environment)
+def render_all(
+    metadata: ProjectMetadata, environment: str, kept: Collection[str] | None = None, of: Collection[str] | None = None
+) -> dict[Path, str]:
+    """The text of each dvc.yaml by path: that of the project, where models are only the shared stages, and theirs.
+
+    `kept` are the pipelines that count, `of` the models; by default all.
+    """
+    stages, every, folder = train_stages(), dict(project.pipelines), metadata.project_path
+    if kept is not None:
+        stages, every = ({name: one for name, one in found.items() if name in kept} for found in (stages, every))
+    names = model_names(folder / "conf")
+    models = names if of is None else [name for name in names if name in of]
+    if not names:
+        return {folder / FILE: render(metadata, stages, environment)}
+    segments = load_conf(metadata, environment, "")["parameters"].get(SEGMENTS)
+    shared = [name for name in shared_pipelines(every) if name != SEGMENTS or segments]
+    own = {name: pipeline for name, pipeline in stages.items() if name not in shared}
+    texts = {folder / "conf" / MODELS / name / FILE: render(metadata, own, environment, name) for name in models}
+    of_all = {name: every[name] for name in shared}
+    return ({folder / FILE: render(metadata, of_all, environment)} if of_all else {}) | texts
+
+
+def render(metadata: ProjectMetadata, stages: dict[str, Pipeline], environment: str = BASE, model: str = "") -> str:
+    """The text of dvc.yaml for these stages and the conf/ of a project, or of one of its models."""
+    catalog = load_conf(metadata, environment, model)["catalog"]
+    tracked = None if environment == BASE else environment
+    return render_dvc_yaml(stages, catalog, metadata.project_path, tracked, model)

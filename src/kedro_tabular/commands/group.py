@@ -11,6 +11,7 @@ from .log import log
 from .models import models
 from .replay import replay
 from .serve import outcomes, serve
+from .train_models import train
 from .ui import ui
 from .verdict import gate
 
@@ -23,3 +24,4 @@ def cli() -> None:
 _OF_THE_PROJECT, _OF_MODELS = (run, jupyter, dvc, adopt, ui), (models, gate, promote, rollback, lineage, reproduce)
 for command in (*_OF_THE_PROJECT, *_OF_MODELS, serve, outcomes, log, replay):
     cli.add_command(command)
+models.add_command(train)

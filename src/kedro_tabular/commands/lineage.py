@@ -8,7 +8,7 @@ from kedro.framework.startup import ProjectMetadata
 
 from ..errors import reports_user_errors
 from ..kedro_project import find_producers
-from .conf import connect_mlflow
+from .conf import connect_reference
 from .terminal import JSON, make_console, make_table, reported
 
 if TYPE_CHECKING:
@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 def lineage(metadata: ProjectMetadata, reference: str, as_json: bool, verify: bool) -> None:
     """Show where a model or a file comes from.
 
-    REF is a version number, an alias such as champion, a run id, or the md5 or path of a file.
+    REF is a version number, an alias such as champion, a run id, or the md5 or path of a file. NAME/3 and
+    NAME@champion are those of another model.
     """
     reader, origin = _read_origin(metadata, reference)
     if as_json:
@@ -70,12 +71,12 @@ def reproduce(metadata: ProjectMetadata, reference: str, install: bool) -> None:
 
 
 def _read_origin(metadata: ProjectMetadata, reference: str) -> "tuple[OriginReader, Origin]":
-    conf = connect_mlflow(metadata)
+    found = connect_reference(metadata, reference)
     from ..lineage import Catalog, OriginReader  # imports DVC, which other commands do not need
 
-    reader = OriginReader(metadata.project_path, Catalog(conf["catalog"]), conf["parameters"]["table"]["name"])
+    reader = OriginReader(metadata.project_path, Catalog(found.conf["catalog"]), found.model)
     with reported(LookupError):
-        return reader, reader.read(reference)
+        return reader, reader.read(found.text)
 
 
 def _print_origin(origin: "Origin") -> None:

@@ -13,7 +13,7 @@ from ..errors import reports_user_errors
 from ..evaluation import BASELINE
 from ..lineage import Catalog, GitError, run_git
 from ..outages import without_password
-from .conf import connect_mlflow
+from .conf import connect_mlflow, connect_reference
 from .terminal import JSON, MODEL, make_console, make_table, reported
 
 _REGISTERED = "registered_model"  # the catalog's entry with the files that a version is registered from
@@ -29,7 +29,7 @@ _SHORT = 8  # shown digits of a hash; a query accepts them in place of the whole
 def models(context: click.Context, diff: tuple[str, str] | None, model: str | None, as_json: bool) -> None:
     """List all registered models and their versions.
 
-    REF is a version number or an alias such as champion.
+    REF is a version number or an alias such as champion; NAME/3 and NAME@champion are those of another model.
     """
     if context.invoked_subcommand is not None:
         return
@@ -37,7 +37,8 @@ def models(context: click.Context, diff: tuple[str, str] | None, model: str | No
     conf = connect_mlflow(metadata)
     name, gate = conf["parameters"]["table"]["name"], conf["parameters"]["gate"]
     if diff:
-        _print_differences(metadata.project_path, model or name, diff, as_json)
+        found = [connect_reference(metadata, reference, model) for reference in diff]
+        _print_differences(metadata.project_path, [find_version(one.model, one.text) for one in found], as_json)
         return
     records = registry.read_records(model)
     _print_records(records, gate, as_json)
@@ -78,9 +79,8 @@ def copy(metadata: ProjectMetadata, reference: str, target: str, model: str | No
     REF is a version number or an alias such as champion. If the other registry needs another user, set
     TARGET_TRACKING_USERNAME and TARGET_TRACKING_PASSWORD.
     """
-    conf = connect_mlflow(metadata)
-    name = model or conf["parameters"]["table"]["name"]
-    number = find_version(name, reference).version
+    name, text = connect_reference(metadata, reference, model)[1::-1]
+    number = find_version(name, text).version
     from mlflow.tracking import MlflowClient
 
     version, source = MlflowClient().get_model_version(name, number), MlflowClient().tracking_uri
@@ -114,8 +114,8 @@ def _describe_trained(project: Path, catalog: dict[str, Any], records: "list[reg
     return "The model in data/ is not registered. To register it: kedro run --pipelines=evaluation,packaging"
 
 
-def _print_differences(project: Path, name: str, references: tuple[str, str], as_json: bool) -> None:
-    before, after = (find_version(name, reference) for reference in references)
+def _print_differences(project: Path, versions: "list[registry.VersionRecord]", as_json: bool) -> None:
+    before, after = versions
     if before.run is None or after.run is None:
         raise click.ClickException("the run of one of these versions was deleted: they can't be compared")
     changes = registry.compare_runs(before.run, after.run)
@@ -127,10 +127,12 @@ def _print_differences(project: Path, name: str, references: tuple[str, str], as
     }
     if as_json:
         listed = {"changes": [change._asdict() for change in changes], "files": files, "metrics": metrics}
-        versions = {"model": name, "before": before.version, "after": after.version}
-        click.echo(json.dumps(versions | listed, indent=2))
+        compared = {"model": before.model, "before": before.version, "after": after.version}
+        click.echo(json.dumps(compared | listed, indent=2))
         return
-    console, titles = make_console(), [f"Version {record.version}" for record in (before, after)]
+    of_one = before.model == after.model
+    titles = [f"Version {one.version}" if of_one else f"{one.model}/{one.version}" for one in versions]
+    console = make_console()
     for kind in ("code", "data", "parameters", "environment"):
         table = make_table(kind.capitalize(), "Name", *titles)
         for difference in changes:

@@ -9,6 +9,7 @@ import time
 import urllib.error
 import urllib.request
 import webbrowser
+from contextlib import suppress
 from typing import Any
 
 import click
@@ -39,7 +40,11 @@ def ui(metadata: ProjectMetadata, port: int | None, no_browser: bool) -> None:
     command += ["--host", _HOST, "--port", str(port)]
     # without the jobs of language models, which are another two processes
     environment = os.environ | {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
-    server = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    for sent in (signal.SIGINT, signal.SIGTERM):  # a shell lets what it runs in the background ignore the first
+        signal.signal(sent, signal.default_int_handler)
+    server = subprocess.Popen(
+        command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True
+    )
     try:
         _wait(server, f"http://{_HOST}:{port}")
         _show(f"http://{_HOST}:{port}/{page}", no_browser)
@@ -48,7 +53,8 @@ def ui(metadata: ProjectMetadata, port: int | None, no_browser: bool) -> None:
     except KeyboardInterrupt:
         pass
     finally:
-        server.send_signal(signal.SIGINT)
+        with suppress(ProcessLookupError):
+            os.killpg(server.pid, signal.SIGTERM)  # its worker, too
         server.wait()
 
 

@@ -18,6 +18,7 @@ from .reasons import Action, RowReasons
 from .row_hashes import hash_rows, row_columns
 from .rows import Values, check_rows, parse_datetime, to_columns
 from .schema import ColumnsValidator, TableValidator
+from .segments import describe_where, matches, select_segments
 from .table_file import (
     ReadOptions,
     apply_contract,
@@ -52,10 +53,12 @@ __all__ = [
     "apply_contract",
     "check_rows",
     "classes_of",
+    "describe_where",
     "file_format",
     "hash_rows",
     "is_probability",
     "mask_markers",
+    "matches",
     "normalize_arrow_table",
     "open_workbook",
     "parse_datetime",
@@ -66,6 +69,7 @@ __all__ = [
     "read_table_file",
     "row_columns",
     "score_columns",
+    "select_segments",
     "to_classes",
     "to_columns",
     "to_datetimes",

@@ -47,7 +47,8 @@ class Column(Section):
 class Contract(Section):
     """The schema of the table: the name of its model in the registry, the target and the feature columns.
 
-    Date-times are in `timezone`. Those that have a time zone of their own are converted to it.
+    Date-times are in `timezone`. Those that have a time zone of their own are converted to it. `where` are the values
+    of columns in the rows that the model is for: a value, or a list of values, by column.
     """
 
     name: str
@@ -55,6 +56,7 @@ class Contract(Section):
     task: Literal["classification", "regression"]
     time: str | None = None
     timezone: str = "UTC"
+    where: dict[str, Any] | None = None
     columns: dict[str, Column]
 
     @model_validator(mode="after")

@@ -3,7 +3,7 @@
 import logging
 import os
 
-from .context import DefaultSections, MlflowTracking, ProjectFolder, check_table
+from .context import DefaultSections, MlflowTracking, ModelCheck, ProjectFolder, check_table
 from .datasets import InputCheck, OutputLocks, RegistrationCheck, StageCheck
 from .local_files import WholeFiles
 from .summary import RunSummary
@@ -34,6 +34,7 @@ HOOKS = (
     ProjectFolder(),
     WholeFiles(),
     DefaultSections(),
+    ModelCheck(),
     OutputLocks(),
     StageCheck(),
     MlflowTracking(),

@@ -18,19 +18,21 @@ _REGISTERED = "RegisteredModelDataset"
 logger = logging.getLogger(__name__)
 
 
-class _CatalogHook:
+class CatalogHook:
     """A hook that needs the project's folder, the catalog's configuration and the parameters."""
 
     @hook_impl
     def after_context_created(self, context: KedroContext) -> None:
+        """Keep the project's folder."""
         self._project = Path(context.project_path)
 
     @hook_impl
     def after_catalog_created(self, conf_catalog: dict[str, Any], parameters: dict[str, Any]) -> None:
+        """Keep the catalog and the parameters."""
         self._catalog, self._parameters = Catalog(conf_catalog), parameters["parameters"]
 
 
-class StageCheck(_CatalogHook):
+class StageCheck(CatalogHook):
     """Refuses a stage of DVC that would read parameters or catalog entries that DVC does not track."""
 
     @hook_impl
@@ -46,7 +48,7 @@ class StageCheck(_CatalogHook):
             check_stage(pipeline, self._catalog, self._loader, self._project)
 
 
-class RegistrationCheck(_CatalogHook):
+class RegistrationCheck(CatalogHook):
     """Refuses a run that would register a version if its user may not, before it trains for that."""
 
     @hook_impl(tryfirst=True)
@@ -61,7 +63,7 @@ class RegistrationCheck(_CatalogHook):
             registry.check_may_register(self._parameters["table"]["name"])
 
 
-class InputCheck(_CatalogHook):
+class InputCheck(CatalogHook):
     """Warns if an input is not the version that DVC tracks."""
 
     @hook_impl
@@ -74,7 +76,7 @@ class InputCheck(_CatalogHook):
                 logger.warning("%s differs from its .dvc file. To keep it: %s, to undo it: %s", path, keep, undo)
 
 
-class OutputLocks(_CatalogHook):
+class OutputLocks(CatalogHook):
     """Locks the datasets that a run writes: a second run in the same folder waits for the first to end."""
 
     def __init__(self) -> None:
@@ -89,7 +91,8 @@ class OutputLocks(_CatalogHook):
         if outputs:
             folder.mkdir(parents=True, exist_ok=True)
         for name in outputs:
-            lock = FileLock(folder / name)
+            path = str(self._catalog.relative_path(self._project, name))
+            lock = FileLock(folder / path.replace("/", "."))  # of a file: each model has its own
             try:
                 lock.acquire(blocking=False)
             except Timeout:

@@ -14,14 +14,15 @@ from rich.table import Table
 
 from ..errors import AlertError
 from ..evaluation import BASELINE
+from .datasets import CatalogHook
 
 logger = logging.getLogger(__name__)
 
-_METRICS, _REPORT, _MONITORING = "metrics", "report", "monitoring"
+_METRICS, _REPORT, _MONITORING, _MONITORING_REPORT = "metrics", "report", "monitoring", "monitoring_report"
 _MAX_FINDINGS = 10  # in the summary; the report has all
 
 
-class RunSummary:
+class RunSummary(CatalogHook):
     """Prints a line for each finished node, and the results of an evaluation or of monitoring."""
 
     def __init__(self) -> None:
@@ -47,9 +48,13 @@ class RunSummary:
         if _METRICS in pipeline.all_outputs():
             self._print_metrics(catalog.load(_METRICS))
             if _REPORT in pipeline.all_outputs():
-                Console().print("Next: open data/08_reporting/report.html, or `make ui` for all runs and models.")
+                Console().print(f"Next: open {self._path(_REPORT)}, or `make ui` for all runs and models.")
         if _MONITORING in pipeline.all_outputs():
             self._print_monitoring(catalog.load(_MONITORING))
+
+    def _path(self, name: str) -> str:
+        """Where a report is, relative to the project's folder."""
+        return str(self._catalog.relative_path(self._project, name))
 
     def _print_monitoring(self, monitoring: dict[str, Any]) -> None:
         findings = monitoring["findings"]
@@ -61,7 +66,7 @@ class RunSummary:
         if findings:
             console.print(table)
         console.print(f"Verdict: {monitoring['verdict']}{f', and {more} more findings' if more > 0 else ''}.")
-        console.print("Next: open data/08_reporting/monitoring.html")
+        console.print(f"Next: open {self._path(_MONITORING_REPORT)}")
         if monitoring["fails"]:
             raise AlertError(f"monitoring raised an alert of {findings[0]['subject']}: {findings[0]['says']}")
 

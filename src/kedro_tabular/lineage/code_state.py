@@ -30,6 +30,7 @@ _SOURCES = (".py", ".pyi", ".yml", ".yaml", ".json")  # code and configuration
 _LISTED = 20  # names in the tag
 _NONE = "none"
 # The user's own settings of `git diff` do not count.
+_LOCKS = (":(exclude)dvc.lock", ":(exclude,glob)conf/models/*/dvc.lock")  # runs write them
 _DIFF = ("diff", "--no-renames", "--no-ext-diff", "--no-textconv", "--no-color", "--src-prefix=a/", "--dst-prefix=b/")
 
 
@@ -79,7 +80,7 @@ def describe_code(project: Path, archive: Archive, find_sources: Callable[[], se
     committed, changed = _committed_sizes(project), _changed_files(project)
     sizes = {path: max(_size(project / path), committed.get(path, 0)) for path in changed}
     excluded = {path for path, size in sizes.items() if archive.excludes(path, size)}
-    new = _names(run_git(project, "ls-files", "--others", "--exclude-standard", "-z", "--", "."))
+    new = _names(run_git(project, "ls-files", "--others", "--exclude-standard", "-z", "--", ".", *_LOCKS))
     candidates = [path for path in new if path.endswith(_SOURCES)]
     sources = find_sources() if candidates else set()
     read = {path for path in candidates if (project / path).resolve() in sources}
@@ -97,7 +98,7 @@ def describe_code(project: Path, archive: Archive, find_sources: Callable[[], se
 
 def _changed_files(project: Path) -> list[str]:
     """The files that git tracks and that differ from the last commit, relative to the project."""
-    listed = run_git(project, *_DIFF, "--name-only", "--relative", "-z", "HEAD", "--", ".", ":(exclude)dvc.lock")
+    listed = run_git(project, *_DIFF, "--name-only", "--relative", "-z", "HEAD", "--", ".", *_LOCKS)
     return _names(listed)
 
 
@@ -120,8 +121,8 @@ def _diff(project: Path, added: set[str], excluded: set[str]) -> bytes:
         paths = [f":(literal){path}" for path in sorted(added) if (project / path).exists()]
         if paths:
             run_git(project, "add", "--intent-to-add", "--force", "--", *paths, environment=environment)
-        exceptions = [f":(exclude,literal){path}" for path in ("dvc.lock", *sorted(excluded))]
-        return run_git(project, *_DIFF, "--binary", "HEAD", "--", ".", *exceptions, environment=environment)
+        exceptions = [f":(exclude,literal){path}" for path in sorted(excluded)]
+        return run_git(project, *_DIFF, "--binary", "HEAD", "--", ".", *_LOCKS, *exceptions, environment=environment)
 
 
 def _is_repository(project: Path) -> bool:

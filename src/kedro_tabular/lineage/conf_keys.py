@@ -10,7 +10,9 @@ from typing import Any, NamedTuple
 
 from kedro.pipeline import Pipeline
 
+from ..config import MODELS, model_names
 from ..files import load_yaml
+from ..kedro_project import SEGMENTS
 from ..parameters import OPTIONAL_SECTIONS, ParameterError
 from .catalog import Catalog
 
@@ -19,6 +21,7 @@ _SUFFIXES = (".yml", ".yaml", ".json")
 # A reference to another value, `${key}`, `${.key}` or `${resolver:key}`: the resolver, the dots and the key.
 _REFERENCE = re.compile(r"\$\{\s*(?:([\w.]+):)?\s*(\.*)(\w[\w-]*(?:\.[\w-]+)*)")
 _MISSING = object()
+_WHERE = "table.where"
 
 
 class _Key(NamedTuple):
@@ -30,7 +33,8 @@ class _Key(NamedTuple):
 
 def is_of_kind(path: Path, kind: str) -> bool:
     """Whether Kedro reads a file, given relative to the project, as parameters, catalog or globals."""
-    return path.suffix in _SUFFIXES and any(part.startswith(kind) for part in path.parts[2:])
+    below = path.parts[3:] if path.parts[1] == MODELS else path.parts[2:]  # the folder of the layer
+    return path.suffix in _SUFFIXES and any(part.startswith(kind) for part in below)
 
 
 def conf_files(project: Path, environment: str, kind: str) -> list[str]:
@@ -38,6 +42,11 @@ def conf_files(project: Path, environment: str, kind: str) -> list[str]:
     folder = project / "conf" / environment
     files = (path.relative_to(project) for path in sorted(folder.rglob("*")))
     return [path.as_posix() for path in files if is_of_kind(path, kind)]
+
+
+def layer_of(file: str) -> int:
+    """The position of a file's layer in conf/: conf/base, a model, an environment."""
+    return 0 if file.startswith(f"{BASE}/") else 1 if file.startswith(f"conf/{MODELS}/") else 2
 
 
 def load_file(path: Path) -> dict[str, Any]:
@@ -61,10 +70,12 @@ def read_keys(
         ParameterError: a node takes a parameter that no file has.
     """
     files = {kind: _read(project, environments, kind) for kind in ("parameters", "catalog", "globals")}
-    for name in set(parameter_names(pipeline)) - set(OPTIONAL_SECTIONS):
+    for name in set(parameter_names(pipeline)) - {*OPTIONAL_SECTIONS, SEGMENTS}:
         if all(_select(content, name) is _MISSING for content in files["parameters"].values()):
             raise ParameterError(f"no conf/base/parameters*.yml has the key {name} that a node takes")
     found = {file: {""} for file in files["parameters"] if "parameters" in pipeline.inputs()}
+    if SEGMENTS in parameter_names(pipeline):
+        found |= {file: {_WHERE} for file in _segment_files(project)}
     pending = list(_direct_keys(pipeline, catalog))
     known = set(pending)
     while pending:
@@ -76,7 +87,7 @@ def read_keys(
                 new = set(_references(key, value)) - known
                 pending += new
                 known |= new
-    files_in_order = sorted(found, key=lambda file: (not file.startswith(f"{BASE}/"), file))  # as Kedro reads them
+    files_in_order = sorted(found, key=lambda file: (layer_of(file), file))  # as Kedro reads them
     return {file: None if "" in found[file] else sorted(found[file]) for file in files_in_order}
 
 
@@ -116,6 +127,13 @@ def _direct_keys(pipeline: Pipeline, catalog: Catalog) -> Iterator[_Key]:
         entry = catalog.entry_name(name)
         if entry is not None:
             yield _Key("catalog", entry)
+
+
+def _segment_files(project: Path) -> list[str]:
+    """The files of models that say which rows of the table each is for."""
+    layers = (f"{MODELS}/{name}" for name in model_names(project / "conf"))
+    files = (path for layer in layers for path in conf_files(project, layer, "parameters"))
+    return [file for file in files if _select(load_file(project / file), _WHERE) is not _MISSING]
 
 
 def _read(project: Path, environments: Iterable[str], kind: str) -> dict[str, dict[str, Any]]:

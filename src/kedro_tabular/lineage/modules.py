@@ -22,7 +22,7 @@ def import_closure(modules: Iterable[str]) -> dict[str, Path]:
         path = None if module in files else _source(module)
         if path is not None:
             files[module] = path
-            pending += [*_imports(module, path), module.rpartition(".")[0]]
+            pending += [*_imports(module, path, path.stat().st_mtime_ns), module.rpartition(".")[0]]
     return files
 
 
@@ -76,7 +76,13 @@ def _source(module: str) -> Path | None:
     return next((candidate for candidate in candidates if candidate.is_file()), None)
 
 
-def _imports(module: str, path: Path) -> Iterator[str]:
+@cache
+def _imports(module: str, path: Path, modified: int) -> list[str]:
+    """The modules that a file imports, as of its last change."""
+    return list(_find_imports(module, path))
+
+
+def _find_imports(module: str, path: Path) -> Iterator[str]:
     tree = ast.parse(path.read_text(encoding="utf-8"))
     package = module if path.name == "__init__.py" else module.rpartition(".")[0]
     if module in _CALLBACKS:

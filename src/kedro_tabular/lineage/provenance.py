@@ -1,12 +1,15 @@
 """What runs and versions record of where they come from: the prefixes of their tags, and the stages in dvc.lock."""
 
 import json
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from ..config import MODELS, merge
 from ..files import load_yaml
-from .conf_keys import BASE, is_of_kind
+from .conf_keys import is_of_kind, layer_of
+from .hashes import content_md5
 
 DATA, GIT, ENVIRONMENT = "data.", "git.", "env."  # prefixes of the tags of runs and versions
 _LINEAGE = "lineage"
@@ -41,7 +44,7 @@ class Upstream(NamedTuple):
     parameters: dict[str, Any]
 
 
-def read_upstream(outputs: dict[str, str], project: Path) -> Upstream:
+def read_upstream(outputs: dict[str, str], project: Path, model: str = "") -> Upstream:
     """The files and parameters that `dvc repro` made some files from, back to the raw data, according to dvc.lock.
 
     Only stages whose recorded output has the same md5 count: nothing is known of a file that was made otherwise.
@@ -49,36 +52,45 @@ def read_upstream(outputs: dict[str, str], project: Path) -> Upstream:
     Args:
         outputs: md5 by path, relative to the project.
         project: the project's folder.
+        model: the model of conf/models that they are of; none by default.
     """
-    lock = project / "dvc.lock"
-    content = load_yaml(lock.read_text(encoding="utf-8")) if lock.exists() else None
-    stages = (content or {}).get("stages", {})
+    folders = [project, *([project / "conf" / MODELS / model] if model else [])]
+    stages = [stage for folder in folders for stage in _read_lock(folder / "dvc.lock")]
     upstream = Upstream({}, {})
     pending = dict(outputs)
     while pending:
         path, md5 = pending.popitem()
-        for stage in stages.values():
-            if any(out["path"] == path and out.get("md5") == md5 for out in stage.get("outs", [])):
+        for stage in stages:
+            if any(_has(out, path, md5, project) for out in stage.get("outs", [])):
                 inputs = {dep["path"]: dep["md5"] for dep in stage.get("deps", [])}
                 pending |= {key: value for key, value in inputs.items() if key not in upstream.files}
                 upstream.files.update(inputs)
-                upstream.parameters.update(_parameters(stage))
+                upstream.parameters.update(_parameters(stage, model))
     return upstream
 
 
-def _parameters(stage: dict[str, Any]) -> dict[str, Any]:
-    """The parameters of a stage: those of conf/base, overridden by those of an environment."""
+def _has(out: Mapping[str, Any], path: str, md5: str, project: Path) -> bool:
+    """Whether a recorded output is this file, or a folder with it."""
+    if out["path"] == path:
+        return out.get("md5") == md5
+    folder = project / out["path"]
+    if not path.startswith(f"{out['path']}/") or not folder.is_dir() or content_md5(folder) != out.get("md5"):
+        return False
+    return content_md5(project / path) == md5
+
+
+def _read_lock(lock: Path) -> list[dict[str, Any]]:
+    """The stages of a dvc.lock; none if there is no such file."""
+    content = load_yaml(lock.read_text(encoding="utf-8")) if lock.exists() else None
+    return list((content or {}).get("stages", {}).values())
+
+
+def _parameters(stage: dict[str, Any], model: str) -> dict[str, Any]:
+    """The parameters of a stage: those of conf/base, overridden by those of a model and of an environment."""
     merged: dict[str, Any] = {}
     files = stage.get("params", {})
-    for file in sorted(files, key=lambda file: not file.startswith(f"{BASE}/")):
-        if is_of_kind(Path(file), "parameters"):
-            merged = _merge(merged, files[file])
-    return merged
-
-
-def _merge(values: Mapping[str, Any], others: Mapping[str, Any]) -> dict[str, Any]:
-    merged = dict(values)
-    for key, value in others.items():
-        known = merged.get(key)
-        merged[key] = _merge(known, value) if isinstance(known, dict) and isinstance(value, dict) else value
+    others = re.compile(rf"conf/{MODELS}/(?!{re.escape(model)}/)")  # a shared stage has those of all models
+    for file in sorted(files, key=layer_of):
+        if is_of_kind(Path(file), "parameters") and not others.match(file):
+            merged = merge(merged, files[file])
     return merged

@@ -12,9 +12,12 @@ from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
 import yaml
+from kedro.framework.project import pipelines
 from mlflow.artifacts import download_artifacts
 from omegaconf import OmegaConf
 
+from ..config import MODELS, is_segment
+from ..kedro_project import MODEL_VARIABLE, SEGMENTS, SHARED_TABLE, TABLE, TRAIN, shared_pipelines
 from .environment import LOCK, NONE, find_unlocked, is_installed
 from .git import run_git
 from .hashes import content_md5
@@ -68,8 +71,12 @@ def reproduce(
     with _worktree(origin, project) as copy:
         compared = [_prepare_environment(origin, copy, project, install)]
         _restore_data(origin, reader, copy, producers)
+        model = str(origin.parameters.get("table.name", ""))
+        model = model if (copy / "conf" / MODELS / model).is_dir() else ""
+        if model:
+            _make_shared(origin, copy, install)
         _restore_parameters(origin, copy)
-        _train(copy, install)
+        _run_kedro(copy, install, TRAIN, model)
         files = {file.dataset: file for file in origin.data}
         for dataset in ("preprocessor", "model", "test_predictions"):
             reproduced = content_md5(copy / files[dataset].path)
@@ -107,7 +114,10 @@ def _worktree(origin: Origin, project: Path) -> Iterator[Path]:
 def _restore_data(origin: Origin, reader: OriginReader, copy: Path, producers: Mapping[str, str]) -> None:
     """Fetch the recorded files that no pipeline makes. Those of today may differ from those of the recorded code."""
     for file in origin.data:
-        if file.dataset not in producers or (copy / f"{file.path}.dvc").exists():
+        name = TABLE if file.dataset == SHARED_TABLE else file.dataset
+        if is_segment(file.path):  # the shared pipelines make it
+            continue
+        if name not in producers or (copy / f"{file.path}.dvc").exists():
             reader.fetch(file, copy / file.path)
 
 
@@ -162,12 +172,22 @@ def _install_unlocked(requirements: list[str], environment: Path) -> None:
         raise ReproductionError(f"{said}. They can't be installed: {error}") from error
 
 
-def _train(copy: Path, install: bool) -> None:
+def _make_shared(origin: Origin, copy: Path, install: bool) -> None:
+    """Run the pipelines that all models share, as of the recorded code, in place of files that DVC may not have."""
+    (copy / "conf" / "local").mkdir(parents=True, exist_ok=True)
+    (copy / "conf" / "local" / "mlflow.yml").write_text(yaml.safe_dump(_SCRATCH_STORE), encoding="utf-8")
+    table = next(file.path for file in origin.data if file.dataset == TABLE)
+    names = [name for name in shared_pipelines(dict(pipelines)) if name != SEGMENTS or is_segment(table)]
+    if names:
+        _run_kedro(copy, install, ",".join(names), "")
+
+
+def _run_kedro(copy: Path, install: bool, names: str, model: str) -> None:
     executables = copy / ".venv" / "bin" if install else Path(sys.executable).parent
     # conf/local of the copy has the recorded parameters, whatever the environment of this process.
     environment = {name: value for name, value in os.environ.items() if not name.startswith("DVC_")}
-    environment |= {"PYTHONPATH": str(copy / "src"), "KEDRO_ENV": "local"}
-    _run([str(executables / "kedro"), "run", "--pipelines=train"], cwd=copy, environment=environment)
+    environment |= {"PYTHONPATH": str(copy / "src"), "KEDRO_ENV": "local", MODEL_VARIABLE: model}
+    _run([str(executables / "kedro"), "run", f"--pipelines={names}"], cwd=copy, environment=environment)
 
 
 def _run(command: list[str], cwd: Path | None = None, environment: dict[str, str] | None = None) -> None:

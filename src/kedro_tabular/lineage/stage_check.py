@@ -12,7 +12,8 @@ from typing import Any, NamedTuple
 from kedro.config import OmegaConfigLoader
 from kedro.pipeline import Pipeline
 
-from ..kedro_project import package_name, read_conf
+from ..config import BASE, MODELS, conf_layers, read_conf
+from ..kedro_project import package_name
 from ..parameters import ParameterError, flatten
 from .catalog import Catalog
 from .conf_keys import conf_files, is_of_kind, load_file, parameter_names, read_keys, tracked_datasets
@@ -45,12 +46,13 @@ def check_stage(pipeline: Pipeline, catalog: Catalog, loader: OmegaConfigLoader,
         ParameterError: they differ; the message names file, key and both values, and what to do.
     """
     name = os.environ.get("DVC_STAGE", "").rpartition(":")[2]  # `dvc.yaml:name` if DVC runs in another folder
-    stage = _read_stage(name, project)
+    model = getattr(loader, "model", "")
+    stage = _read_stage(name, project / "conf" / MODELS / model if model else project)
     if stage is None:
         return
     _check_code(name, project)
     taken = {*parameter_names(pipeline), ""}  # not what the catalog refers to, which an earlier release did not track
-    for file, keys in read_keys(pipeline, catalog, project, ["base"]).items():
+    for file, keys in read_keys(pipeline, catalog, project, conf_layers(model, None)).items():
         lacking = [key for key in keys or [""] if key in taken and not _tracks(stage, file, key)]
         if lacking and is_of_kind(Path(file), "parameters"):
             raise ParameterError(f"{name} reads {', '.join(lacking)} of {file}, which dvc.yaml lacks: kedro dvc sync")
@@ -59,9 +61,9 @@ def check_stage(pipeline: Pipeline, catalog: Catalog, loader: OmegaConfigLoader,
         raise ParameterError(_message(name, overrides))
 
 
-def _read_stage(name: str, project: Path) -> _Stage | None:
-    """What dvc.yaml tracks of conf/ for a stage; None if the project has no such stage."""
-    path = project / "dvc.yaml"
+def _read_stage(name: str, folder: Path) -> _Stage | None:
+    """What the dvc.yaml of a folder tracks of conf/ for a stage; None if it has no such stage."""
+    path = folder / "dvc.yaml"
     if not name or not path.exists():
         return None
     stage = load_file(path).get("stages", {}).get(name)
@@ -89,14 +91,14 @@ def _tracks(stage: _Stage, file: str, key: str) -> bool:
 
 
 def _overrides(pipeline: Pipeline, loader: OmegaConfigLoader, project: Path) -> Iterator[_Override]:
-    """The values that differ from those of conf/base."""
+    """The values that differ from those of conf/base and of the model."""
     environment = loader.env or loader.default_run_env
     kinds = ("parameters", "catalog")
     if not loader.runtime_params and not any(conf_files(project, environment, k) for k in (*kinds, "globals")):
         return
     # One after the other, because loaders share one resolver of `globals`; the last line sets back that of this run.
     used = {kind: loader[kind] for kind in kinds}
-    base = read_conf(project, "base")
+    base = read_conf(project, BASE)  # of the same model
     tracked = {kind: base[kind] for kind in kinds}
     read_conf(project, loader.env)
     names = None if "parameters" in pipeline.inputs() else parameter_names(pipeline)
@@ -110,7 +112,7 @@ def _overrides(pipeline: Pipeline, loader: OmegaConfigLoader, project: Path) -> 
             if value != known:
                 runtime = kind == "parameters" and key in flatten(loader.runtime_params)
                 file = "--params" if runtime else _find_file(project, environment, kind, key) or f"conf/{environment}"
-                yield _Override(key, value, file, known, _find_file(project, "base", kind, key))
+                yield _Override(key, value, file, known, _find_file(project, BASE, kind, key))
 
 
 def _flatten(parameters: Mapping[str, Any], names: list[str] | None) -> dict[str, Any]:

@@ -19,7 +19,8 @@ from kedro.pipeline.node import Node
 from kedro_mlflow.framework.hooks.mlflow_hook import MlflowHook
 from mlflow.tracking import MlflowClient
 
-from ..kedro_project import TRAIN, read_conf
+from ..config import conf_layers, current_model, read_conf
+from ..kedro_project import TRAIN
 from ..outages import describe_outage
 from ..parameters import flatten
 from .artifact_location import check_artifact_location
@@ -92,7 +93,8 @@ class RunTracking(MlflowHook):
         uri = self._settings["server"]["mlflow_tracking_uri"]
         check_artifact_location(self._experiment, uri, arguments["artifact_location"])
         inputs = self._catalog.content_md5s(self._project, pipeline.inputs())
-        upstream = read_upstream({str(self._path(name)): md5 for name, md5 in inputs.items()}, self._project)
+        read = {str(self._path(name)): md5 for name, md5 in inputs.items()}
+        upstream = read_upstream(read, self._project, current_model())
         keys = sorted(name for name in pipeline.inputs() if name.startswith("params:"))
         values = _resolve(upstream.parameters, catalog)
         values |= {key.removeprefix("params:"): catalog.load(key) for key in keys}
@@ -173,8 +175,8 @@ class RunTracking(MlflowHook):
         """The files that the run reads as code or configuration, as far as git may have them."""
         classes = [*class_names(self._parameters), *chain(*map(self._catalog.class_paths, self._datasets))]
         modules = import_closure([*project_modules(), *map(defining_module, classes)]).values()
-        environments = {"base", self._environment or "base"}
-        conf = (conf_files(self._project, name, kind) for name in environments for kind in ("parameters", "catalog"))
+        layers = conf_layers(current_model(), self._environment)
+        conf = (conf_files(self._project, name, kind) for name in layers for kind in ("parameters", "catalog"))
         files = [*modules, *(path.with_suffix(".pyi") for path in modules), *map(self._project.joinpath, chain(*conf))]
         return {path.resolve() for path in files}
 

@@ -8,7 +8,7 @@ import yaml
 from kedro.io import DataCatalog
 from kedro_tabular.adoption import sample
 from kedro_tabular.adoption.planning import find_unused_files
-from kedro_tabular.kedro_project import ConfigLoader
+from kedro_tabular.config import ConfigLoader
 
 from ...conftest import ROOT, copy_code, fail, make_table, run_kedro, succeed
 from ...repositories import commit, git

@@ -34,7 +34,7 @@ def project(tmp_path_factory, team):
     path = folder / "conf" / "base" / "mlflow.yml"
     settings = yaml.safe_load(path.read_text())
     settings["server"]["mlflow_tracking_uri"] = team.url
-    settings["tracking"]["experiment"]["create_experiment_kwargs"]["artifact_location"] = f"s3://{BUCKET}/mlflow"
+    settings["tracking"]["experiment"]["create_experiment_kwargs"] = {"artifact_location": f"s3://{BUCKET}/mlflow"}
     path.write_text(yaml.safe_dump(settings))
     run(folder, "run", "--pipeline=train")
     return folder

@@ -24,10 +24,18 @@ def project(tmp_path_factory):
     return folder
 
 
-def test_the_page_of_the_runs_of_the_configured_store_is_served_until_it_is_interrupted(project):
+def ignore_interrupts():
+    """As a shell lets a command in the background do."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+@pytest.mark.parametrize(("sent", "before"), [(signal.SIGINT, ignore_interrupts), (signal.SIGTERM, None)])
+def test_the_page_of_the_runs_of_the_configured_store_is_served_until_it_is_interrupted(project, sent, before):
     command = [Path(sys.executable).with_name("kedro"), "ui", "--no-browser"]
     environment = os.environ | {"PYTHONPATH": str(project / "src")}
-    with subprocess.Popen(command, cwd=project, env=environment, stdout=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(
+        command, cwd=project, env=environment, stdout=subprocess.PIPE, text=True, preexec_fn=before
+    ) as process:
         try:
             address, _, page = process.stdout.readline().strip().partition("#")
             assert page == "/experiments/1/runs?workflowType=machine_learning"
@@ -38,7 +46,7 @@ def test_the_page_of_the_runs_of_the_configured_store_is_served_until_it_is_inte
             (run,) = found["runs"]
             assert run["info"]["run_name"].startswith("orders train ")
         finally:
-            process.send_signal(signal.SIGINT)
+            process.send_signal(sent)
         assert process.wait(timeout=60) == 0
     with pytest.raises(requests.ConnectionError):
         requests.get(address, timeout=5)

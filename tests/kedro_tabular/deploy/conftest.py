@@ -2,10 +2,9 @@
 
 from collections.abc import Iterator
 
-import mlflow
 import pytest
 
-from .deployed import ADMIN, Team, deployed_servers
+from .deployed import ADMIN, Team, client_of, deployed_servers
 
 USERS = ("reader", "trainer", "promoter")
 
@@ -20,7 +19,7 @@ def team(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Team]:
 
 
 @pytest.fixture
-def connected(team: Team) -> None:
+def connected(team: Team) -> Iterator[None]:
     """Let MLflow's client use the server."""
-    mlflow.set_tracking_uri(team.servers.url)
-    mlflow.set_registry_uri(team.servers.url)
+    with client_of(team.servers.url):
+        yield

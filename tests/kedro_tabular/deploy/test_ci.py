@@ -165,8 +165,9 @@ def test_a_candidate_is_promoted_on_main_only_and_a_bad_one_fails_with_the_reaso
 
 
 def serve_rows(clone: Clone, seed: int, size: float) -> None:
-    """Let the service answer 300 rows, whose column `size` is multiplied."""
+    """Let the service answer 300 rows of the last days, whose column `size` is multiplied."""
     rows = make_table(300, seed=seed).drop(columns="answer").assign(size=lambda table: table["size"] * size)
+    rows["when"] = pd.Timestamp.now("UTC").floor("6h") - pd.to_timedelta(rows.index % 26 * 6, unit="h")
     body = f'{{"records": {rows.to_json(orient="records", date_format="iso")}}}'
     with clone.serving() as url:
         answer = requests.post(f"{url}/predict", body, headers={"Content-Type": "application/json"}, timeout=60)

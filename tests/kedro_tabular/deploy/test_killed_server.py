@@ -5,13 +5,12 @@ import sys
 import time
 from pathlib import Path
 
-import mlflow
 import pytest
 from mlflow.models import get_model_info
 from mlflow.tracking import MlflowClient
 
 from ..lineage.adopted import adopt
-from .deployed import ADMIN, SECRETS, Clone, Team, mlflow_server, without_mlflow
+from .deployed import ADMIN, SECRETS, Clone, Team, client_of, mlflow_server, without_mlflow
 
 pytestmark = pytest.mark.slow
 
@@ -41,8 +40,8 @@ def clone(tmp_path_factory, servers):
 def connected(servers, monkeypatch):
     monkeypatch.setenv("MLFLOW_TRACKING_USERNAME", ADMIN)
     monkeypatch.setenv("MLFLOW_TRACKING_PASSWORD", SECRETS["MLFLOW_AUTH_ADMIN_PASSWORD"])
-    mlflow.set_tracking_uri(servers.url)
-    mlflow.set_registry_uri(servers.url)
+    with client_of(servers.url):
+        yield
 
 
 def check_versions():

@@ -1,0 +1,21 @@
+from .layers import merge
+from .loader import ConfigLoader, read_conf
+from .models import BASE, MODELS, POOLED, check_name, conf_layers, current_model, model_folder, model_names, to_name
+from .paths import is_of_model, is_segment
+
+__all__ = [
+    "BASE",
+    "MODELS",
+    "POOLED",
+    "ConfigLoader",
+    "check_name",
+    "conf_layers",
+    "current_model",
+    "is_of_model",
+    "is_segment",
+    "merge",
+    "model_folder",
+    "model_names",
+    "read_conf",
+    "to_name",
+]

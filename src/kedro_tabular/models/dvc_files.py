@@ -1,0 +1,41 @@
+"""What DVC knows of models: which have changed, and what a run has made. Each has a dvc.yaml of its own."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+_FILE = "conf/models/{}/dvc.yaml"
+
+
+class DvcError(RuntimeError):
+    """A command of DVC failed; the message is what it printed."""
+
+
+def run_shared(project: Path) -> None:
+    """Run the stages that all models share, as far as they have changed. Raises DvcError."""
+    if (project / "dvc.yaml").exists():
+        _run_dvc(project, "repro", "--quiet", "dvc.yaml")
+
+
+def changed_models(project: Path, models: Sequence[str]) -> list[str]:
+    """Those of some models with a stage whose code, data or parameters have changed. Raises DvcError."""
+    if not models:
+        return []
+    status = json.loads(_run_dvc(project, "status", "--json", *map(_FILE.format, models)))
+    changed = {stage.rpartition(":")[0] for stage in status}
+    return [model for model in models if _FILE.format(model) in changed]
+
+
+def commit_model(project: Path, model: str) -> None:
+    """Record in the dvc.lock of a model what its stages have just read and made. Raises DvcError."""
+    _run_dvc(project, "commit", "--force", "--quiet", _FILE.format(model))
+
+
+def _run_dvc(project: Path, *arguments: str) -> str:
+    command = [sys.executable, "-m", "dvc", *arguments]
+    done = subprocess.run(command, cwd=project, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise DvcError(f"dvc {arguments[0]} failed:\n{(done.stderr or done.stdout).strip()}")
+    return done.stdout

@@ -1,0 +1,101 @@
+"""Run a pipeline for many models in processes that have imported everything once."""
+
+import multiprocessing
+from collections.abc import Iterator, Sequence
+from multiprocessing.connection import Connection, wait
+from multiprocessing.context import ForkServerProcess
+from pathlib import Path
+from typing import NamedTuple
+
+from .worker import Outcome, Task, run_task
+
+# What a training imports. They only define: a process that has used OpenMP can't be forked.
+_PRELOADED = [
+    "kedro_tabular.models.worker",
+    "kedro_tabular.hooks",
+    "kedro_tabular.lineage.tracking",
+    "kedro_tabular.registry.versions",
+    "kedro_tabular.gate.packaging",
+    "kedro_tabular.gate.report",
+    "kedro_tabular.evaluation.plots",
+    "kedro_tabular.monitoring.profiling",
+    "kedro_mlflow.io.artifacts",
+    "kedro_datasets.pandas",
+    "mlflow.sklearn",
+    "sklearn.ensemble",
+    "sklearn.linear_model",
+    "sklearn.inspection",
+]
+_LOG = "data/08_reporting/{model}/{pipeline}.log"
+
+
+class Event(NamedTuple):
+    """What a process tells: that it has started, a node that has run, or the outcome."""
+
+    model: str
+    node: str = ""
+    outcome: Outcome | None = None
+
+
+class _Job(NamedTuple):
+    task: Task
+    process: ForkServerProcess
+    connection: Connection
+
+
+def run_all(
+    project: Path, models: Sequence[str], pipeline: str, environment: str | None, jobs: int, cores: int
+) -> Iterator[Event]:
+    """Run a pipeline for each model, so many at a time. One that fails does not stop the others.
+
+    Args:
+        project: the project's folder.
+        models: names of models of conf/models.
+        pipeline: the pipeline.
+        environment: of conf/; none for the default.
+        jobs: processes at a time.
+        cores: of the machine, among which the processes share the threads of estimators.
+
+    Yields:
+        What happens, as it happens: the start, each node and the outcome of each model.
+    """
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(_PRELOADED)
+    threads = max(1, cores // min(jobs, len(models) or 1))
+    logs = (project / _LOG.format(model=model, pipeline=pipeline) for model in models)
+    waiting = [
+        Task(project, model, pipeline, environment, threads, log) for model, log in zip(models, logs, strict=True)
+    ][::-1]
+    running: dict[Connection, _Job] = {}
+    try:
+        while waiting or running:
+            while waiting and len(running) < jobs:
+                job = _start(context, waiting.pop())
+                running[job.connection] = job
+                yield Event(job.task.model)
+            for ready in wait(list(running)):
+                assert isinstance(ready, Connection)
+                event = _receive(running[ready])
+                if event.outcome is not None:
+                    running.pop(ready).process.join()
+                yield event
+    finally:
+        for job in running.values():
+            job.process.terminate()
+
+
+def _start(context: multiprocessing.context.ForkServerContext, task: Task) -> _Job:
+    receiver, sender = context.Pipe(duplex=False)
+    process = context.Process(target=run_task, args=(task, sender), daemon=True)
+    process.start()
+    sender.close()  # so that the end of the process ends the pipe
+    return _Job(task, process, receiver)
+
+
+def _receive(job: _Job) -> Event:
+    try:
+        told = job.connection.recv()
+    except EOFError:
+        job.process.join()
+        told = Outcome(reason=f"its process ended with exit code {job.process.exitcode} (see {job.task.log})")
+    return Event(job.task.model, outcome=told) if isinstance(told, Outcome) else Event(job.task.model, node=told)
