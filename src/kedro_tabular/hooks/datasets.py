@@ -92,7 +92,7 @@ class OutputLocks(CatalogHook):
             folder.mkdir(parents=True, exist_ok=True)
         for name in outputs:
             path = str(self._catalog.relative_path(self._project, name))
-            lock = FileLock(folder / path.replace("/", "."))  # of a file: each model has its own
+            lock = FileLock(folder / f"{path.replace('/', '.')}.lock")  # of a file: each model has its own
             try:
                 lock.acquire(blocking=False)
             except Timeout:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from kedro_tabular.lineage import expand_tags
 from mlflow.tracking import MlflowClient
 
 from ...conftest import ROOT, copy_code, make_table, run_kedro
@@ -97,7 +98,7 @@ def open_store(project: Path, store: str = "mlflow.db") -> MlflowClient:
 def versions(client: MlflowClient, name: str = "orders") -> dict[str, dict[str, str]]:
     """The tags of each version."""
     found = client.search_model_versions(f"name = '{name}'")
-    return {str(version.version): version.tags for version in sorted(found, key=lambda v: int(v.version))}
+    return {str(version.version): expand_tags(version.tags) for version in sorted(found, key=lambda v: int(v.version))}
 
 
 def runs(client: MlflowClient) -> list:

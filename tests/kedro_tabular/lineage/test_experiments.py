@@ -158,17 +158,17 @@ def test_an_experiment_of_another_clone_is_registered_when_it_is_applied(adopted
 def test_the_values_of_a_tracked_environment_are_in_dvc_lock_and_in_one_run(adopted):
     client = open_store(adopted)
     before = {found.info.run_id for found in runs(client)}
-    production = adopted / "conf" / "production"
-    production.mkdir()
-    (production / "parameters_training.yml").write_text("estimator: {kwargs: {max_iter: 16}}\n")
-    run(adopted, "dvc", "sync", "--env", "production")
+    staging = adopted / "conf" / "staging"
+    staging.mkdir()
+    (staging / "parameters_training.yml").write_text("estimator: {kwargs: {max_iter: 16}}\n")
+    run(adopted, "dvc", "sync", "--env", "staging")
     dvc(adopted, "repro")
     lock = yaml.safe_load((adopted / "dvc.lock").read_text())["stages"]["training"]["params"]
-    assert lock["conf/production/parameters_training.yml"] == {"estimator": {"kwargs": {"max_iter": 16}}}
+    assert lock["conf/staging/parameters_training.yml"] == {"estimator": {"kwargs": {"max_iter": 16}}}
     (made,) = [found for found in runs(client) if found.info.run_id not in before]
     assert made.data.params["estimator.kwargs.max_iter"] == "16"
     assert "roc_auc" in made.data.metrics
-    (production / "parameters_training.yml").write_text("estimator: {kwargs: {max_iter: 17}}\n")
+    (staging / "parameters_training.yml").write_text("estimator: {kwargs: {max_iter: 17}}\n")
     assert "Running stage 'training'" in dvc(adopted, "repro")
     restore(adopted)
 

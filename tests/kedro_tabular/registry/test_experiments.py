@@ -44,7 +44,7 @@ def test_an_experiment_moves_no_alias(project):
     tags = versions(client)[version]
     assert (tags["experiment"], tags["gate"], tags["gate.champion"]) == ("try-7", "passed", aliases[CHAMPION])
     description = client.get_model_version("orders", version).description
-    assert description.endswith(": it belongs to the experiment try-7")
+    assert ": it belongs to the experiment try-7\n" in description
     assert f"orders version {version} passed the gate and gets no alias" in output
     assert f"kedro promote {version}" in output
     report = (project / "data/08_reporting/report.html").read_text(encoding="utf-8")
