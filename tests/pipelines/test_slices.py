@@ -75,7 +75,7 @@ def catalog(request, tmp_path_factory):
     catalog["table"] = make_table(1000, request.param)
     catalog["data_versions"] = {"table.parquet": "0123"}
     catalog["model_sizes"] = {"model.skops": 1000}
-    catalog["champion"] = None
+    catalog["champion"] = catalog["pooled"] = None
     for name, value in settings.items():
         catalog[f"params:{name}"] = value
     catalog["params:estimator.class"] = settings["estimator"]["class"]

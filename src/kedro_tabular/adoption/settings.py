@@ -125,6 +125,7 @@ def _gate(inferred: InferredContract, split: Split) -> dict[Key, Any]:
         ("gate", "champion", "tolerance"): choose_tolerance(n_test),
         ("gate", "champion", "tolerances"): {"expected_calibration_error": 0.5} if is_classification else {},
         ("gate", "champion", "min_rows"): max(10, min(500, n_test // 2)),
+        ("gate", "pooled"): {"metric": metric, "refuse": False},
         ("gate", "slices"): slices if columns and n_test >= _MIN_SLICED else None,
     }
     # on fewer rows the calibration error is mostly noise

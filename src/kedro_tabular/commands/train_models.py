@@ -3,6 +3,8 @@
 import os
 import time
 from collections.abc import Sequence
+from functools import partial
+from itertools import chain
 from pathlib import Path
 
 import click
@@ -11,7 +13,7 @@ from rich.live import Live
 from rich.table import Table
 
 from .. import models
-from ..config import model_folder, model_names
+from ..config import POOLED, model_folder, model_names
 from ..errors import reports_user_errors
 from ..kedro_project import TRAIN
 from ..lineage import is_stale
@@ -73,8 +75,11 @@ def _compared_metric(gate: dict[str, dict[str, str]]) -> str:
 def _train(project: Path, chosen: list[str], environment: str | None, jobs: int, progress: "_Progress") -> list[str]:
     """The reasons of those that failed."""
     failed = []
+    # The others are compared with the pooled model, so it comes first and by itself.
+    groups = [[name for name in chosen if (name == POOLED) is first] for first in (True, False)]
+    run_all = partial(models.run_all, environment=environment, jobs=jobs, cores=os.cpu_count() or 1)
     with progress:
-        for event in models.run_all(project, chosen, TRAIN, environment, jobs, os.cpu_count() or 1):
+        for event in chain(*(run_all(project, group, TRAIN) for group in groups)):
             progress.show(event)
             if event.outcome is None:
                 continue

@@ -110,6 +110,17 @@ def compare_models(
     )
 
 
+def compare_with_pooled(pooled: Champion | None, *rows_and_settings: Any) -> list[Comparison]:
+    """The model of a segment and that of all rows on the segment's test rows; empty if the model is of no segment.
+
+    The arguments are those of `compare_models`. Slices are left out.
+    """
+    test_table, test_predictions, contract, gate, *others = rows_and_settings
+    if pooled is None:
+        return []  # Kedro stores no None
+    return [compare_models(pooled, test_table, test_predictions, contract, gate | {"slices": None}, *others)]
+
+
 def _try_to_score(
     champion: Champion | None, test_table: pd.DataFrame, contract: Contract, gate: Gate
 ) -> tuple[_ScoredRows | None, Exception | None]:

@@ -46,6 +46,13 @@ class SliceRule(Section):
     max_drop: float = Field(ge=0)
 
 
+class PooledRule(Section):
+    """Whether the model of a segment must not be significantly worse than that of all rows, on its own test rows."""
+
+    metric: str
+    refuse: bool = False
+
+
 class Gate(Section):
     """All rules. A rule that is not in conf/ is not applied."""
 
@@ -57,6 +64,7 @@ class Gate(Section):
     trivial: BaselineRule | None = None
     champion: ChampionRule | None = None
     slices: SliceRule | None = None
+    pooled: PooledRule | None = None
     max_calibration_error: float | None = Field(default=None, gt=0)
     max_latency_ms: float | None = Field(default=None, gt=0)
     max_size_mb: float | None = Field(default=None, gt=0)

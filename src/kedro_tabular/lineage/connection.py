@@ -29,7 +29,7 @@ def connect(loader: AbstractConfigLoader, project: Path) -> None:
         export_credentials(loader)
         server = with_absolute_paths(settings, project)["server"]
         mlflow.set_tracking_uri(server["mlflow_tracking_uri"])
-        mlflow.set_registry_uri(server.get("mlflow_registry_uri"))
+        mlflow.set_registry_uri(server.get("mlflow_registry_uri"))  # MLflow takes that of the runs by default
 
 
 def prepare_target(uri: str) -> str | None:
@@ -76,7 +76,11 @@ def _set_variables(values: Mapping[str, str | None]) -> None:
 
 
 def export_credentials(loader: AbstractConfigLoader) -> None:
-    """Set the environment variables that `server.credentials` of mlflow.yml names, and the patience with a server."""
+    """Set the environment variables that `server.credentials` of mlflow.yml names, and the patience with a server.
+
+    A registry that the environment names does not count: it has neither the runs nor the files of the project's models.
+    """
+    os.environ.pop("MLFLOW_REGISTRY_URI", None)
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", _MAX_RETRIES)
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", _TIMEOUT)
     name = loader["mlflow"]["server"].get("credentials")
@@ -86,19 +90,13 @@ def export_credentials(loader: AbstractConfigLoader) -> None:
 
 
 def locate(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """The settings of mlflow.yml with the registry, and the location of the artifacts of a new experiment.
-
-    Raises ParameterError.
-    """
-    server, tracking = dict(settings["server"]), dict(settings["tracking"])
-    if not server.get("mlflow_registry_uri") and not server["mlflow_tracking_uri"].startswith("databricks"):
-        # Unless it is set, MLflow takes that of the environment, where the runs and their models are not.
-        server["mlflow_registry_uri"] = server["mlflow_tracking_uri"]
+    """The settings of mlflow.yml with the location of the artifacts of a new experiment. Raises ParameterError."""
+    tracking = dict(settings["tracking"])
     experiment = dict(tracking.get("experiment") or {})
     arguments = dict(experiment.get("create_experiment_kwargs") or {})
-    location = artifact_location(server["mlflow_tracking_uri"], arguments.get("artifact_location"))
+    location = artifact_location(settings["server"]["mlflow_tracking_uri"], arguments.get("artifact_location"))
     experiment["create_experiment_kwargs"] = arguments | {"artifact_location": location}
-    return {**settings, "server": server, "tracking": tracking | {"experiment": experiment}}
+    return {**settings, "tracking": tracking | {"experiment": experiment}}
 
 
 @contextmanager

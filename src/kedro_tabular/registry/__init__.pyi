@@ -1,6 +1,6 @@
 from . import aliases
 from .aliases import get_alias_version
-from .champion import Champion, ChampionDataset, Difference, compare_runs
+from .champion import Champion, ChampionDataset, Difference, PooledDataset, compare_runs
 from .copying import CopyError, copy_version
 from .loading import LoadedModel, ModelError, load_model
 from .permissions import check_may_register
@@ -18,6 +18,7 @@ __all__ = [
     "LoadedModel",
     "ModelError",
     "ModelPackage",
+    "PooledDataset",
     "QueryError",
     "RegisteredModelDataset",
     "VersionRecord",

@@ -20,6 +20,7 @@ from mlflow.tracking import MlflowClient
 from mlflow.types import DataType
 from mlflow.types.schema import Array
 
+from ..config import POOLED
 from ..datasets import ReadOnlyDataset
 from ..lineage import DATA, ENVIRONMENT, GIT, select_tags
 from .aliases import CHAMPION, get_alias_version
@@ -128,6 +129,24 @@ class ChampionDataset(ReadOnlyDataset["Champion | None"]):
 
     def _describe(self) -> dict[str, Any]:
         return {"name": self._name, "alias": self._alias}
+
+
+class PooledDataset(ChampionDataset):
+    """Loads the champion of the model of all rows, for a model of some of them; None for any other model.
+
+    Args:
+        table: `params:table`, whose `where` says which rows the model is for.
+        name: the registered model of all rows.
+        metadata: anything; Kedro ignores it.
+    """
+
+    def __init__(self, table: dict[str, Any], name: str = POOLED, metadata: dict[str, Any] | None = None) -> None:
+        super().__init__(name, metadata=metadata)
+        self._is_segment = bool(table.get("where"))
+
+    def load(self) -> Champion | None:
+        """Look the version up."""
+        return super().load() if self._is_segment else None
 
 
 def _arrow_type(column_type: Any) -> pa.DataType | None:

@@ -1,8 +1,9 @@
 """Where artifacts go, by the kind of the store: a path of one machine is no location for a store of several."""
 
+import mlflow
 import pytest
 from kedro_tabular.lineage.artifact_location import artifact_location, check_artifact_location
-from kedro_tabular.lineage.connection import locate
+from kedro_tabular.lineage.connection import connect
 from kedro_tabular.parameters import ParameterError
 from mlflow.entities import Experiment
 
@@ -33,13 +34,15 @@ def test_a_database_without_a_server_needs_a_location_and_its_password_is_not_to
     assert "secret" not in str(told.value)
 
 
-@pytest.mark.parametrize(
-    ("store", "registry", "expected"),
-    [(FILE, None, FILE), (SERVER, FILE, FILE), ("databricks", None, None)],  # Databricks has a registry of its own
-)
-def test_versions_are_registered_where_the_runs_are_unless_conf_says_otherwise(store, registry, expected):
-    server = {"mlflow_tracking_uri": store, "mlflow_registry_uri": registry}
-    assert locate({"server": server, "tracking": {}})["server"]["mlflow_registry_uri"] == expected
+def test_versions_are_registered_where_the_runs_are_whatever_the_environment_says(monkeypatch, tmp_path):
+    monkeypatch.setenv("MLFLOW_REGISTRY_URI", f"sqlite:///{tmp_path}/other.db")
+    store = f"sqlite:///{tmp_path}/mlflow.db"
+    settings = {"server": {"mlflow_tracking_uri": store}, "tracking": {"experiment": {}}}
+    try:
+        connect({"mlflow": settings}, tmp_path)
+        assert mlflow.get_registry_uri() == store
+    finally:
+        mlflow.set_tracking_uri(None)
 
 
 def experiment(location):
