@@ -9,12 +9,14 @@ from kedro.framework.startup import ProjectMetadata
 from rich.table import Table
 
 from .. import registry
+from ..config import model_names
 from ..errors import reports_user_errors
 from ..evaluation import BASELINE
 from ..lineage import Catalog, GitError, run_git
 from ..outages import without_password
 from .conf import connect_mlflow, connect_reference
-from .terminal import JSON, MODEL, make_console, make_table, reported
+from .overview import compared_metric, print_overview
+from .terminal import JSON, MODEL, format_age, make_console, make_table, reported
 
 _REGISTERED = "registered_model"  # the catalog's entry with the files that a version is registered from
 _SHORT = 8  # shown digits of a hash; a query accepts them in place of the whole
@@ -27,7 +29,7 @@ _SHORT = 8  # shown digits of a hash; a query accepts them in place of the whole
 @click.pass_context
 @reports_user_errors
 def models(context: click.Context, diff: tuple[str, str] | None, model: str | None, as_json: bool) -> None:
-    """List all registered models and their versions.
+    """List all registered models and their versions; of a project with many models, what is deployed of each.
 
     REF is a version number or an alias such as champion; NAME/3 and NAME@champion are those of another model.
     """
@@ -39,6 +41,10 @@ def models(context: click.Context, diff: tuple[str, str] | None, model: str | No
     if diff:
         found = [connect_reference(metadata, reference, model) for reference in diff]
         _print_differences(metadata.project_path, [find_version(one.model, one.text) for one in found], as_json)
+        return
+    names = model_names(metadata.project_path / "conf")
+    if names and model is None:
+        print_overview(registry.read_overview(names, compared_metric(gate)), compared_metric(gate), as_json)
         return
     records = registry.read_records(model)
     _print_records(records, gate, as_json)
@@ -187,12 +193,6 @@ def _add_row(table: Table, record: "registry.VersionRecord", metrics: list[str])
         *(f"{record.metrics[name]:.4f}" if name in record.metrics else "" for name in metrics),
         str(fields.get("data.table", ""))[:_SHORT],
         commit,
-        _format_age(record.age),
+        format_age(record.age),
         style="bold" if "champion" in record.aliases else "",
     )
-
-
-def _format_age(days: float) -> str:
-    if days >= 1:
-        return f"{days:.0f} d"
-    return f"{days * 24:.0f} h" if days * 24 >= 1 else f"{days * 1440:.0f} min"

@@ -31,3 +31,10 @@ def make_table(title: str, *columns: str) -> Table:
     for column in columns:
         table.add_column(column, overflow="fold", no_wrap=column == "md5")
     return table
+
+
+def format_age(days: float) -> str:
+    """Days, hours or minutes."""
+    if days >= 1:
+        return f"{days:.0f} d"
+    return f"{days * 24:.0f} h" if days * 24 >= 1 else f"{days * 1440:.0f} min"

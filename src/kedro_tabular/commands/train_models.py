@@ -19,6 +19,7 @@ from ..kedro_project import TRAIN
 from ..lineage import is_stale
 from .conf import load_conf
 from .dvc import write_all
+from .overview import compared_metric
 from .terminal import make_console, make_table, reported
 
 _STATES = {"passed": "green", "refused": "yellow", "failed": "red"}
@@ -49,7 +50,7 @@ def train(
         click.echo("no model has changed")
         return
     gate = load_conf(metadata, environment, chosen[0])["parameters"]["gate"]
-    progress = _Progress(chosen, _compared_metric(gate))
+    progress = _Progress(chosen, compared_metric(gate))
     failed = _train(project, chosen, environment or os.environ.get("KEDRO_ENV"), jobs, progress)
     if failed:
         raise click.ClickException("\n".join([f"{len(failed)} of {len(chosen)} models failed:", *failed]))
@@ -66,10 +67,6 @@ def _choose(project: Path, names: Sequence[str], every: bool) -> list[str]:
     for name in names:
         model_folder(project / "conf", name)
     return list(dict.fromkeys(names)) or known
-
-
-def _compared_metric(gate: dict[str, dict[str, str]]) -> str:
-    return next((gate[rule]["metric"] for rule in ("champion", "trivial") if gate.get(rule)), "")
 
 
 def _train(project: Path, chosen: list[str], environment: str | None, jobs: int, progress: "_Progress") -> list[str]:
@@ -96,7 +93,7 @@ class _Progress:
 
     def __init__(self, names: list[str], metric: str) -> None:
         self._metric, self._console = metric, make_console()
-        self._rows = {name: ["waiting", "", "", ""] for name in names}
+        self._rows = {name: ["waiting", "", "", "", ""] for name in names}
         self._started: dict[str, float] = {}
         self._live = Live(console=self._console, refresh_per_second=4) if self._console.is_terminal else None
 
@@ -112,12 +109,13 @@ class _Progress:
     def show(self, event: "models.Event") -> None:
         """Show what happened."""
         started = self._started.setdefault(event.model, time.monotonic())
-        row = [event.node or "running", "", "", ""]
+        row = [event.node or "running", "", "", "", ""]
         if event.outcome is not None:
             outcome, metric = event.outcome, event.outcome.metrics.get(self._metric)
             state = "failed" if outcome.reason else outcome.verdict
             seconds = f"{time.monotonic() - started:.1f} s"
-            row = [state, outcome.version, "" if metric is None else f"{metric:.4f}", seconds]
+            value = "" if metric is None else f"{metric:.4f}"
+            row = [state, outcome.version, value, outcome.against_pooled, seconds]
         self._rows[event.model] = row
         if self._live:
             self._live.update(self._table())
@@ -125,7 +123,7 @@ class _Progress:
             self._console.print("  ".join([event.model, *filter(None, row)]), highlight=False)
 
     def _table(self) -> Table:
-        table = make_table("", "Model", "State", "Version", self._metric, "Time")
+        table = make_table("", "Model", "State", "Version", self._metric, "Than pooled", "Time")
         for name, row in self._rows.items():
             table.add_row(name, *row, style=_STATES.get(row[0], ""))
         return table

@@ -12,6 +12,9 @@ PROPER_SCORES = frozenset({"log_loss", "rmse"})
 DECISION_METRICS = frozenset({"accuracy", "f1_macro"})  # of the predicted class, not of the probabilities
 
 
+_BETTER, _WORSE, _SAME = "better", "worse", "no clear difference"
+
+
 class RuleResult(NamedTuple):
     """The result of one rule; `value` is None if it is not known."""
 
@@ -119,12 +122,17 @@ def check_pooled(comparison: Comparison, rule: PooledRule) -> Iterator[RuleResul
         why = f"it can't be compared with the pooled model, version {comparison.champion}: {comparison.problem}"
         yield RuleResult("pooled", not rule.refuse, None, limit, why)
         return
-    values = comparison.metrics[rule.metric]
-    low, high = values["gain_low"], values["gain_high"]
-    if low is None or high is None:
-        found, passed = "which is not defined", False
-    else:
-        found = "better" if low > 0 else "worse" if high < 0 else "no clear difference"
-        passed = high >= 0
+    values, found = comparison.metrics[rule.metric], against_pooled(comparison, rule)
     why = _compare(rule.metric, values, comparison, "the pooled model's") + found
-    yield RuleResult("pooled", passed or not rule.refuse, values["gain"], limit, why)
+    passed = found in (_BETTER, _SAME) or not rule.refuse
+    yield RuleResult("pooled", passed, values["gain"], limit, why)
+
+
+def against_pooled(comparison: Comparison, rule: PooledRule) -> str:
+    """How the model of a segment is, compared with that of all rows."""
+    if comparison.problem:
+        return "not comparable"
+    low, high = (comparison.metrics[rule.metric][end] for end in ("gain_low", "gain_high"))
+    if low is None or high is None:
+        return "not defined"
+    return _BETTER if low > 0 else _WORSE if high < 0 else _SAME

@@ -9,7 +9,7 @@ from ..parameters import ParameterError
 from .comparison import Comparison
 from .gains import gain, none_if_nan
 from .packaging import Cost
-from .relative_rules import RuleResult, check_champion, check_pooled, check_slices
+from .relative_rules import RuleResult, against_pooled, check_champion, check_pooled, check_slices
 from .settings import BaselineRule, Gate, Limits
 
 
@@ -46,8 +46,13 @@ def apply_rules(
         "latency_ms": {"challenger": cost.latency_ms, "champion": comparison.latency_ms},
         "metrics": comparison.metrics,
         "slices": [part._asdict() for part in comparison.slices],
-        "pooled": {"version": pooled[0].champion, "metrics": pooled[0].metrics} if pooled else None,
+        "pooled": _pooled(pooled[0], settings) if pooled else None,
     }
+
+
+def _pooled(comparison: Comparison, gate: Gate) -> dict[str, Any]:
+    found = against_pooled(comparison, gate.pooled) if gate.pooled else ""
+    return {"version": comparison.champion, "found": found, "metrics": comparison.metrics}
 
 
 def require_metrics(gate: Gate, metrics: Metrics) -> None:

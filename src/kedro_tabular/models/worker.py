@@ -33,11 +33,15 @@ class Task(NamedTuple):
 
 
 class Outcome(NamedTuple):
-    """What became of a run: its verdict, metrics and version, or the reason why it failed."""
+    """What became of a run: its verdict, metrics and version, or the reason why it failed.
+
+    `against_pooled` is how the model of a segment is, compared with that of all rows.
+    """
 
     reason: str = ""
     verdict: str = ""
     version: str = ""
+    against_pooled: str = ""
     metrics: dict[str, float] = {}  # noqa: RUF012 - a NamedTuple's default, which is never changed
 
 
@@ -88,7 +92,8 @@ def _read_outcome(task: Task) -> Outcome:
     """The verdict, metrics and version that the run has written."""
     catalog = Catalog(read_conf(task.project, task.environment)["catalog"])
     gate, metrics = (_read(catalog, task, name) for name in ("gate", "metrics"))
-    return Outcome("", str(gate.get("verdict", "")), _newest_version(task.model), metrics)
+    pooled = str((gate.get("pooled") or {}).get("found", ""))
+    return Outcome("", str(gate.get("verdict", "")), _newest_version(task.model), pooled, metrics)
 
 
 def _newest_version(model: str) -> str:

@@ -3,6 +3,7 @@ from .aliases import get_alias_version
 from .champion import Champion, ChampionDataset, Difference, PooledDataset, compare_runs
 from .copying import CopyError, copy_version
 from .loading import LoadedModel, ModelError, load_model
+from .overview import ModelSummary, read_overview
 from .permissions import check_may_register
 from .promotion import no_alias_reason
 from .query import QueryError, select
@@ -18,6 +19,7 @@ __all__ = [
     "LoadedModel",
     "ModelError",
     "ModelPackage",
+    "ModelSummary",
     "PooledDataset",
     "QueryError",
     "RegisteredModelDataset",
@@ -30,6 +32,7 @@ __all__ = [
     "get_alias_version",
     "load_model",
     "no_alias_reason",
+    "read_overview",
     "read_records",
     "score_chunks",
     "select",

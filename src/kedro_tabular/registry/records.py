@@ -60,7 +60,7 @@ def read_records(model: str | None = None) -> list[VersionRecord]:
     for registered in mlflow.search_registered_models(filter_string=name_filter):
         for alias, number in registered.aliases.items():
             aliases.setdefault((registered.name, str(number)), []).append(alias)
-    runs = _read_runs(sorted({str(version.run_id) for version in versions if version.run_id}))
+    runs = read_runs(sorted({str(version.run_id) for version in versions if version.run_id}))
     records = [
         VersionRecord(
             str(version.name),
@@ -89,7 +89,8 @@ def find_by_content(records: Iterable[VersionRecord], md5s: Mapping[str, str]) -
     return None
 
 
-def _read_runs(ids: list[str]) -> dict[str, Run]:
+def read_runs(ids: list[str]) -> dict[str, Run]:
+    """The runs with these ids, as far as there are any."""
     runs: list[Run] = []
     for first in range(0, len(ids), _BATCH):
         listed = ", ".join(f"'{run_id}'" for run_id in ids[first : first + _BATCH])

@@ -2,6 +2,7 @@
 
 import json
 import logging
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -15,7 +16,9 @@ from mlflow.models import ModelSignature
 from mlflow.tracking import MlflowClient
 from mlflow.utils.mlflow_tags import MLFLOW_RUN_NOTE
 
+from ..contract import describe_where
 from ..files import check_room, replaced
+from ..kedro_project import package_name
 from ..lineage import bytes_md5, content_md5, version_tags
 from ..modelling import PackagedModel
 from .archived_code import copy_code, model_code
@@ -127,7 +130,7 @@ def register(package: ModelPackage, artifacts: dict[str, str]) -> str:
     if store.startswith(_SQLITE):  # what follows is several transactions: all of them, or none
         check_room(Path(store.removeprefix(_SQLITE)).absolute().parent, _STORE_ROOM)
     client = MlflowClient()
-    create_model(client, package.name)
+    create_model(client, package.name, _describe_model(package.contract.get("table", {})))
     run = client.get_run(logged.run_id)
     description, tags = describe_version(package.gate, run), version_tags(run.data.tags)
     experiment = experiment_name()
@@ -146,13 +149,19 @@ def register(package: ModelPackage, artifacts: dict[str, str]) -> str:
     return str(version.version)
 
 
-def create_model(client: MlflowClient, name: str) -> None:
-    """Create a registered model, unless it exists."""
+def create_model(client: MlflowClient, name: str, tags: dict[str, str] | None = None) -> None:
+    """Create a registered model with these tags, unless it exists."""
     try:
-        client.create_registered_model(name)
+        client.create_registered_model(name, tags)
     except MlflowException as error:
         if error.error_code != "RESOURCE_ALREADY_EXISTS":
             raise
+
+
+def _describe_model(table: Mapping[str, Any]) -> dict[str, str]:
+    """The tags of a registered model: the project, the rows that it is for, what it predicts."""
+    segment = describe_where(table["where"]) if table.get("where") else "all rows"
+    return {"project": str(package_name()), "segment": segment, "target": str(table.get("target", ""))}
 
 
 def find_version(package: ModelPackage, artifacts: dict[str, str]) -> str | None:

@@ -37,7 +37,7 @@ def test_a_model_that_is_worse_than_the_pooled_one_is_told_and_refused_if_so_set
     assert result["why"].endswith(found)
     assert "the pooled model's (version 7)" in result["why"]
     assert result["passed"] == (found != "worse" or not refuse)
-    assert verdict["pooled"]["version"] == "7"
+    assert (verdict["pooled"]["version"], verdict["pooled"]["found"]) == ("7", found)
     assert verdict["pooled"]["metrics"]["roc_auc"]["gain_low"] is not None
 
 

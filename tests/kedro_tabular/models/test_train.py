@@ -89,6 +89,8 @@ def test_each_model_has_a_run_a_version_and_files_of_its_own(trained):
         assert list(versions(client, model)) == ["1"]
         params = client.get_run(client.get_model_version(model, "1").run_id).data.params
         assert params.get("table.where.colour") == (model if model in COLOURS else None)
+        segment = f"colour = {model}" if model in COLOURS else "all rows"
+        assert client.get_registered_model(model).tags == {"project": "project", "segment": segment, "target": "answer"}
         rows = pd.read_parquet(trained / "data" / "03_primary" / model / "train.parquet")
         assert set(rows["colour"]) == ({model} if model in COLOURS else {*COLOURS, "gold"})
     assert sorted(one.info.status for one in runs(client)) == ["FINISHED"] * len(ALL)
