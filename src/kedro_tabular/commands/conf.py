@@ -4,6 +4,7 @@ import os
 import re
 from typing import NamedTuple
 
+import click
 from kedro.config import AbstractConfigLoader
 from kedro.framework.session import KedroSession
 from kedro.framework.startup import ProjectMetadata
@@ -11,6 +12,7 @@ from kedro.framework.startup import ProjectMetadata
 from .. import lineage
 from ..config import ConfigLoader, model_names, read_conf
 from ..hooks import check_table
+from ..kedro_project import MODEL_VARIABLE
 
 _REFERENCE = re.compile(r"(?P<model>[\w-]+)(?:@(?P<alias>[\w-]+)|/(?P<version>\d+))")
 
@@ -41,6 +43,13 @@ def connect_mlflow(metadata: ProjectMetadata, model: str | None = None) -> Abstr
     return loader
 
 
+def require_model(metadata: ProjectMetadata, loader: AbstractConfigLoader) -> None:
+    """Raises ClickException: the project has several models, and none is chosen."""
+    names = model_names(metadata.project_path / "conf")
+    if names and not getattr(loader, "model", ""):
+        raise click.ClickException(f"choose a model with {MODEL_VARIABLE}=NAME; the models are: {', '.join(names)}")
+
+
 class Reference(NamedTuple):
     """A version, alias, run or file, the registered model that it is of, and the configuration of that model."""
 
@@ -62,4 +71,6 @@ def connect_reference(metadata: ProjectMetadata, text: str, model: str | None = 
         model, text = written["model"], written["alias"] or written["version"]
     known = model if model in model_names(metadata.project_path / "conf") else None
     conf = connect_mlflow(metadata, known)
+    if model is None:
+        require_model(metadata, conf)
     return Reference(text, model or conf["parameters"]["table"]["name"], conf)

@@ -8,7 +8,7 @@ from kedro.framework.startup import ProjectMetadata
 
 from .. import registry
 from ..errors import reports_user_errors
-from .conf import connect_mlflow, connect_reference
+from .conf import connect_mlflow, connect_reference, require_model
 from .models import find_version
 from .terminal import JSON, MODEL, reported
 
@@ -57,8 +57,10 @@ def _promote(record: "registry.VersionRecord", reason: str, as_json: bool) -> No
 @reports_user_errors
 def rollback(metadata: ProjectMetadata, names: tuple[str, ...], reason: str, model: str | None, as_json: bool) -> None:
     """Make the previous champion champion again: of the model of conf/, or of each that is named."""
-    parameters = connect_mlflow(metadata)["parameters"]
-    for name in names or (model or parameters["table"]["name"],):
+    conf = connect_mlflow(metadata)
+    if not names and model is None:
+        require_model(metadata, conf)
+    for name in names or (model or conf["parameters"]["table"]["name"],):
         with reported(registry.aliases.PromotionError):
             change = registry.aliases.rollback(name, reason, partial(_check_files, name))
         message = f"{name} version {change.champion} is champion again, in place of version {change.before}"

@@ -8,10 +8,10 @@ from .dvc import dvc
 from .kedro_commands import jupyter, run
 from .lineage import lineage, reproduce
 from .log import log
+from .many_models import monitor, score, train
 from .models import models
 from .replay import replay
 from .serve import outcomes, serve
-from .train_models import train
 from .ui import ui
 from .verdict import gate
 
@@ -24,4 +24,5 @@ def cli() -> None:
 _OF_THE_PROJECT, _OF_MODELS = (run, jupyter, dvc, adopt, ui), (models, gate, promote, rollback, lineage, reproduce)
 for command in (*_OF_THE_PROJECT, *_OF_MODELS, serve, outcomes, log, replay):
     cli.add_command(command)
-models.add_command(train)
+for command in (train, score, monitor):
+    models.add_command(command)

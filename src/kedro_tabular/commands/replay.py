@@ -15,7 +15,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from .. import serving
 from ..contract import Contract
 from ..errors import reports_user_errors
-from .conf import load_conf
+from .conf import load_conf, require_model
 
 _TABLE = "live_table"
 _DAY = click.DateTime(["%Y-%m-%d"])
@@ -65,6 +65,7 @@ def replay(
     `kedro serve` in another terminal.
     """
     conf = load_conf(metadata)
+    require_model(metadata, conf)
     os.chdir(metadata.project_path)  # paths of conf/ are relative to it
     contract = Contract.from_parameters(conf["parameters"]["table"])
     settings = serving.ServingSettings.read("serving", conf["parameters"]["serving"])

@@ -12,7 +12,7 @@ from .. import lineage, serving
 from ..contract import Contract
 from ..errors import reports_user_errors
 from ..serving import log as prediction_log
-from .conf import load_conf
+from .conf import load_conf, require_model
 from .terminal import reported
 
 
@@ -27,6 +27,7 @@ from .terminal import reported
 def serve(metadata: ProjectMetadata, fetch_only: bool, **options: Any) -> None:
     """Serve the champion over HTTP: POST /predict; the other endpoints are listed at /docs."""
     conf = load_conf(metadata)
+    require_model(metadata, conf)
     parameters, server = conf["parameters"], conf["mlflow"]["server"]
     os.chdir(metadata.project_path)  # paths of conf/ are relative to it
     # A request has few rows: threads would only wait for each other.

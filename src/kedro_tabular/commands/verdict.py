@@ -8,7 +8,7 @@ from kedro.framework.startup import ProjectMetadata
 
 from ..errors import reports_user_errors
 from ..lineage import Catalog
-from .conf import load_conf
+from .conf import load_conf, require_model
 from .terminal import make_console, make_table
 
 _VERDICT = "gate"  # the catalog's entry
@@ -20,7 +20,9 @@ _VERDICT = "gate"  # the catalog's entry
 @reports_user_errors
 def gate(metadata: ProjectMetadata, markdown: bool) -> None:
     """Print the gate's verdict on the model in data/. The exit code is 1 if it was refused."""
-    path = Catalog(load_conf(metadata)["catalog"]).path(_VERDICT)
+    conf = load_conf(metadata)
+    require_model(metadata, conf)
+    path = Catalog(conf["catalog"]).path(_VERDICT)
     file = metadata.project_path / str(path)
     if path is None or not file.is_file():
         raise click.ClickException(f"{path} is missing: kedro run --pipelines=packaging")

@@ -175,8 +175,24 @@ def test_after_a_kill_the_next_call_ends_the_work(adopted, tmp_path, victim):
     assert {one.info.status for one in runs(client)} <= {"FINISHED", "FAILED", "KILLED"}
 
 
+def test_many_are_scored_promoted_and_listed(trained, tmp_path):
+    project = copy(trained, tmp_path)
+    run(project, "models", "score", "--all", "--jobs", "2")
+    for model in ALL:
+        scored = pd.read_parquet(project / "data" / "07_model_output" / model / "predictions.parquet")
+        assert set(scored["source"]) == {"model"}
+    assert "red version 1 is champion already" in run(project, "promote", "red/1", "blue@champion")
+    listed = json.loads(run(project, "models", "--json").partition("]")[0] + "]")
+    assert [one["model"] for one in listed] == sorted(ALL)
+    assert {one["champion"] for one in listed} == {"1"}
+    done = run_kedro(project, "rollback", "red", "blue")
+    assert done.returncode == 1
+    assert "red" in done.stderr
+
+
 def test_a_project_with_models_says_that_one_has_to_be_chosen(trained):
-    for command in (["run", "--pipeline=train"], ["models", "train"], ["models", "train", "black"]):
+    commands = (["run", "--pipeline=train"], ["models", "train"], ["models", "train", "black"], ["promote", "1"])
+    for command in (*commands, ["rollback"], ["serve"], ["gate"], ["lineage", "champion"]):
         done = run_kedro(trained, *command)
         assert done.returncode != 0
         assert "blue, green, pooled, red" in done.stderr

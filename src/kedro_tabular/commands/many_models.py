@@ -1,0 +1,118 @@
+"""`kedro models train`, `score` and `monitor`: a pipeline for many models of conf/models, several at a time."""
+
+import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+from kedro.framework.startup import ProjectMetadata
+
+from .. import models
+from ..config import POOLED, model_folder, model_names
+from ..errors import reports_user_errors
+from ..kedro_project import TRAIN
+from ..lineage import is_stale
+from .conf import load_conf
+from .dvc import write_all
+from .overview import compared_metric
+from .progress import Progress
+from .terminal import reported
+
+_INFERENCE, _MONITORING = "inference", "monitoring"
+_OPTIONS = (
+    click.argument("names", nargs=-1, metavar="[NAME]..."),
+    click.option("--all", "every", is_flag=True, help="All models of conf/models."),
+    click.option("--jobs", type=click.IntRange(1), default=1, show_default=True, help="Processes at a time."),
+    click.option("--env", "-e", "environment", metavar="NAME", help="The environment in conf/."),
+    click.pass_obj,
+    reports_user_errors,
+)
+
+
+def _of_many(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Decorate the function of a command that runs a pipeline for many models."""
+    for decorate in reversed(_OPTIONS):
+        command = decorate(command)
+    return command
+
+
+@click.command(name="train")
+@click.option("--changed", is_flag=True, help="Those whose code, data or parameters have changed, according to DVC.")
+@_of_many
+def train(
+    metadata: ProjectMetadata, names: tuple[str, ...], every: bool, changed: bool, jobs: int, environment: str | None
+) -> None:
+    """Train models of conf/models, several at a time. One that fails does not stop the others."""
+    project = metadata.project_path
+    chosen = _choose(project, names, every or changed)
+    stale = [model for model in model_names(project / "conf") if is_stale(project, model)]
+    if stale:
+        write_all(metadata, of=stale)
+    with reported(models.DvcError):
+        models.run_shared(project)
+        if changed:
+            chosen = models.changed_models(project, chosen)
+    if not chosen:
+        click.echo("no model has changed")
+        return
+    # The others are compared with the pooled model, so it comes first and by itself.
+    groups = [[name for name in chosen if (name == POOLED) is first] for first in (True, False)]
+    _run(metadata, groups, TRAIN, environment, jobs)
+
+
+@click.command(name="score")
+@_of_many
+def score(metadata: ProjectMetadata, names: tuple[str, ...], every: bool, jobs: int, environment: str | None) -> None:
+    """Predict the table `inference_table` of each of some models with its champion, several at a time."""
+    _run(metadata, [_choose(metadata.project_path, names, every)], _INFERENCE, environment, jobs)
+
+
+@click.command(name="monitor")
+@_of_many
+def monitor(metadata: ProjectMetadata, names: tuple[str, ...], every: bool, jobs: int, environment: str | None) -> None:
+    """Monitor the predictions of some models, several at a time."""
+    _run(metadata, [_choose(metadata.project_path, names, every)], _MONITORING, environment, jobs)
+
+
+def _choose(project: Path, names: Sequence[str], every: bool) -> list[str]:
+    known = model_names(project / "conf")
+    if not known:
+        raise click.ClickException(
+            "there are no models in conf/models: the project has one, which `kedro run --pipeline=train` trains"
+        )
+    if not names and not every:
+        raise click.UsageError(f"say which models, or --all; there are: {', '.join(known)}")
+    for name in names:
+        model_folder(project / "conf", name)
+    return list(dict.fromkeys(names)) or known
+
+
+def _run(
+    metadata: ProjectMetadata, groups: Sequence[Sequence[str]], pipeline: str, environment: str | None, jobs: int
+) -> None:
+    """Run a pipeline for each model, one group after the other. Raises ClickException at the end if some failed."""
+    chosen = [name for group in groups for name in group]
+    gate = load_conf(metadata, environment, chosen[0])["parameters"]["gate"]
+    environment, cores = environment or os.environ.get("KEDRO_ENV"), os.cpu_count() or 1
+    failed = []
+    with Progress(chosen, compared_metric(gate)) as progress:
+        for group in groups:
+            for event in models.run_all(metadata.project_path, group, pipeline, environment, jobs, cores):
+                reason = "" if event.outcome is None else event.outcome.reason
+                if event.outcome and not reason and pipeline == TRAIN:
+                    reason = _commit(metadata.project_path, event.model)
+                if reason:
+                    failed.append(f"- {event.model}: {reason}")
+                progress.show(event)
+    if failed:
+        raise click.ClickException("\n".join([f"{len(failed)} of {len(chosen)} models failed:", *failed]))
+
+
+def _commit(project: Path, model: str) -> str:
+    """Let DVC know what a training has made; the reason if that fails."""
+    try:
+        models.commit_model(project, model)
+    except models.DvcError as error:
+        return str(error)
+    return ""
