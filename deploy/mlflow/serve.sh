@@ -27,6 +27,7 @@ esac
 # Amazon's own storage may know the machine by its role.
 [ -z "${MLFLOW_S3_ENDPOINT_URL:-}" ] || check_secret AWS_SECRET_ACCESS_KEY "${AWS_SECRET_ACCESS_KEY:-}"
 [ -n "${MLFLOW_ALLOWED_HOSTS:-}" ] || refuse "MLFLOW_ALLOWED_HOSTS is missing: the names that clients call it by"
+[ -n "${MLFLOW_ORIGINS:-}" ] || refuse "MLFLOW_ORIGINS is missing, such as https://mlflow.example.com"
 [ -n "${S3_BUCKET:-}" ] || refuse "S3_BUCKET is missing"
 
 export MLFLOW_AUTH_CONFIG_PATH="$here/auth.ini"
@@ -35,4 +36,4 @@ python "$here/bucket.py" "$S3_BUCKET"
 exec python -m mlflow server --host "${MLFLOW_HOST:-127.0.0.1}" --port "${MLFLOW_PORT:-5000}" \
     --workers "${MLFLOW_WORKERS:-2}" --backend-store-uri postgresql+psycopg:// \
     --artifacts-destination "s3://$S3_BUCKET/mlflow" --app-name basic-auth \
-    --allowed-hosts "$MLFLOW_ALLOWED_HOSTS"
+    --allowed-hosts "$MLFLOW_ALLOWED_HOSTS" --cors-allowed-origins "$MLFLOW_ORIGINS"

@@ -37,15 +37,18 @@ class InferredColumn:
     datetime_format: str | None = None
 
 
-def infer_column(values: pd.Series) -> InferredColumn:
-    """The type, nullability and bounds of a column, or the reason to leave it out."""
+def infer_column(values: pd.Series, may_identify: bool = True) -> InferredColumn:
+    """The type, nullability and bounds of a column, or the reason to leave it out.
+
+    `may_identify`: whether a column that identifies rows is left out.
+    """
     present = values.dropna()
     if present.empty:
         return InferredColumn(None, values, "all values are missing")
     if present.nunique() == 1 and len(present) == len(values):
         return InferredColumn(None, values, f"all rows have the same value, {present.tolist()[0]!r}")
     inferred = _infer_type(values, present)
-    if inferred.column is not None:
+    if inferred.column is not None and may_identify:
         reason = _why_identifier(str(values.name), inferred.values.dropna(), inferred.column)
         if reason:
             inferred.column, inferred.reason, inferred.is_identifier = None, reason, True

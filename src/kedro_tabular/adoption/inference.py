@@ -96,7 +96,7 @@ def _infer_column(values: pd.Series, options: Options) -> InferredColumn:
     for names, option in ((options.drop, "--drop"), (options.ids, "--id")):
         if values.name in names:
             return InferredColumn(None, values, option)
-    return infer_column(values)
+    return infer_column(values, may_identify=values.name != options.by)
 
 
 def _add_formats(

@@ -8,12 +8,15 @@ import yaml
 
 from ..config import MODELS, POOLED, to_name
 from ..contract import ContractError
+from ..files import load_yaml
 from .changes import Changes
 from .inference import InferredContract
+from .settings import MIN_CALIBRATED, choose_tolerance
 from .split import Split
+from .yaml_edit import set_values
 
 LIMIT, _ROWS = "segment_rows", 1000  # the parameter, and its value in conf/ of an earlier release
-_FILE = "parameters.yml"
+_FILE, _GATE = "parameters.yml", "parameters_packaging.yml"
 _OWN = "# The rows with {column} = {value}. It states only what differs from conf/base.\n"
 _ALL = "# All rows. It states only what differs from conf/base, so far nothing.\n{}\n"
 
@@ -30,7 +33,8 @@ def plan_models(
     """
     contract = inferred.contract
     if column not in contract.columns or contract.columns[column].type == "datetime":
-        raise ContractError(f"--by {column}: that is no feature column of text or numbers; see `left out`")
+        reason = inferred.left_out.get(column, "it is a date-time")
+        raise ContractError(f"--by {column}: that is no feature column of text or numbers: {reason}")
     limit = int(parameters.get(LIMIT, _ROWS))
     counts = split.parts.train[column].value_counts()
     judged = set(split.parts.calibration[column].dropna()) & set(split.parts.test[column].dropna())
@@ -42,13 +46,35 @@ def plan_models(
     _plan(changes, folder / POOLED, _ALL)
     names: list[str] = []
     for value in chosen:
-        names.append(to_name(_text(value), [POOLED, *names]))
+        names.append(to_name(_label(column, value), [POOLED, *names]))
         _plan(changes, folder / names[-1], _render(column, value))
+    _adjust_gate(changes, int(split.parts.test[column].value_counts().reindex(chosen).min()))
     others = [f"{_text(value)} ({rows:,})" for value, rows in counts.items() if value not in chosen]
     lines = [f"{len(names)} models by {column}: {', '.join(names)}; and {POOLED}, of all rows"]
     if others:
-        lines.append(f"fewer than {limit:,} training rows ({LIMIT}), left to {POOLED}: {', '.join(others)}")
+        why = f"fewer than {limit:,} training rows ({LIMIT}), or none in another part"
+        lines.append(f"left to {POOLED}, with {why}: {', '.join(others)}")
     return lines
+
+
+def _adjust_gate(changes: Changes, n_test: int) -> None:
+    """Let the rules of the gate suit the smallest segment, with so many test rows, and not only all rows."""
+    path = changes.project / "conf" / "base" / _GATE
+    text = changes.texts.get(path) or path.read_text(encoding="utf-8")
+    rules = load_yaml(text)["gate"]
+    values: dict[tuple[str, ...], Any] = {}
+    if rules.get("champion"):
+        values["gate", "champion", "min_rows"] = max(10, min(rules["champion"]["min_rows"], n_test // 2))
+        values["gate", "champion", "tolerance"] = max(rules["champion"]["tolerance"], choose_tolerance(n_test))
+    if n_test < MIN_CALIBRATED:  # on fewer rows the calibration error is mostly noise
+        values["gate", "max_calibration_error"] = None
+    changes.write(path, set_values(text, values))
+
+
+def _label(column: str, value: Any) -> str:
+    """What the model of a value is called after: a number alone says little."""
+    text = _text(value)
+    return text if text[:1].isalpha() else f"{column}_{text}"
 
 
 def _plan(changes: Changes, folder: Path, text: str) -> None:

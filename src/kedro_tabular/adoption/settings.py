@@ -14,7 +14,7 @@ Settings = dict[str, dict[Key, Any]]  # file of conf/base to key to value
 _RARE = 0.1  # average precision suits a positive class of a smaller share better than ROC AUC
 _MAX_SLICES, _MAX_SLICE_VALUES = 3, 20
 _MAX_GROUPS = 2
-_MIN_CALIBRATED, _MIN_SLICED = 500, 1000  # test rows
+MIN_CALIBRATED, _MIN_SLICED = 500, 1000  # test rows
 _TOLERANCE, _MIN_TOLERANCE, _MAX_TOLERANCE = 4, 0.02, 0.25
 _MIN_DAYS = 10  # of the test part, to draw days
 
@@ -129,7 +129,7 @@ def _gate(inferred: InferredContract, split: Split) -> dict[Key, Any]:
         ("gate", "slices"): slices if columns and n_test >= _MIN_SLICED else None,
     }
     # on fewer rows the calibration error is mostly noise
-    calibrated = is_classification and n_test >= _MIN_CALIBRATED
+    calibrated = is_classification and n_test >= MIN_CALIBRATED
     return settings | {("gate", "max_calibration_error"): 0.15 if calibrated else None}
 
 
@@ -152,7 +152,7 @@ def describe_left_out_rules(inferred: InferredContract, split: Split) -> list[st
     notes = []
     if gate["gate", "max_calibration_error"] is None and inferred.contract.task == "classification":
         notes.append(
-            f"the gate has no limit on the calibration error: {n_test} test rows are fewer than {_MIN_CALIBRATED}"
+            f"the gate has no limit on the calibration error: {n_test} test rows are fewer than {MIN_CALIBRATED}"
         )
     if gate["gate", "slices"] is None:
         why = f"{n_test} test rows are fewer than {_MIN_SLICED}"

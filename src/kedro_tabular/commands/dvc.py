@@ -1,6 +1,7 @@
 """`kedro dvc`: write dvc.yaml from the pipelines, and check it."""
 
 import difflib
+import os
 from collections.abc import Collection
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from kedro.pipeline import Pipeline
 from ..config import BASE, MODELS, model_names
 from ..errors import reports_user_errors
 from ..files import write_atomically
-from ..kedro_project import SEGMENTS, shared_pipelines, train_stages
+from ..kedro_project import MODEL_VARIABLE, SEGMENTS, shared_pipelines, train_stages
 from ..lineage import GitError, render_dvc_yaml, run_git, tracked_environment
 from .conf import load_conf
 
@@ -115,6 +116,7 @@ def render_all(
 
     `kept` are the pipelines that count, `of` the models; by default all.
     """
+    os.environ.pop(MODEL_VARIABLE, None)  # with a model, the shared pipelines would be left out
     stages, every, folder = train_stages(), dict(project.pipelines), metadata.project_path
     if kept is not None:
         stages, every = ({name: one for name, one in found.items() if name in kept} for found in (stages, every))

@@ -1,5 +1,6 @@
 """Kedro's loader of conf/ with a layer more: conf/base, then the folder of the model, then the environment."""
 
+import copy
 import os
 from pathlib import Path
 from typing import Any, cast
@@ -34,6 +35,7 @@ class ConfigLoader(OmegaConfigLoader):
     """
 
     _parameters: DictConfig | None = None  # read when they are needed
+    _resolved: dict[str, dict[str, Any]]  # by key: Kedro's would parse all files again for each access
 
     def __init__(
         self,
@@ -47,7 +49,7 @@ class ConfigLoader(OmegaConfigLoader):
         values = dict(runtime_params or {})
         default = current_model() if model is None else model
         self.model = str(values.pop(_MODEL, None) or default)
-        self._conf = Path(conf_source)
+        self._conf, self._resolved = Path(conf_source), {}
         if self.model:
             model_folder(self._conf, self.model)
         super().__init__(conf_source, env, values, **arguments)
@@ -64,12 +66,15 @@ class ConfigLoader(OmegaConfigLoader):
         if key == "mlflow":
             OmegaConf.register_new_resolver("env", os.environ.get, replace=True)
         try:
-            return super().__getitem__(key)
+            if key not in self._resolved:
+                self._resolved[key] = super().__getitem__(key)
+            return copy.deepcopy(self._resolved[key])
         finally:
             OmegaConf.clear_resolver("env")
 
     def __setitem__(self, key: str, value: Any) -> None:
         self._parameters = None
+        self._resolved.clear()  # the catalog refers to parameters
         super().__setitem__(key, value)
 
     def _parameter(self, key: str) -> Any:

@@ -63,7 +63,7 @@ class _ScoredRows(NamedTuple):
     scored: LabelledScores
     seen: np.ndarray
     rejected: np.ndarray
-    latency_ms: float
+    latency_ms: float | None
 
 
 def compare_models(
@@ -75,11 +75,13 @@ def compare_models(
     split: dict[str, Any],
     calibration_bins: int,
     seed: int,
+    times_champion: bool = True,
 ) -> Comparison:
     """Metrics with intervals, slices and calibration of both models, or of the challenger alone.
 
     Compared are the rows that neither model was trained or calibrated on. `test_table` holds the raw rows,
     `test_predictions` their target and the challenger's predictions; the bins of the calibration have equal width.
+    `times_champion`: whether its latency is measured.
 
     Raises ParameterError if the table lacks a column of the slices, or has no clusters to resample.
     """
@@ -89,7 +91,7 @@ def compare_models(
     if unknown:
         raise ParameterError(f"gate.slices.columns in conf/: the table has no column {', '.join(unknown)}")
     clusters = find_clusters(test_table, schema, settings, split)
-    scored, problem = _try_to_score(champion, test_table, schema, settings)
+    scored, problem = _try_to_score(champion, test_table, schema, settings, times_champion)
     challenger = LabelledScores.from_predictions(test_predictions, schema)
     compared = ~(scored.seen | scored.rejected) if scored else np.ones(len(test_table), dtype=bool)
     models = _align([model.select(compared) for model in [challenger, *([scored.scored] if scored else [])]])
@@ -115,26 +117,27 @@ def compare_with_pooled(pooled: Champion | None, *rows_and_settings: Any) -> lis
 
     The arguments are those of `compare_models`. Slices are left out.
     """
-    test_table, test_predictions, contract, gate, *others = rows_and_settings
+    test_table, test_predictions, contract, gate, split, bins, seed = rows_and_settings
     if pooled is None:
         return []  # Kedro stores no None
-    return [compare_models(pooled, test_table, test_predictions, contract, gate | {"slices": None}, *others)]
+    rules = gate | {"slices": None}
+    return [compare_models(pooled, test_table, test_predictions, contract, rules, split, bins, seed, False)]
 
 
 def _try_to_score(
-    champion: Champion | None, test_table: pd.DataFrame, contract: Contract, gate: Gate
+    champion: Champion | None, test_table: pd.DataFrame, contract: Contract, gate: Gate, timed: bool
 ) -> tuple[_ScoredRows | None, Exception | None]:
     """The champion's scores, or why there are none."""
     if champion is None:
         return None, None
     try:
-        return _score(champion, test_table, contract, gate), None
+        return _score(champion, test_table, contract, gate, timed), None
     except Exception as error:  # whatever its cause: what can't be compared is not promoted
         logger.warning("the champion, version %s, can't be compared: %s", champion.version, error)
         return None, error
 
 
-def _score(champion: Champion, test_table: pd.DataFrame, contract: Contract, gate: Gate) -> _ScoredRows:
+def _score(champion: Champion, test_table: pd.DataFrame, contract: Contract, gate: Gate, timed: bool) -> _ScoredRows:
     """The champion's scores.
 
     Raises ContractError if it is for another contract or task, and RuntimeError if too few rows can be compared.
@@ -158,7 +161,8 @@ def _score(champion: Champion, test_table: pd.DataFrame, contract: Contract, gat
         )
     predictions = predictions.assign(**{contract.target: test_table[contract.target].to_numpy()})
     scored = LabelledScores.from_predictions(predictions, contract)
-    return _ScoredRows(scored, seen, rejected & ~seen, measure_latency(champion.predict, rows))
+    latency = measure_latency(champion.predict, rows) if timed else None
+    return _ScoredRows(scored, seen, rejected & ~seen, latency)
 
 
 def _align(models: list[LabelledScores]) -> list[LabelledScores]:

@@ -45,11 +45,21 @@ def test_an_env_file_has_secrets_of_its_own_and_is_not_overwritten(tmp_path):
     made = (tmp_path / ".env").read_text()
     values = dict(line.split("=", 1) for line in made.splitlines() if "=" in line and line[0] != "#")
     assert (tmp_path / ".env").stat().st_mode & 0o077 == 0
-    assert [name for name, value in values.items() if not value] == ["MLFLOW_TRACKING_PASSWORD"]  # users.py makes it
+    assert [name for name, value in values.items() if not value] == ["SERVICE_PASSWORD"]  # users.py makes it
     assert len({values[name] for name in ("PGPASSWORD", "SERVING_API_KEY", "MLFLOW_AUTH_ADMIN_PASSWORD")}) == 3
     assert "mlflow.acme.org" in values["MLFLOW_ALLOWED_HOSTS"]
+    assert values["MLFLOW_ORIGINS"] == "https://mlflow.acme.org"
     assert subprocess.run(command, capture_output=True, check=False).returncode == 1
     assert (tmp_path / ".env").read_text() == made
+
+
+@pytest.mark.parametrize("name", ["https://mlflow.acme.org", "", "a b"])
+def test_what_is_no_name_of_a_machine_is_refused(tmp_path, name):
+    for file in ("make_env.sh", "env.example"):
+        shutil.copy(DEPLOY / file, tmp_path)
+    done = subprocess.run(["sh", tmp_path / "make_env.sh", name], capture_output=True, text=True, check=False)
+    assert done.returncode != 0
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["env.example", "make_env.sh"]
 
 
 @pytest.mark.parametrize("name", COMPOSE["services"])

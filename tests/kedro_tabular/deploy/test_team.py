@@ -15,7 +15,7 @@ from mlflow.tracking import MlflowClient
 from ...conftest import make_table
 from ...repositories import commit
 from ..lineage.adopted import adopt, dvc
-from .deployed import Clone, server_command
+from .deployed import ADMIN, Clone, server_command
 from .settings import DEPLOY
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("connected")]
@@ -127,6 +127,20 @@ def test_a_request_by_another_name_is_refused(team):
     for path in ("/", "/api/2.0/mlflow/experiments/get?experiment_id=0"):
         assert requests.get(url + path, headers={"Host": "evil.example.com"}, timeout=30).status_code == 403
         assert requests.get(url + path, timeout=30).status_code == 401
+
+
+def test_a_browser_may_use_the_pages_by_the_name_of_the_proxy_and_no_other_site_may(team):
+    headers = {"Content-Type": "application/json"}
+    admin = (ADMIN, team.servers.environment["MLFLOW_AUTH_ADMIN_PASSWORD"])
+    for origin, refused in (("https://mlflow.example.com", False), ("https://evil.example.com", True)):
+        answer = requests.post(
+            f"{team.servers.url}/ajax-api/2.0/mlflow/runs/search",
+            json={"experiment_ids": ["0"]},
+            headers=headers | {"Origin": origin},
+            auth=admin,
+            timeout=30,
+        )
+        assert (answer.status_code == 403) == refused, answer.text
 
 
 @pytest.mark.parametrize("name", ["MLFLOW_AUTH_ADMIN_PASSWORD", "MLFLOW_FLASK_SERVER_SECRET_KEY", "PGPASSWORD"])
