@@ -212,7 +212,15 @@ def test_a_store_of_files_that_is_down_is_a_version_that_is_refused_and_tried_ag
     assert served_version(service) == "1"
 
 
-def test_the_copy_of_another_registry_is_not_served(service, tmp_path):
+@pytest.fixture
+def resting(service):
+    """The service does not follow its alias: it would store the versions of other registries in its copy."""
+    service.deployment.close()
+    yield
+    service.deployment.start_polling(service.settings.refresh_seconds, after_refresh=lambda: None)
+
+
+def test_the_copy_of_another_registry_is_not_served(service, resting, tmp_path):
     copy = Path(service.settings.local_copy)
     mlflow.set_tracking_uri(f"sqlite:///{tmp_path}/new.db")  # the address has changed, and nothing is there yet
     with pytest.raises(DeploymentError, match="no version of it is in the local cache"):
