@@ -27,10 +27,10 @@ def verdict(champion=None, failed=(), promote="auto"):
     return {"verdict": said, "rules": rules, "champion": champion, "promote": promote}
 
 
-def package(model, gate=None, example=None, register=True):
+def package(model, gate=None, example=None, register=True, name="small"):
     table = model.contract.model_dump(exclude_defaults=True)
     return ModelPackage(
-        name="small",
+        name=name,
         signature=make_signature(model),
         input_example=make_table(3)[model.contract.features] if example is None else example,
         contract={"table": table, "trusted_types": TRUSTED, "decision": {"threshold": model.threshold}},
@@ -81,6 +81,6 @@ def break_archived_code(folder: Path) -> None:
         path.write_text(code.replace(anchor, anchor + broken), encoding="utf-8")
 
 
-def register(dataset: RegisteredModelDataset, model: PackagedModel, gate=None, example=None) -> None:
+def register(dataset: RegisteredModelDataset, model: PackagedModel, gate=None, example=None, name="small") -> None:
     with mlflow.start_run():
-        dataset.save(package(model, gate, example))
+        dataset.save(package(model, gate, example, name=name))

@@ -101,7 +101,7 @@ def test_two_processes_count_together_finish_what_they_accepted_and_outcomes_com
         for number in range(20):
             requests.post(f"{url}/predict", json={"records": [rows[number]]}, timeout=60)
         metrics = requests.get(f"{url}/metrics", timeout=60).text
-        assert 'rows_total{source="model"} 20.0' in metrics
+        assert 'rows_total{model="flight_delay",source="model"} 20.0' in metrics
         answered = []
         many = {"dataframe_records": rows * 100}
         slow = threading.Thread(

@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from .. import serving
+from ..config import POOLED, model_names
 from ..contract import Contract
 from ..errors import reports_user_errors
 from .conf import load_conf, require_model
@@ -65,6 +66,8 @@ def replay(
     `kedro serve` in another terminal.
     """
     conf = load_conf(metadata)
+    if not conf.model and POOLED in model_names(metadata.project_path / "conf"):  # the service routes the rows
+        conf = load_conf(metadata, model=POOLED)
     require_model(metadata, conf)
     os.chdir(metadata.project_path)  # paths of conf/ are relative to it
     contract = Contract.from_parameters(conf["parameters"]["table"])
@@ -78,13 +81,14 @@ def replay(
     client = serving.Client(url, os.environ.get(settings.api_key_variable), settings.limits.seconds + 1)
     run = serving.Replay(client, period, contract, settings.log.keys, settings.limits.rows)
     _run(run, period, url, settings.api_key_variable, outcomes_after=outcomes_after, speed=speed)
-    versions = ", ".join(f"{rows:,} by version {version}" for version, rows in run.rows_by_version.items())
+    versions = ", ".join(f"{rows:,} by {version}" for version, rows in run.rows_by_version.items())
     click.echo(
         f"{run.rows:,} rows predicted: {versions}; {run.fallback_rows:,} of them by the fallback. "
         f"{run.outcomes:,} outcomes sent, {run.rows - run.outcomes:,} not known by the end."
     )
     days = f" --params=since={period.since:%Y-%m-%d},until={period.until:%Y-%m-%d}" if contract.time else ""
-    click.echo(f"Next: kedro run --pipeline=monitoring{days}")
+    monitoring = "kedro models monitor --all" if conf.model == POOLED else "kedro run --pipeline=monitoring"
+    click.echo(f"Next: {monitoring}{days}")
 
 
 def _load_table(conf: OmegaConfigLoader) -> Any:

@@ -1,6 +1,8 @@
 """`kedro serve` and `kedro outcomes`: predictions over HTTP, and their outcomes."""
 
 import os
+from collections.abc import Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -9,8 +11,10 @@ from kedro.config import OmegaConfigLoader
 from kedro.framework.startup import ProjectMetadata
 
 from .. import lineage, serving
+from ..config import POOLED, model_names, read_segments
 from ..contract import Contract
 from ..errors import reports_user_errors
+from ..kedro_project import MODEL_VARIABLE
 from ..serving import log as prediction_log
 from .conf import load_conf, require_model
 from .terminal import reported
@@ -25,10 +29,11 @@ from .terminal import reported
 @click.pass_obj
 @reports_user_errors
 def serve(metadata: ProjectMetadata, fetch_only: bool, **options: Any) -> None:
-    """Serve the champion over HTTP: POST /predict; the other endpoints are listed at /docs."""
+    """Serve the champion over HTTP: POST /predict; the other endpoints are listed at /docs.
+
+    In a project with many models, the champions of all, or of that of KEDRO_MODEL.
+    """
     conf = load_conf(metadata)
-    require_model(metadata, conf)
-    parameters, server = conf["parameters"], conf["mlflow"]["server"]
     os.chdir(metadata.project_path)  # paths of conf/ are relative to it
     # A request has few rows: threads would only wait for each other.
     os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -37,11 +42,16 @@ def serve(metadata: ProjectMetadata, fetch_only: bool, **options: Any) -> None:
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "10")
     os.environ.setdefault("AWS_MAX_ATTEMPTS", "2")
     given = {name: value for name, value in options.items() if value is not None}
-    settings = _read_settings(conf, given)
+    settings, registry = _read_settings(conf, given), conf["mlflow"]["server"]["mlflow_tracking_uri"]
+    names = [] if conf.model else model_names(metadata.project_path / "conf")
     lineage.export_credentials(conf)
     with reported(serving.DeploymentError):
-        run = serving.fetch if fetch_only else serving.serve
-        run(settings, parameters["table"]["name"], server["mlflow_tracking_uri"])
+        if names:
+            many = _read_many(metadata, settings, names)
+            (serving.fetch_many if fetch_only else serving.serve_many)(many, registry)
+        else:
+            run = serving.fetch if fetch_only else serving.serve
+            run(settings, conf["parameters"]["table"]["name"], registry)
 
 
 @click.command()
@@ -56,15 +66,46 @@ def outcomes(metadata: ProjectMetadata, file: Path) -> None:
     """
     conf, file = load_conf(metadata), file.absolute()
     os.chdir(metadata.project_path)
+    names = [] if conf.model else model_names(metadata.project_path / "conf")
+    many = _read_many(metadata, _read_settings(conf, {}), names) if names else None
+    if many is not None and many.default:  # all models know its columns
+        conf = load_conf(metadata, model=many.default)
+    require_model(metadata, conf)
     settings = _read_settings(conf, {})
     if not settings.log:
         raise click.ClickException("there is no prediction log: serving.log in conf/ is off")
     contract = Contract.from_parameters(conf["parameters"]["table"])
     table = prediction_log.read_outcome_table(file, settings.log.keys, contract, settings.missing)
-    log = prediction_log.PredictionLog(settings.log.url)
-    unmatched = log.add_outcomes(contract.name, table)
-    log.close()
+    with closing(prediction_log.PredictionLog(settings.log.url)) as log:
+        if many is not None:
+            unmatched = prediction_log.add_outcomes_of_models(log, many, table)
+        else:
+            unmatched = log.add_outcomes(contract.name, table)
     click.echo(f"{len(table):,} outcomes stored, {unmatched:,} of them without a prediction so far")
+
+
+def _read_many(
+    metadata: ProjectMetadata, shared: serving.ServingSettings, names: Sequence[str]
+) -> serving.ManySettings:
+    """The settings of all models. Raises ClickException: they can't be served together."""
+    if shared.model.isdecimal():
+        raise click.ClickException(
+            f"version {shared.model} of which model? Choose one with {MODEL_VARIABLE}=NAME, or give an alias, which"
+            " each model has"
+        )
+    models = {name: _read_settings(load_conf(metadata, model=name), {}) for name in names}
+    others = [name for name, own in models.items() if _url(own) != _url(shared)]
+    if others:
+        raise click.ClickException(
+            f"the models of a service share the prediction log; serving.log.url differs in: {', '.join(others)}"
+        )
+    default = POOLED if POOLED in models else None
+    segments = read_segments(metadata.project_path / "conf")
+    return serving.ManySettings(shared=shared, models=models, segments=segments, default=default)
+
+
+def _url(settings: serving.ServingSettings) -> str | None:
+    return settings.log.url if settings.log else None
 
 
 def _read_settings(conf: OmegaConfigLoader, given: dict[str, Any]) -> serving.ServingSettings:

@@ -1,65 +1,42 @@
-"""The FastAPI application: endpoints, middleware, error responses, and what runs beside the requests."""
+"""The FastAPI applications: of one model, and of many."""
 
-import logging
-from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any
 
-from fastapi import FastAPI, Request, Response
-from fastapi.concurrency import run_in_threadpool
-from fastapi.exceptions import RequestValidationError
+from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
-from fastapi.responses import JSONResponse, PlainTextResponse
-from fastapi_offline import FastAPIOffline
-from starlette.exceptions import HTTPException
-from starlette.requests import ClientDisconnect
 
+from .assembly import Endpoint, ServiceParts, assemble
 from .authentication import ApiKeys
+from .backlog import Backlog
 from .batching import Batcher
-from .connections import STATE, ConnectionState
+from .bodies import BodyParser
 from .deployment import Deployment
-from .endpoints import Endpoints
-from .errors import INTERNAL_ERROR, RequestError, disconnected, validation_error
-from .log.database_errors import describe
+from .deployments import Deployments
+from .endpoints import ModelEndpoints
 from .log.prediction_log import PredictionLog
-from .log.records import utc_now
+from .many_endpoints import ManyEndpoints
+from .many_openapi import complete_many
 from .metrics import ServiceMetrics
-from .middleware import PUBLIC_PATHS, RequestMiddleware, error_response
 from .openapi import complete_openapi
+from .service_endpoints import DeploymentEndpoints
 from .settings import ServingSettings
 
-logger = logging.getLogger(__name__)
-
-_ERRORS: dict[int | str, dict[str, Any]] = {
-    400: {"description": "the body is not readable"},
-    401: {"description": "the API key is missing or wrong"},
-    408: {"description": "the body takes too long to arrive"},
-    413: {"description": "too large, or too many rows"},
-    415: {"description": "unknown content type"},
-    422: {"description": "the body does not match the contract"},
-    503: {"description": "too many requests, timeout, or the predictions can't be stored"},
-}
+_TITLE = "models"  # of a service with many
 
 
 def create_app(settings: ServingSettings, deployment: Deployment, api_keys: ApiKeys) -> FastAPI:
     """The service of a deployment that has started; requests must send an API key, if there are any."""
     log = PredictionLog(settings.log.url) if settings.log else None
     name = deployment.current.identity.model
-    metrics, batcher = ServiceMetrics(), Batcher(deployment, log, settings.key_columns, settings.limits)
-
-    app = FastAPIOffline(
-        title=name,
-        lifespan=_make_lifespan(settings, batcher, metrics),
-        redoc_url=None,
-        telemetry={"tracing": False, "metrics": False, "logs": False},
+    metrics, batcher = ServiceMetrics(name), Batcher(deployment, log, settings.key_columns, settings.limits)
+    of_model = ModelEndpoints(settings, batcher, metrics, BodyParser())
+    of_service = DeploymentEndpoints(deployment, batcher.backlog, metrics)
+    parts = ServiceParts(
+        name, settings, metrics, batcher.backlog, log, deployment, lambda: [deployment], batcher.close, default=name
     )
-    _add_routes(app, Endpoints(settings, batcher, metrics), with_outcomes=log is not None)
-
-    async def on_error(request: Request, error: Exception) -> Response:
-        return error_response(_to_request_error(error), metrics)
-
-    for kind in (RequestError, RequestValidationError, HTTPException, ClientDisconnect, Exception):
-        app.add_exception_handler(kind, on_error)
+    get = {f"/{path}": getattr(of_service, path) for path in ("health", "ready", "version", "metrics")}
+    post = {"/predict": of_model.predict, "/invocations": of_model.invocations}
+    app = assemble(parts, api_keys, get, post | ({"/outcomes": of_model.outcomes} if log else {}))
 
     def openapi() -> dict[str, Any]:
         version = deployment.current
@@ -67,67 +44,49 @@ def create_app(settings: ServingSettings, deployment: Deployment, api_keys: ApiK
         return complete_openapi(schema, version, with_api_key=api_keys.required)
 
     app.openapi = openapi  # type: ignore[method-assign]  # as FastAPI documents it
-    paths = {route.path for route in app.routes if hasattr(route, "path")}
-    app.add_middleware(
-        RequestMiddleware,
-        metrics=metrics,
-        backlog=batcher.backlog,
-        api_keys=api_keys,
-        limits=settings.limits,
-        paths=paths,
-    )
     return app
 
 
-def _make_lifespan(
-    settings: ServingSettings, batcher: Batcher, metrics: ServiceMetrics
-) -> Callable[[FastAPI], AbstractAsyncContextManager[dict[str, Any]]]:
-    """What runs beside the requests: the deployment follows its alias, and errors are counted in the log."""
-    deployment, log = batcher.deployment, batcher.log
+def create_many_app(deployments: Deployments, api_keys: ApiKeys) -> FastAPI:
+    """The service of all models of a project, of which one has started; API keys as for one model."""
+    settings = deployments.settings
+    shared, default = settings.shared, settings.default or ""
+    log = PredictionLog(shared.log.url) if shared.log else None
+    metrics, backlog, parser = ServiceMetrics(default), Backlog(shared.limits), BodyParser()
 
-    def record_state() -> None:
-        metrics.record_deployment(deployment)
-        metrics.record_backlog(batcher.backlog)
-        if log is not None:
-            try:
-                with metrics.take_errors() as errors:
-                    log.add_errors(deployment.current.identity.model, errors, utc_now())
-            except Exception as error:  # the counts are kept; the service goes on
-                logger.error("the prediction log is not writable: %s", describe(error))
+    def make_endpoints(deployment: Deployment) -> ModelEndpoints:
+        own = settings.models[deployment.name]
+        batcher = Batcher(deployment, log, own.key_columns, own.limits, backlog)
+        return ModelEndpoints(own, batcher, metrics, parser)
 
-    @asynccontextmanager
-    async def lifespan(app: FastAPI) -> AsyncIterator[dict[str, Any]]:
-        metrics.record_deployment(deployment)
-        deployment.start_polling(settings.refresh_seconds, after_refresh=record_state)
-        yield {STATE: ConnectionState(settings.limits.client_seconds, batcher.backlog.held, metrics)}
-        deployment.close()
-        await run_in_threadpool(batcher.close)
-        if log is not None:
-            try:
-                await run_in_threadpool(record_state)
-            finally:
-                log.close()
+    deployments.attach(make_endpoints)
+    of = ManyEndpoints(deployments, backlog, metrics, parser, log)
+    parts = ServiceParts(
+        _TITLE,
+        shared,
+        metrics,
+        backlog,
+        log,
+        deployments,
+        lambda: deployments.loaded,
+        deployments.close_batchers,
+        default,
+        models=list(settings.models),
+    )
+    get = {f"/{path}": getattr(of, path) for path in ("health", "ready", "models", "metrics")}
+    post: dict[str, Endpoint] = {
+        "/models/{name}/predict": of.predict_by,
+        "/models/{name}/invocations": of.invocations_by,
+    }
+    is_routed = bool(settings.segments or settings.default)
+    post |= {"/predict": of.predict} if is_routed else {}
+    if log is not None:
+        post |= {"/models/{name}/outcomes": of.outcomes_by} | ({"/outcomes": of.outcomes} if is_routed else {})
+    app = assemble(parts, api_keys, get, post)
 
-    return lifespan
+    def openapi() -> dict[str, Any]:
+        schema = get_openapi(title=_TITLE, version=f"{len(settings.models)} models", routes=app.routes)
+        return complete_many(schema, deployments.schemas(), with_api_key=api_keys.required)
 
-
-def _add_routes(app: FastAPI, endpoints: Endpoints, with_outcomes: bool) -> None:
-    for path in ("/health", "/ready", "/version", "/metrics"):
-        responses: dict[int | str, dict[str, Any]] = {} if path in PUBLIC_PATHS else {401: _ERRORS[401]}
-        response_class = PlainTextResponse if path == "/metrics" else JSONResponse
-        app.get(path, responses=responses, response_class=response_class)(getattr(endpoints, path[1:]))
-    for path in ("/predict", "/invocations", *(["/outcomes"] if with_outcomes else [])):
-        app.post(path, responses=_ERRORS)(getattr(endpoints, path[1:]))
-
-
-def _to_request_error(error: Exception) -> RequestError:
-    if isinstance(error, RequestError):
-        return error
-    if isinstance(error, ClientDisconnect):  # before all of the body has arrived
-        return disconnected()
-    if isinstance(error, RequestValidationError):  # of the query: FastAPI does not parse the bodies
-        return validation_error("invalid_query", error.errors())
-    if not isinstance(error, HTTPException):
-        return INTERNAL_ERROR
-    codes = {404: "not_found", 405: "method_not_allowed", 413: "too_large"}
-    return RequestError(error.status_code, codes.get(error.status_code, "refused"), str(error.detail))
+    app.openapi = openapi  # type: ignore[method-assign]
+    return app

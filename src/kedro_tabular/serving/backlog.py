@@ -37,6 +37,26 @@ class _Pace:
             self.max_rows = min(2 * self.max_rows, _MAX_BATCH_ROWS)
 
 
+class Paces:
+    """How long the batches of one model take, those with explanations by themselves."""
+
+    def __init__(self, limits: Limits) -> None:
+        self._paces = {explain: _Pace(limits.queue_seconds / _BATCHES) for explain in (False, True)}
+
+    def expected_seconds(self, n_rows: int, explain: bool) -> float:
+        """What a request of so many rows adds to the time until all are answered."""
+        pace = self._paces[explain]
+        return min(1.0, n_rows / pace.max_rows) * pace.seconds
+
+    def max_rows(self, explain: bool) -> int:
+        """How many rows a batch of several requests may have."""
+        return self._paces[explain].max_rows
+
+    def record(self, n_rows: int, explain: bool, seconds: float) -> None:
+        """Take into account how long a batch took."""
+        self._paces[explain].record(n_rows, seconds)
+
+
 class HeldBytes:
     """Counts the bytes that are kept for clients: bodies until they are answered, and responses until they are taken.
 
@@ -62,14 +82,13 @@ class HeldBytes:
 
 
 class Backlog:
-    """Counts the requests that are admitted and not answered yet: in the queue, in a batch, or waiting to be sent.
+    """Counts the requests that are admitted and not answered yet: in a queue, in a batch, or waiting to be sent.
 
     Only the event loop changes the counts. `seconds` is the expected time until all are answered.
     """
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
-        self._paces = {explain: _Pace(limits.queue_seconds / _BATCHES) for explain in (False, True)}
         self.requests, self.rows, self.seconds = 0, 0, 0.0
         self.held = HeldBytes(int(limits.held_mb * 1e6))
 
@@ -85,24 +104,18 @@ class Backlog:
         return overloaded(max(1, math.ceil(self.seconds)))
 
     @contextmanager
-    def admit(self, n_rows: int, explain: bool) -> Iterator[None]:
-        """Count a request until the end of the block. Raises RequestError if it can't be admitted."""
+    def admit(self, n_rows: int, seconds: float) -> Iterator[None]:
+        """Count a request, which takes about so long, until the end of the block.
+
+        Raises:
+            RequestError: it can't be admitted.
+        """
         error = self.refusal(n_rows)
         if error is not None:
             raise error
-        pace = self._paces[explain]
-        seconds = min(1.0, n_rows / pace.max_rows) * pace.seconds
         self.requests, self.rows, self.seconds = self.requests + 1, self.rows + n_rows, self.seconds + seconds
         try:
             yield
         finally:
             self.requests, self.rows = self.requests - 1, self.rows - n_rows
             self.seconds = self.seconds - seconds if self.requests else 0.0  # no errors of rounding remain
-
-    def max_rows(self, explain: bool) -> int:
-        """How many rows a batch of several requests may have."""
-        return self._paces[explain].max_rows
-
-    def record_batch(self, n_rows: int, explain: bool, seconds: float) -> None:
-        """Take into account how long a batch took."""
-        self._paces[explain].record(n_rows, seconds)

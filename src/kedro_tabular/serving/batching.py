@@ -14,9 +14,10 @@ from typing import Any
 import numpy as np
 
 from ..contract import Contract, ContractError, Values
-from .backlog import Backlog
-from .deployment import Deployment, LoadedVersion
+from .backlog import Backlog, Paces
+from .deployment import Deployment
 from .errors import RequestError, disconnected, timeout
+from .loaded_version import LoadedVersion
 from .log.database_errors import log_error
 from .log.prediction_log import PredictionLog
 from .log.records import LogContext, make_keys, make_log_rows
@@ -30,12 +31,22 @@ _Batch = list[tuple[PendingRequest, Rows]]
 
 
 class Batcher:
-    """A thread that predicts with the served version, and stores predictions in the log before they are returned."""
+    """A thread that predicts with the served version, and stores predictions in the log before they are returned.
 
-    def __init__(self, deployment: Deployment, log: PredictionLog | None, keys: list[str], limits: Limits) -> None:
+    Several models share one backlog.
+    """
+
+    def __init__(
+        self,
+        deployment: Deployment,
+        log: PredictionLog | None,
+        keys: list[str],
+        limits: Limits,
+        backlog: Backlog | None = None,
+    ) -> None:
         self.deployment, self.log, self.keys = deployment, log, keys
-        self.backlog, self._seconds = Backlog(limits), limits.seconds
-        self._queue = RequestQueue(self.backlog.max_rows)
+        self.backlog, self.paces, self._seconds = backlog or Backlog(limits), Paces(limits), limits.seconds
+        self._queue = RequestQueue(self.paces.max_rows)
         self._thread = threading.Thread(target=self._run, name="batcher", daemon=True)
         self._thread.start()
 
@@ -47,12 +58,13 @@ class Batcher:
         """
         disconnection = asyncio.ensure_future(disconnect)
         try:
-            with self.backlog.admit(request.n_rows, request.explain):
-                return await self._wait(request, disconnection)
+            with self.backlog.admit(request.n_rows, self.paces.expected_seconds(request.n_rows, request.explain)):
+                return await self.predict_admitted(request, disconnection)
         finally:
             disconnection.cancel()
 
-    async def _wait(self, request: PendingRequest, disconnection: asyncio.Future[None]) -> Predictions:
+    async def predict_admitted(self, request: PendingRequest, disconnection: asyncio.Future[None]) -> Predictions:
+        """Predict the rows of a request that the backlog counts already; otherwise as `predict`."""
         self._queue.put(request)
         response = asyncio.wrap_future(request.future)
         try:
@@ -79,7 +91,7 @@ class Batcher:
                 for request in requests:
                     request.fail(error)
             n_rows, seconds = sum(request.n_rows for request in requests), time.perf_counter() - started
-            self.backlog.record_batch(n_rows, requests[0].explain, seconds)
+            self.paces.record(n_rows, requests[0].explain, seconds)
 
     def _make_batch(self, requests: list[PendingRequest], contract: Contract) -> _Batch:
         batch: _Batch = []
@@ -158,7 +170,8 @@ def _split(batch: _Batch, columns: dict[str, np.ndarray], version: LoadedVersion
     results, start = [], 0
     for request, rows in batch:
         end = start + rows.n_rows
-        ids = [f"{request.request_id}-{position}" for position in range(rows.n_rows)]
+        positions = range(rows.n_rows) if request.positions is None else request.positions
+        ids = [f"{request.request_id}-{position}" for position in positions]
         part = {name: values[start:end] for name, values in columns.items()}
         results.append(Predictions(ids, part, version, request.caller.record_ids))
         start = end

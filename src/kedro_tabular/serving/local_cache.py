@@ -94,9 +94,12 @@ class LocalCache:
             self._remove(self._folder / version)
 
     def last_good_version(self) -> Path | None:
-        """The folder of the version that was served last; None if none was."""
+        """The folder of the version that was served last, or else of the newest that was fetched; None without any."""
         identity = self.read_identity(self._folder)
-        return None if identity is None else self._folder / identity.version
+        if identity is not None:
+            return self._folder / identity.version
+        fetched = [folder for folder in self._folder.glob("*") if self.read_identity(folder) is not None]
+        return max(fetched, key=lambda folder: int(folder.name), default=None)
 
     def set_last_good_version(self, identity: VersionIdentity) -> None:
         """Record the version that is served now, and evict all but it and the newest other."""

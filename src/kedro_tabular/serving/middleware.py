@@ -17,18 +17,18 @@ from .callers import ANONYMOUS, Caller, check_request_id
 from .errors import RequestError
 from .metrics import ServiceMetrics
 from .settings import Limits
+from .targets import Targets
 
 PUBLIC_PATHS = ("/health", "/ready")  # without an API key, for probes
 _DOCS_PATHS = ("/docs", "/openapi.json", "/static-offline-docs")  # without one, too: there the key is entered
-_PREDICTION_PATHS = ("/predict", "/invocations")
 _REQUEST_ID = b"x-request-id"
 
 
 class RequestMiddleware:
-    """Counts requests, those to `paths` by path, and refuses those without an API key or with too large a body.
+    """Counts requests by route, and refuses those without an API key or with too large a body.
 
     Requests for predictions are refused here, too, if there are too many: before they cost anything.
-    The caller's X-Request-Id is in each response. The name of the key and that id are in the state of the request.
+    The caller's X-Request-Id is in each response. The caller and the model are in the state of the request.
     """
 
     def __init__(
@@ -38,9 +38,9 @@ class RequestMiddleware:
         backlog: Backlog,
         api_keys: ApiKeys,
         limits: Limits,
-        paths: set[str],
+        targets: Targets,
     ) -> None:
-        self._app, self._metrics, self._paths = app, metrics, paths
+        self._app, self._metrics, self._targets = app, metrics, targets
         self._max_bytes, self._seconds = int(limits.body_mb * 1e6), limits.client_seconds
         self._backlog, self._api_keys = backlog, api_keys
 
@@ -51,7 +51,7 @@ class RequestMiddleware:
             return
         started, status = time.perf_counter(), 500
         body = _Body(receive, self._max_bytes, self._seconds, self._backlog.held)
-        path = scope["path"] if scope["path"] in self._paths else "other"  # clients must not create label values
+        target = self._targets.find(scope["path"])
 
         async def send_and_keep_status(message: Message) -> None:
             nonlocal status
@@ -65,15 +65,17 @@ class RequestMiddleware:
         app, caller = self._app, ANONYMOUS
         try:
             caller = self._check_caller(scope["path"], dict(scope["headers"]))
-            self._check_backlog(scope["path"])
+            refusal = self._backlog.refusal() if target.is_prediction else None
+            if refusal is not None:
+                raise refusal
         except RequestError as error:
-            app = error_response(error, self._metrics)
-        scope.setdefault("state", {})["caller"] = caller
+            app = error_response(error, self._metrics, target.model)
+        scope.setdefault("state", {}).update(caller=caller, model=target.model)
         try:
             await app(scope, body.receive, send_and_keep_status)
         finally:
             body.release()
-            self._metrics.count_request(path, status, time.perf_counter() - started)
+            self._metrics.count_request(target.route, status, time.perf_counter() - started)
 
     def _check_caller(self, path: str, headers: dict[bytes, bytes]) -> Caller:
         """The caller. Raises RequestError if the request is refused."""
@@ -87,11 +89,6 @@ class RequestMiddleware:
         if name is not None:
             self._metrics.count_key(name)
         return Caller(name, check_request_id(headers[_REQUEST_ID]) if _REQUEST_ID in headers else None)
-
-    def _check_backlog(self, path: str) -> None:
-        refusal = self._backlog.refusal() if path in _PREDICTION_PATHS else None
-        if refusal is not None:
-            raise refusal
 
 
 class _Body:
@@ -133,9 +130,9 @@ def _too_large(max_bytes: int) -> RequestError:
     return RequestError(413, "too_large", "the body is too large", "body", f"{max_bytes / 1e6:g} MB or less")
 
 
-def error_response(error: RequestError, metrics: ServiceMetrics) -> Response:
-    """Count an error and make its response."""
-    metrics.count_error(error.code)
+def error_response(error: RequestError, metrics: ServiceMetrics, model: str = "") -> Response:
+    """Count an error of a model, or of none, and make its response."""
+    metrics.count_error(error.code, model)
     headers = {"www-authenticate": "Bearer"} if error.status == 401 else {}
     if error.retry_after is not None:
         headers["retry-after"] = str(error.retry_after)

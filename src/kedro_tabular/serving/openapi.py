@@ -7,13 +7,19 @@ from pydantic import BaseModel, ConfigDict, Field, create_model
 from pydantic.json_schema import models_json_schema
 
 from ..contract import Column, ColumnType, Contract
-from .deployment import LoadedVersion
+from .loaded_version import LoadedVersion, RowSchema
 from .parsing import RECORD_ID
 
+SCHEMAS = "#/components/schemas/"
+SHARED_SCHEMAS = frozenset({"ErrorBody", "Explanation", "Fault", "Outcome", "Outcomes", "Stored", "UnknownField"})
+_BODIES = {"predict": ("Rows", "Answers"), "outcomes": ("Outcomes", "Stored")}  # by the end of the path
 _TYPES: dict[ColumnType, Any] = {"category": str, "number": float, "datetime": str}
 
 
 _TOLD: Any = Field(default=None, description="only if there are any, and serving.unknown_fields is tell")
+
+
+Schema = LoadedVersion | RowSchema
 
 
 class Explanation(BaseModel):
@@ -84,7 +90,7 @@ class Stored(BaseModel):
     unknown_fields: list[UnknownField] | None = _TOLD
 
 
-def body_schemas(version: LoadedVersion) -> dict[str, Any]:
+def body_schemas(version: Schema) -> dict[str, Any]:
     """JSON schemas of the bodies of requests and responses, by name."""
     contract = version.contract
     row_fields: dict[str, Any] = {name: _field(column) for name, column in contract.columns.items()}
@@ -109,7 +115,7 @@ def body_schemas(version: LoadedVersion) -> dict[str, Any]:
         unknown_fields=(list[UnknownField], _TOLD),
     )
     models: list[Any] = [(model, "validation") for model in (rows, answers, ErrorBody, Outcomes, Stored)]
-    _, schema = models_json_schema(models, ref_template="#/components/schemas/{model}")
+    _, schema = models_json_schema(models, ref_template=f"{SCHEMAS}{{model}}")
     return dict(schema["$defs"])
 
 
@@ -141,35 +147,54 @@ def _example_value(column: Column) -> float | str:
     return "2025-01-31T12:00:00" if column.type == "datetime" else "text"
 
 
-def complete_openapi(openapi: dict[str, Any], version: LoadedVersion, with_api_key: bool) -> dict[str, Any]:
+def complete_openapi(openapi: dict[str, Any], version: Schema, with_api_key: bool) -> dict[str, Any]:
     """Add the bodies, and the API key if there is one, to FastAPI's schema of the routes."""
-    components, paths = openapi.setdefault("components", {}), openapi["paths"]
-    components["schemas"] = body_schemas(version)
-    if with_api_key:
-        components["securitySchemes"] = {"key": {"type": "http", "scheme": "bearer"}}
-        openapi["security"] = [{"key": []}]
-    for path, request, response in (("/predict", "Rows", "Answers"), ("/outcomes", "Outcomes", "Stored")):
-        if path in paths:
-            paths[path]["post"]["requestBody"] = {"required": True, **_content(request)}
-            paths[path]["post"]["responses"]["200"] |= _content(response)
-    example = _example_record(version.contract)
-    split = {"columns": list(example), "data": [list(example.values())]}
-    invocation = {"type": "object", "properties": {"dataframe_split": {"type": "object"}}}
-    paths["/invocations"]["post"]["requestBody"] = {
-        "required": True,
-        "content": {
-            "application/json": {"schema": invocation, "example": {"dataframe_split": split}},
-            "text/csv": {"schema": {"type": "string"}},
-            "application/vnd.apache.parquet": {"schema": {"type": "string", "format": "binary"}},
-        },
-    }
-    for operations in paths.values():
-        for operation in operations.values():
-            for status, response in operation["responses"].items():
-                if status != "200":
-                    response |= _content("ErrorBody")
+    complete(openapi, body_schemas(version), with_api_key)
+    for path, operations in openapi["paths"].items():
+        describe_bodies(path, operations, version.contract)
     return openapi
 
 
-def _content(schema: str) -> dict[str, Any]:
-    return {"content": {"application/json": {"schema": {"$ref": f"#/components/schemas/{schema}"}}}}
+def complete(openapi: dict[str, Any], schemas: dict[str, Any], with_api_key: bool) -> None:
+    """Add the schemas by name, the API key if there is one, and what a request that fails gets."""
+    components = openapi.setdefault("components", {})
+    components["schemas"] = schemas
+    if with_api_key:
+        components["securitySchemes"] = {"key": {"type": "http", "scheme": "bearer"}}
+        openapi["security"] = [{"key": []}]
+    for operations in openapi["paths"].values():
+        for operation in operations.values():
+            for status, response in operation["responses"].items():
+                if status != "200":
+                    response |= content(reference("ErrorBody"))
+
+
+def describe_bodies(path: str, operations: dict[str, Any], contract: Contract, prefix: str = "") -> None:
+    """Add the bodies of the requests and responses of a path, whose schemas have names with a prefix."""
+    endpoint = path.rpartition("/")[2]
+    if endpoint in _BODIES:
+        request, response = (name if name in SHARED_SCHEMAS else f"{prefix}{name}" for name in _BODIES[endpoint])
+        operations["post"]["requestBody"] = {"required": True, **content(reference(request))}
+        operations["post"]["responses"]["200"] |= content(reference(response))
+    if endpoint == "invocations":
+        example = _example_record(contract)
+        split = {"columns": list(example), "data": [list(example.values())]}
+        invocation = {"type": "object", "properties": {"dataframe_split": {"type": "object"}}}
+        operations["post"]["requestBody"] = {
+            "required": True,
+            "content": {
+                "application/json": {"schema": invocation, "example": {"dataframe_split": split}},
+                "text/csv": {"schema": {"type": "string"}},
+                "application/vnd.apache.parquet": {"schema": {"type": "string", "format": "binary"}},
+            },
+        }
+
+
+def reference(schema: str) -> dict[str, Any]:
+    """A reference to a schema by its name."""
+    return {"$ref": f"{SCHEMAS}{schema}"}
+
+
+def content(schema: dict[str, Any]) -> dict[str, Any]:
+    """A JSON body of a schema."""
+    return {"content": {"application/json": {"schema": schema}}}

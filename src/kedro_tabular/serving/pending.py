@@ -9,7 +9,7 @@ import logging
 import secrets
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 
@@ -17,8 +17,8 @@ import numpy as np
 
 from ..contract import Contract, ContractError
 from .callers import ANONYMOUS, Caller
-from .deployment import LoadedVersion
 from .errors import INTERNAL_ERROR, RequestError
+from .loaded_version import LoadedVersion
 from .parsing import Rows
 
 logger = logging.getLogger(__name__)
@@ -36,19 +36,24 @@ class Predictions:
     record_ids: list[str | None] | None = None  # the caller's own
 
 
-def _new_id() -> str:
+def new_id() -> str:
+    """The id of a request, which those of its predictions start with."""
     return f"{time.time_ns() // 1_000_000:012x}{secrets.token_hex(8)}"  # ids sort by time
 
 
 @dataclass(frozen=True)
 class PendingRequest:
-    """A request for the predictions of the `n_rows` rows that `make_rows` makes for the contract of a version."""
+    """A request for the predictions of the `n_rows` rows that `make_rows` makes for the contract of a version.
+
+    `positions` are those of the rows in the request of the client, if other models predict the rest of it.
+    """
 
     make_rows: Callable[[Contract], Rows]
     n_rows: int
     explain: bool
     caller: Caller = ANONYMOUS
-    request_id: str = field(default_factory=_new_id)
+    request_id: str = field(default_factory=new_id)
+    positions: Sequence[int] | None = None
     future: Future[Predictions] = field(default_factory=Future)
     arrived: float = field(default_factory=time.perf_counter)
 

@@ -164,7 +164,9 @@ class Replay:
         response = self._client.post("/predict", {"records": records})
         predictions: list[dict[str, Any]] = response["predictions"]
         self._ids |= zip(positions, (row["id"] for row in predictions), strict=True)
-        self.rows_by_version[response["version"]] += len(predictions)
+        for row in predictions:  # a service with many models says it of each row
+            version = f"version {response['version']}" if "version" in response else f"{row['model']}/{row['version']}"
+            self.rows_by_version[version] += 1
         self.fallback_rows += sum(row["source"] == "fallback" for row in predictions)
 
     def _send_outcomes(self, positions: list[int]) -> None:

@@ -1,6 +1,6 @@
 """The section `serving` of the parameters."""
 
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import Field
 
@@ -32,6 +32,13 @@ class Limits(Section):
                 raise too_many(what, getattr(self, what))
 
 
+class LoadedLimits(Section):
+    """Of many models, those that are loaded at the same time; the least recently used make room for others."""
+
+    models: int = Field(default=100, ge=1)
+    memory_mb: float = Field(default=4000, gt=0)  # of the process
+
+
 class LogSettings(Section):
     """The database of the prediction log, and the columns that identify a row there."""
 
@@ -54,9 +61,23 @@ class ServingSettings(Section):
     unknown_fields: Literal["refuse", "tell", "ignore"] = "tell"
     missing: list[str] = Field(default=[])
     limits: Limits
+    loaded: LoadedLimits = LoadedLimits()
     log: LogSettings | Literal[False]
 
     @property
     def key_columns(self) -> list[str]:
         """The columns that identify a row in the prediction log; none without a log."""
         return self.log.keys if self.log else []
+
+
+class ManySettings(Section):
+    """The settings of a service with many models.
+
+    `shared` are those of the service, which `models` has for each model. `segments` has `table.where` by model, and
+    `default` predicts the rows in no segment.
+    """
+
+    shared: ServingSettings
+    models: dict[str, ServingSettings]
+    segments: dict[str, dict[str, Any]]
+    default: str | None

@@ -17,11 +17,12 @@ import sqlalchemy as sa
 import uvicorn
 from kedro_tabular.modelling.packaged_model import PackagedModel
 from kedro_tabular.registry.versions import RegisteredModelDataset
-from kedro_tabular.serving.app import create_app
+from kedro_tabular.serving.app import create_app, create_many_app
 from kedro_tabular.serving.authentication import ApiKeys
 from kedro_tabular.serving.batching import Batcher
 from kedro_tabular.serving.connections import connection_options
 from kedro_tabular.serving.deployment import Deployment
+from kedro_tabular.serving.deployments import Deployments
 from kedro_tabular.serving.log.prediction_log import PredictionLog
 from kedro_tabular.serving.settings import ServingSettings
 
@@ -57,16 +58,19 @@ def make_keys(settings: ServingSettings, environment: dict[str, str]) -> ApiKeys
 
 def share_batches(batcher: Batcher) -> None:
     """Let as many requests share a batch as ever can."""
-    while batcher.backlog.max_rows(False) < 512:
-        batcher.backlog.record_batch(batcher.backlog.max_rows(False), False, 0.001)
+    while batcher.paces.max_rows(False) < 512:
+        batcher.paces.record(batcher.paces.max_rows(False), False, 0.001)
 
 
 class Server:
     """The service in a thread."""
 
-    def __init__(self, settings: ServingSettings, deployment: Deployment, api_key: str | None = None) -> None:
-        environment = {} if api_key is None else {settings.api_key_variable: api_key}
-        app = create_app(settings, deployment, make_keys(settings, environment))
+    def __init__(
+        self, settings: ServingSettings, deployment: Deployment | Deployments, api_key: str | None = None
+    ) -> None:
+        keys = make_keys(settings, {} if api_key is None else {settings.api_key_variable: api_key})
+        is_many = isinstance(deployment, Deployments)
+        app = create_many_app(deployment, keys) if is_many else create_app(settings, deployment, keys)
         configuration = uvicorn.Config(app, port=0, log_config=None, access_log=False, **connection_options())
         self._server = uvicorn.Server(configuration)
         self._thread = threading.Thread(target=self._server.run, daemon=True)

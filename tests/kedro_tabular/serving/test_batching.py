@@ -8,10 +8,10 @@ from types import SimpleNamespace
 import pandas as pd
 import pytest
 from kedro_tabular.contract.contract import Contract
-from kedro_tabular.serving.backlog import Backlog
+from kedro_tabular.serving.backlog import Backlog, Paces
 from kedro_tabular.serving.batching import Batcher
-from kedro_tabular.serving.deployment import LoadedVersion
 from kedro_tabular.serving.errors import RequestError
+from kedro_tabular.serving.loaded_version import LoadedVersion
 from kedro_tabular.serving.local_cache import VersionIdentity
 from kedro_tabular.serving.log.prediction_log import PredictionLog
 from kedro_tabular.serving.parsing import rows_from_records
@@ -184,7 +184,9 @@ def test_requests_beyond_a_limit_of_the_queue_are_refused_at_once_until_others_a
     batcher = make_batcher(log, model, **limits)
 
     async def send():
-        await ask(batcher, make_rows(2), 2)  # so that it is known how long that takes
+        await ask(batcher, make_rows(2), 2)
+        while batcher.paces.expected_seconds(2, False) == 0:  # it is recorded after the response
+            await asyncio.sleep(0.01)
         model._gate = closed = Gate()
         first = asyncio.create_task(ask(batcher, make_rows(2), 2))
         await asyncio.to_thread(closed.reached.wait)
@@ -207,15 +209,16 @@ def test_requests_beyond_a_limit_of_the_queue_are_refused_at_once_until_others_a
 
 @pytest.mark.parametrize(("per_batch", "per_row", "largest"), [(0.2, 0, 512), (0, 0.2, 2), (0.002, 0.0001, 512)])
 def test_batches_grow_as_long_as_that_pays(per_batch, per_row, largest):
-    backlog = Backlog(Limits.read("limits", LIMITS | {"queue_seconds": 1}))
+    limits = Limits.read("limits", LIMITS | {"queue_seconds": 1})
+    backlog, paces = Backlog(limits), Paces(limits)
     for _ in range(30):
-        n_rows = backlog.max_rows(False)
-        backlog.record_batch(n_rows, False, per_batch + per_row * n_rows)
-    assert largest / 2 <= backlog.max_rows(False) <= largest
-    assert backlog.max_rows(True) == 1  # explained rows take another time
+        n_rows = paces.max_rows(False)
+        paces.record(n_rows, False, per_batch + per_row * n_rows)
+    assert largest / 2 <= paces.max_rows(False) <= largest
+    assert paces.max_rows(True) == 1  # explained rows take another time
     with ExitStack() as admitted:
         while backlog.refusal() is None and backlog.requests < 900:
-            admitted.enter_context(backlog.admit(1, False))
+            admitted.enter_context(backlog.admit(1, paces.expected_seconds(1, False)))
         if per_row == 0.2:
             assert 3 <= backlog.requests <= 10  # about a second
         else:

@@ -169,10 +169,10 @@ def test_responses_that_are_not_taken_are_counted_and_end(serve):
 
 
 def test_a_client_that_hangs_up_within_its_body_is_no_internal_error(service, caplog):
-    before = metric(service.server, 'errors_total{code="disconnected"}')
+    before = metric(service.server, 'errors_total{code="disconnected",model="small"}')
     with connect(service.server, HEAD + b'Content-Length: 1000\r\n\r\n{"rec'):
         pass
-    wait_for(lambda: metric(service.server, 'errors_total{code="disconnected"}') == before + 1)
+    wait_for(lambda: metric(service.server, 'errors_total{code="disconnected",model="small"}') == before + 1)
     assert 'code="internal_error"' not in service.server.get("/metrics").text
     assert "Traceback" not in caplog.text
 

@@ -102,7 +102,7 @@ def test_a_version_that_can_not_predict_is_refused_and_the_old_one_is_served_on(
     assert (ready["status"], ready["version"], ready["refused"]) == ("ready", "1", ["2"])
     assert str(service.folder) not in service.server.get("/ready").text
     assert served_version(service) == "1"
-    assert "versions_refused 1.0" in service.server.get("/metrics").text
+    assert 'versions_refused{model="small"} 1.0' in service.server.get("/metrics").text
 
 
 def test_an_error_of_archived_code_is_an_internal_error_of_that_request_alone(service):

@@ -106,7 +106,9 @@ def test_a_promotion_that_does_not_fit_is_refused_until_there_is_room(service, d
     assert service.server.get("/ready").json()["refused"] == ["2"]
     copies = disk / "served" / "small" / "champion"
     assert sorted(path.name for path in copies.iterdir() if path.is_dir()) == ["1"]
-    (told,) = [text for text in caplog.messages if text.startswith("version 2 can't be served, version 1 stays: ")]
+    (told,) = [
+        text for text in caplog.messages if text.startswith("small version 2 can't be served, version 1 stays: ")
+    ]
     assert "the disk is full: " in told
     assert str(disk) in told
     make_room(disk)

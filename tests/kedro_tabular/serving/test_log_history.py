@@ -93,8 +93,8 @@ def test_two_models_in_one_log_share_neither_outcomes_nor_errors(log):
     assert (outcomes_of(log), outcomes_of(log, "other")) == ({"a": 1}, {"b": None})
     log.add_outcomes("other", [outcome(2, FEBRUARY)])
     assert (outcomes_of(log), outcomes_of(log, "other")) == ({"a": 1}, {"b": 2})
-    log.add_errors("small", {"timeout": 2}, JANUARY)
-    log.add_errors("other", {"timeout": 5}, JANUARY)
+    log.add_errors({"small": {"timeout": 2}}, JANUARY)
+    log.add_errors({"other": {"timeout": 5}}, JANUARY)
     window = Window(JANUARY - DAY, FEBRUARY)
     assert LoggedRows(log).summarize("small", window).errors == {"timeout": 2}
     assert LoggedRows(log).summarize("other", window).errors == {"timeout": 5}
@@ -205,7 +205,7 @@ def test_old_predictions_are_deleted_with_their_outcomes_and_others_keep_theirs(
     log.add_outcomes("small", known)
     log.add_outcomes("other", [outcome(1, JANUARY + DAY)])
     for model in ("small", "other"):
-        log.add_errors(model, {"timeout": 1}, JANUARY)
+        log.add_errors({model: {"timeout": 1}}, JANUARY)
     assert list(prune(log, "small", FEBRUARY)) == [2, 2, 2]
     assert outcomes_of(log) == {"march": 2, "history": 0}
     assert outcomes_of(log, "other") == {"other": 1}

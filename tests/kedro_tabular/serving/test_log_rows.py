@@ -13,8 +13,8 @@ import pytest
 import sqlalchemy as sa
 from kedro_tabular.contract.contract import Contract, ContractError
 from kedro_tabular.serving.batching import Batcher
-from kedro_tabular.serving.deployment import LoadedVersion
 from kedro_tabular.serving.errors import RequestError
+from kedro_tabular.serving.loaded_version import LoadedVersion
 from kedro_tabular.serving.local_cache import VersionIdentity
 from kedro_tabular.serving.log.outcomes import read_outcome_table
 from kedro_tabular.serving.log.prediction_log import PredictionLog

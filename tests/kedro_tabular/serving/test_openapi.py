@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from kedro_tabular.contract import RowReasons, check_rows
 from kedro_tabular.contract.contract import Contract
-from kedro_tabular.serving.deployment import LoadedVersion
+from kedro_tabular.serving.loaded_version import LoadedVersion
 from kedro_tabular.serving.openapi import body_schemas
 
 from ...conftest import make_contract

@@ -183,7 +183,7 @@ def test_a_version_that_comes_in_part_is_never_served(team, service, fault):
         promote(team, version)
         wait_for(lambda: ready(server)["refused"] == [version], 120)
         assert sorted(path.name for path in copies.iterdir() if path.is_dir()) == ["1"]
-        assert "versions_refused 1.0" in server.get("/metrics").text
+        assert 'versions_refused{model="small"} 1.0' in server.get("/metrics").text
         team.storage.behave(fault, after=15)
         again = Deployment("small", "champion", Path(settings.local_copy))
         again.start()

@@ -84,8 +84,8 @@ def test_under_overload_requests_are_refused_at_once_or_answered_in_time_and_log
     sent = service.server.get("/metrics").text.split('requests_total{path="/predict",status="200"} ')[1].split()[0]
     assert len(logged) == float(sent)  # also to clients that did not wait for it
     assert len(logged) < len(ids) + flood.given_up
-    assert 'errors_total{code="overloaded"}' in metrics
-    assert 'errors_total{code="disconnected"}' in metrics
+    assert 'errors_total{code="overloaded",model="small"}' in metrics
+    assert 'errors_total{code="disconnected",model="small"}' in metrics
     queued = {name: float(metrics.split(f"\nqueue_{name} ")[1].split()[0]) for name in ("requests", "rows", "seconds")}
     assert 1 <= queued["requests"] == queued["rows"]
     assert queued["seconds"] > 0

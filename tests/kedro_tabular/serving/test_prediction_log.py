@@ -234,16 +234,16 @@ def test_monitoring_draws_the_same_sample_each_time(log):
 def test_monitoring_counts_rows_errors_and_outcomes_of_a_window(log):
     log.append([row(number, model="logged", version="2") for number in range(50, 53)])
     log.append([row(number) for number in range(60, 63)])  # of another model
-    log.add_errors("logged", {"timeout": 2, "invalid_body": 1}, NOW + dt.timedelta(hours=1))
-    log.add_errors("logged", {"timeout": 3}, NOW + dt.timedelta(hours=2))
-    log.add_errors("logged", {"timeout": 50}, NOW + dt.timedelta(days=30))
-    log.add_errors("another model", {"timeout": 70}, NOW + dt.timedelta(hours=2))
+    log.add_errors({"logged": {"timeout": 2, "invalid_body": 1}}, NOW + dt.timedelta(hours=1))
+    log.add_errors({"logged": {"timeout": 3}}, NOW + dt.timedelta(hours=2))
+    log.add_errors({"logged": {"timeout": 50}}, NOW + dt.timedelta(days=30))
+    log.add_errors({"another model": {"timeout": 70}}, NOW + dt.timedelta(hours=2))
     summary = LoggedRows(log).summarize("logged", WINDOW)
     assert summary.rows == {"1": 10}
     assert summary.errors == {"timeout": 5, "invalid_body": 1}
     assert (summary.last_before, summary.rows_before) == (None, 0)
     later = Window(NOW + dt.timedelta(days=200), NOW + dt.timedelta(days=201))
-    log.add_errors("logged", {"internal_error": 4}, later.since)
+    log.add_errors({"logged": {"internal_error": 4}}, later.since)
     empty = LoggedRows(log).summarize("logged", later)
     assert (empty.rows, empty.errors, empty.unmatched_outcomes) == ({}, {"internal_error": 4}, 0)
     assert (empty.first, empty.last) == (NOW, NOW + dt.timedelta(days=52))

@@ -91,7 +91,7 @@ def test_rows_are_sent_in_the_order_of_time_and_outcomes_when_they_are_known(ser
     late = table["when"] + DAY > pd.Timestamp("2020-03-04")  # known after the last day has ended
     assert (replay.rows, replay.outcomes) == (len(table), (~late).sum())
     assert 0 < late.sum() < len(table)
-    assert replay.rows_by_version == {"1": len(table)}
+    assert replay.rows_by_version == {"version 1": len(table)}
 
 
 def test_a_request_holds_inputs_and_keys_of_one_hour_and_never_the_target(serve, table):

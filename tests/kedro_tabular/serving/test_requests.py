@@ -204,11 +204,11 @@ def test_the_metrics_count_rows_requests_and_errors(service):
     service.server.post("/predict", {"records": 1})
     after = read()
     grown = {name: value - before.get(name, 0) for name, value in after.items()}
-    assert grown['rows_total{source="model"}'] == 3
-    assert grown['rows_total{source="fallback"}'] == 2
-    assert grown['reasons_total{code="out_of_range",source="fallback"}'] == 2
+    assert grown['rows_total{model="small",source="model"}'] == 3
+    assert grown['rows_total{model="small",source="fallback"}'] == 2
+    assert grown['reasons_total{code="out_of_range",model="small",source="fallback"}'] == 2
     assert grown['requests_total{path="/predict",status="200"}'] == 1
-    assert grown['errors_total{code="invalid_body"}'] == 1
+    assert grown['errors_total{code="invalid_body",model="small"}'] == 1
     assert grown['request_seconds_count{path="/predict"}'] == 2
     assert sum(value for name, value in grown.items() if name.startswith("predictions_total")) == 5
     assert after['model_version{model="small",version="1"}'] == after["registry_reachable"] == 1

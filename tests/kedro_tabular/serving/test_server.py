@@ -86,7 +86,7 @@ def test_a_process_that_dies_is_replaced_and_leaves_the_metrics(tmp_path):
         wait_for(lambda: requests.get(f"{url}/ready", timeout=5).ok, process)
         metrics = requests.get(f"{url}/metrics", timeout=5).text
         assert "registry_reachable 1.0" in metrics  # of those that live
-        assert 'rows_total{source="model"} 20.0' in metrics  # of all that have lived
+        assert 'rows_total{model="small",source="model"} 20.0' in metrics  # of all that have lived
 
 
 def test_several_processes_without_a_log_end_with_an_error_instead_of_being_started_again_and_again(tmp_path):

@@ -76,9 +76,11 @@ def test_the_number_of_names_in_a_response_and_of_labels_in_the_metrics_is_limit
     assert service.server.post("/predict", {"records": records(1, sizes=1)}).status_code == 200
     after = metrics_of(service.server)
     grown = {name: value - before.get(name, 0) for name, value in after.items()}
-    assert grown['unknown_fields_total{near=""}'] == 301
-    assert grown['unknown_fields_total{near="size"}'] == 1
-    assert set(after) <= {f'unknown_fields_total{{near="{name}"}}' for name in ("", *service.model.contract.features)}
+    assert grown['unknown_fields_total{model="small",near=""}'] == 301
+    assert grown['unknown_fields_total{model="small",near="size"}'] == 1
+    assert set(after) <= {
+        f'unknown_fields_total{{model="small",near="{name}"}}' for name in ("", *service.model.contract.features)
+    }
 
 
 def test_unknown_fields_are_refused_on_request_and_nothing_is_predicted(service, serve):

@@ -89,10 +89,14 @@ class PredictionLog:
                 connection.execute(upsert, [rows[name] for name in sorted(rows)])  # in one order: no deadlocks
         return unmatched
 
-    def add_errors(self, model: str, requests: Mapping[str, int], time: datetime) -> None:
-        """Store how many requests to a model failed since the last call, by code."""
-        if requests:
-            rows = [{"time": time, "model": model, "code": code, "requests": n} for code, n in requests.items()]
+    def add_errors(self, requests: Mapping[str, Mapping[str, int]], time: datetime) -> None:
+        """Store how many requests failed since the last call, by model and code."""
+        rows = [
+            {"time": time, "model": model, "code": code, "requests": n}
+            for model, by_code in requests.items()
+            for code, n in by_code.items()
+        ]
+        if rows:
             with self.engine.begin() as connection:
                 connection.execute(ERRORS.insert(), rows)
 
