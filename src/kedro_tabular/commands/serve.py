@@ -11,7 +11,7 @@ from kedro.config import OmegaConfigLoader
 from kedro.framework.startup import ProjectMetadata
 
 from .. import lineage, serving
-from ..config import POOLED, model_names, read_segments
+from ..config import POOLED, model_names, read_segments, states
 from ..contract import Contract
 from ..errors import reports_user_errors
 from ..kedro_project import MODEL_VARIABLE
@@ -93,15 +93,18 @@ def _read_many(
             f"version {shared.model} of which model? Choose one with {MODEL_VARIABLE}=NAME, or give an alias, which"
             " each model has"
         )
-    models = {name: _read_settings(load_conf(metadata, model=name), {}) for name in names}
+    conf = metadata.project_path / "conf"
+    models = {
+        name: _read_settings(load_conf(metadata, model=name), {}) if states(conf, name, "serving") else shared
+        for name in names
+    }
     others = [name for name, own in models.items() if _url(own) != _url(shared)]
     if others:
         raise click.ClickException(
             f"the models of a service share the prediction log; serving.log.url differs in: {', '.join(others)}"
         )
     default = POOLED if POOLED in models else None
-    segments = read_segments(metadata.project_path / "conf")
-    return serving.ManySettings(shared=shared, models=models, segments=segments, default=default)
+    return serving.ManySettings(shared=shared, models=models, segments=read_segments(conf), default=default)
 
 
 def _url(settings: serving.ServingSettings) -> str | None:

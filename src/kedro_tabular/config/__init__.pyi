@@ -1,4 +1,4 @@
-from .layers import merge, read_segments
+from .layers import merge, read_segments, states
 from .loader import ConfigLoader, read_conf
 from .models import BASE, MODELS, POOLED, check_name, conf_layers, current_model, model_folder, model_names, to_name
 from .paths import is_of_model, is_segment
@@ -18,5 +18,6 @@ __all__ = [
     "model_names",
     "read_conf",
     "read_segments",
+    "states",
     "to_name",
 ]

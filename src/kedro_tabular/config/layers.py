@@ -54,12 +54,24 @@ def read_segments(conf: Path) -> dict[str, dict[str, Any]]:
     return {name: where for name, where in found.items() if where}
 
 
+def states(conf: Path, model: str, section: str) -> bool:
+    """Whether a model has a section of the parameters of its own, or entries of the catalog."""
+    folder = conf / MODELS / model
+    return any(folder.glob("catalog*.yml")) or section in _read_parameters(folder)
+
+
 def _read_parameter(folder: Path, section: str, key: str) -> Any:
+    values = _read_parameters(folder).get(section)
+    return values.get(key) if isinstance(values, dict) else None
+
+
+def _read_parameters(folder: Path) -> dict[Any, Any]:
+    """The parameters that a model states, not resolved."""
+    found: dict[Any, Any] = {}
     for file in sorted(folder.glob("parameters*.yml")):
         content = load_yaml(file.read_text(encoding="utf-8"))
-        if isinstance(content, dict) and isinstance(content.get(section), dict) and key in content[section]:
-            return content[section][key]
-    return None
+        found |= content if isinstance(content, dict) else {}
+    return found
 
 
 def merge(below: Mapping[Any, Any], above: Mapping[Any, Any]) -> dict[Any, Any]:

@@ -36,7 +36,7 @@ class LoadedLimits(Section):
     """Of many models, those that are loaded at the same time; the least recently used make room for others."""
 
     models: int = Field(default=100, ge=1)
-    memory_mb: float = Field(default=4000, gt=0)  # of the process
+    memory_mb: float = Field(default=1500, gt=0)  # of the process
 
 
 class LogSettings(Section):
