@@ -3,7 +3,7 @@
 import multiprocessing
 from collections.abc import Iterator, Sequence
 from multiprocessing.connection import Connection, wait
-from multiprocessing.context import ForkServerProcess
+from multiprocessing.context import ForkServerContext, ForkServerProcess
 from pathlib import Path
 from typing import NamedTuple
 
@@ -84,23 +84,31 @@ def run_all(
     ][::-1]
     running: dict[Connection, _Job] = {}
     try:
-        while waiting or running:
-            while waiting and len(running) < jobs:
-                job = _start(context, waiting.pop())
-                running[job.connection] = job
-                yield Event(job.task.model)
+        yield from _fill(running, waiting, jobs, context)
+        while running:
             for ready in wait(list(running)):
                 assert isinstance(ready, Connection)
                 event = _receive(running[ready])
                 if event.outcome is not None:
                     running.pop(ready).process.join()
+                    yield from _fill(running, waiting, jobs, context)  # first, as the caller may work on the outcome
                 yield event
     finally:
         for job in running.values():
             job.process.terminate()
 
 
-def _start(context: multiprocessing.context.ForkServerContext, task: Task) -> _Job:
+def _fill(running: dict[Connection, _Job], waiting: list[Task], jobs: int, context: ForkServerContext) -> list[Event]:
+    """Start as many of the waiting tasks as may run, from the last."""
+    started = []
+    while waiting and len(running) < jobs:
+        job = _start(context, waiting.pop())
+        running[job.connection] = job
+        started.append(Event(job.task.model))
+    return started
+
+
+def _start(context: ForkServerContext, task: Task) -> _Job:
     receiver, sender = context.Pipe(duplex=False)
     process = context.Process(target=run_task, args=(task, sender), daemon=True)
     process.start()

@@ -14,6 +14,7 @@ import psutil
 import pytest
 import yaml
 from kedro_tabular.lineage.hashes import content_md5
+from kedro_tabular.models import run_all
 
 from ...conftest import make_table, run_kedro
 from ...repositories import commit
@@ -151,6 +152,13 @@ def test_one_that_fails_is_told_with_its_reason_and_stops_no_other(adopted, tmp_
     assert "size" in done.stderr
     assert "Traceback" not in done.stdout + done.stderr
     assert versions(open_store(project), "blue") == {}
+
+
+def test_the_next_one_starts_before_what_became_of_the_last_one_is_told(adopted, tmp_path):
+    events = list(run_all(copy(adopted, tmp_path), ["red", "green"], "inference", None, jobs=1, cores=1))
+    told = [(event.model, event.outcome is not None) for event in events if not event.node]
+    assert told == [("red", False), ("green", False), ("red", True), ("green", True)]
+    assert all(event.outcome.reason for event in events if event.outcome)  # there is no champion to score with
 
 
 @pytest.mark.parametrize("victim", ["worker", "parent"])
