@@ -1,12 +1,11 @@
 """A model for each value of a column: the folders of conf/models that `kedro adopt --by COLUMN` writes."""
 
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import yaml
 
-from ..config import MODELS, POOLED, to_name
+from ..config import POOLED, model_folder, to_name
 from ..contract import ContractError
 from ..files import load_yaml
 from .changes import Changes
@@ -42,12 +41,11 @@ def plan_models(
     if not chosen:
         most = f"{counts.index[0]} has {counts.iloc[0]:,}" if len(counts) else "it has no values"
         raise ContractError(f"--by {column}: no value has {limit:,} training rows ({LIMIT}); {most}")
-    folder = changes.project / "conf" / MODELS
-    _plan(changes, folder / POOLED, _ALL)
+    _plan(changes, POOLED, _ALL)
     names: list[str] = []
     for value in chosen:
         names.append(to_name(_label(column, value), [POOLED, *names]))
-        _plan(changes, folder / names[-1], _render(column, value))
+        _plan(changes, names[-1], _render(column, value))
     _adjust_gate(changes, int(split.parts.test[column].value_counts().reindex(chosen).min()))
     others = [f"{_text(value)} ({rows:,})" for value, rows in counts.items() if value not in chosen]
     lines = [f"{len(names)} models by {column}: {', '.join(names)}; and {POOLED}, of all rows"]
@@ -77,7 +75,8 @@ def _label(column: str, value: Any) -> str:
     return text if text[:1].isalpha() else f"{column}_{text}"
 
 
-def _plan(changes: Changes, folder: Path, text: str) -> None:
+def _plan(changes: Changes, model: str, text: str) -> None:
+    folder = model_folder(changes.project / "conf", model)
     if not folder.exists():
         changes.write(folder / _FILE, text)
 

@@ -10,7 +10,7 @@ from kedro.framework import project
 from kedro.framework.startup import ProjectMetadata
 from kedro.pipeline import Pipeline
 
-from ..config import BASE, MODELS, model_names
+from ..config import BASE, model_folder, model_names
 from ..errors import reports_user_errors
 from ..files import write_atomically
 from ..kedro_project import MODEL_VARIABLE, SEGMENTS, shared_pipelines, train_stages
@@ -83,9 +83,14 @@ def _name(path: Path, metadata: ProjectMetadata) -> str:
     return path.relative_to(metadata.project_path).as_posix()
 
 
+def _stage_file(project: Path, model: str) -> Path:
+    return model_folder(project / "conf", model) / FILE
+
+
 def _stage_files(project: Path) -> list[Path]:
     """The dvc.yaml of the project and of its models, as far as there are any."""
-    return [path for path in (project / FILE, *sorted(project.glob(f"conf/{MODELS}/*/{FILE}"))) if path.exists()]
+    paths = (_stage_file(project, model) for model in ("", *model_names(project / "conf")))
+    return [path for path in paths if path.exists()]
 
 
 def _obsolete(project: Path, texts: dict[Path, str]) -> list[Path]:
@@ -127,7 +132,7 @@ def render_all(
     segments = load_conf(metadata, environment, "")["parameters"].get(SEGMENTS)
     shared = [name for name in shared_pipelines(every) if name != SEGMENTS or segments]
     own = {name: pipeline for name, pipeline in stages.items() if name not in shared}
-    texts = {folder / "conf" / MODELS / name / FILE: render(metadata, own, environment, name) for name in models}
+    texts = {_stage_file(folder, name): render(metadata, own, environment, name) for name in models}
     of_all = {name: every[name] for name in shared}
     return ({folder / FILE: render(metadata, of_all, environment)} if of_all else {}) | texts
 

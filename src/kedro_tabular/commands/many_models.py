@@ -9,7 +9,7 @@ import click
 from kedro.framework.startup import ProjectMetadata
 
 from .. import models
-from ..config import POOLED, model_folder, model_names
+from ..config import POOLED, check_model, model_names
 from ..errors import reports_user_errors
 from ..kedro_project import TRAIN
 from ..lineage import is_stale
@@ -84,7 +84,7 @@ def _choose(project: Path, names: Sequence[str], every: bool) -> list[str]:
     if not names and not every:
         raise click.UsageError(f"say which models, or --all; there are: {', '.join(known)}")
     for name in names:
-        model_folder(project / "conf", name)
+        check_model(project / "conf", name)
     return list(dict.fromkeys(names)) or known
 
 

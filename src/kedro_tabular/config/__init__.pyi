@@ -1,6 +1,17 @@
 from .layers import merge, read_segments, states
 from .loader import ConfigLoader, read_conf
-from .models import BASE, MODELS, POOLED, check_name, conf_layers, current_model, model_folder, model_names, to_name
+from .models import (
+    BASE,
+    MODELS,
+    POOLED,
+    check_model,
+    check_name,
+    conf_layers,
+    current_model,
+    model_folder,
+    model_names,
+    to_name,
+)
 from .paths import is_of_model, is_segment
 
 __all__ = [
@@ -8,6 +19,7 @@ __all__ = [
     "MODELS",
     "POOLED",
     "ConfigLoader",
+    "check_model",
     "check_name",
     "conf_layers",
     "current_model",

@@ -8,7 +8,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from ..files import load_yaml
 from ..kedro_project import SHARED_TABLE, TABLE
-from .models import MODELS, model_names
+from .models import model_folder, model_names
 from .paths import RAW, place, segment_file
 
 _COLUMNS, _CLASS = "columns", "class"
@@ -50,7 +50,7 @@ def layer_catalog(base: Mapping[str, Any], own: Mapping[str, Any], model: str, i
 
 def read_segments(conf: Path) -> dict[str, dict[str, Any]]:
     """The rows of each model that states `table.where`: values by column."""
-    found = {name: _read_parameter(conf / MODELS / name, TABLE, "where") for name in model_names(conf)}
+    found = {name: _read_parameter(model_folder(conf, name), TABLE, "where") for name in model_names(conf)}
     return {name: where for name, where in found.items() if where}
 
 

@@ -11,7 +11,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from ..kedro_project import SEGMENTS, TABLE
 from .layers import layer_catalog, layer_parameters, read_segments
-from .models import MODELS, current_model, model_folder
+from .models import MODELS, check_model, current_model
 
 _MODEL = "model"  # `kedro run --params=model=NAME`
 _Raw = tuple[dict[Path, DictConfig], dict[Path, DictConfig], str, str, set[Path]]
@@ -51,7 +51,7 @@ class ConfigLoader(OmegaConfigLoader):
         self.model = str(values.pop(_MODEL, None) or default)
         self._conf, self._resolved = Path(conf_source), {}
         if self.model:
-            model_folder(self._conf, self.model)
+            check_model(self._conf, self.model)
         super().__init__(conf_source, env, values, **arguments)
 
     def __getitem__(self, key: str) -> dict[str, Any]:

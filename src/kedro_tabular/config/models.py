@@ -41,12 +41,15 @@ def conf_layers(model: str, environment: str | None) -> list[str]:
 
 
 def model_folder(conf: Path, name: str) -> Path:
-    """The folder of a model. Raises ParameterError: there is no such model."""
-    folder = conf / MODELS / name
-    if not _NAME.fullmatch(name) or not folder.is_dir():
+    """The folder of a model in conf/, with its dvc.yaml and dvc.lock; without a name, that of the project."""
+    return conf / MODELS / name if name else conf.parent
+
+
+def check_model(conf: Path, name: str) -> None:
+    """Raises ParameterError: there is no such model."""
+    if not _NAME.fullmatch(name) or not model_folder(conf, name).is_dir():
         known = ", ".join(model_names(conf)) or "none: the project has the one model of conf/base"
         raise ParameterError(f"there is no model {name!r} in conf/{MODELS}; the models are: {known}")
-    return folder
 
 
 def check_name(name: str, others: Collection[str] = ()) -> None:

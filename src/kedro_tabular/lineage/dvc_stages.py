@@ -14,7 +14,7 @@ from typing import Any
 import yaml
 from kedro.pipeline import Pipeline
 
-from ..config import MODELS, conf_layers
+from ..config import MODELS, conf_layers, model_folder
 from ..files import load_yaml
 from ..kedro_project import package_name
 from ..parameters import ParameterError
@@ -82,7 +82,7 @@ def tracked_environment(dvc_yaml: str) -> str | None:
 
 def is_stale(project: Path, model: str) -> bool:
     """Whether the dvc.yaml of a model lacks keys of the model's own files that its stages read, or has others."""
-    file = project / "conf" / MODELS / model / "dvc.yaml"
+    file = model_folder(project / "conf", model) / "dvc.yaml"
     if not file.exists():
         return True
     stages = load_file(file).get("stages", {}).values()

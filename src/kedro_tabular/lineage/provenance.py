@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from ..config import MODELS, merge
+from ..config import MODELS, merge, model_folder
 from ..files import load_yaml
 from .conf_keys import is_of_kind, layer_of
 from .hashes import content_md5
@@ -54,7 +54,7 @@ def read_upstream(outputs: dict[str, str], project: Path, model: str = "") -> Up
         project: the project's folder.
         model: the model of conf/models that they are of; none by default.
     """
-    folders = [project, *([project / "conf" / MODELS / model] if model else [])]
+    folders = dict.fromkeys((project, model_folder(project / "conf", model)))
     stages = [stage for folder in folders for stage in _read_lock(folder / "dvc.lock")]
     upstream = Upstream({}, {})
     pending = dict(outputs)

@@ -16,7 +16,7 @@ from kedro.framework.project import pipelines
 from mlflow.artifacts import download_artifacts
 from omegaconf import OmegaConf
 
-from ..config import MODELS, is_segment
+from ..config import is_segment, model_folder
 from ..kedro_project import MODEL_VARIABLE, SEGMENTS, SHARED_TABLE, TABLE, TRAIN, shared_pipelines
 from .environment import LOCK, NONE, find_unlocked, is_installed
 from .git import run_git
@@ -72,7 +72,7 @@ def reproduce(
         compared = [_prepare_environment(origin, copy, project, install)]
         _restore_data(origin, reader, copy, producers)
         model = str(origin.parameters.get("table.name", ""))
-        model = model if (copy / "conf" / MODELS / model).is_dir() else ""
+        model = model if model_folder(copy / "conf", model).is_dir() else ""
         if model:
             _make_shared(origin, copy, install)
         _restore_parameters(origin, copy)

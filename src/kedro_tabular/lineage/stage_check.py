@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from kedro.config import OmegaConfigLoader
 from kedro.pipeline import Pipeline
 
-from ..config import BASE, MODELS, conf_layers, read_conf
+from ..config import BASE, conf_layers, model_folder, read_conf
 from ..kedro_project import package_name
 from ..parameters import ParameterError, flatten
 from .catalog import Catalog
@@ -47,7 +47,7 @@ def check_stage(pipeline: Pipeline, catalog: Catalog, loader: OmegaConfigLoader,
     """
     name = os.environ.get("DVC_STAGE", "").rpartition(":")[2]  # `dvc.yaml:name` if DVC runs in another folder
     model = getattr(loader, "model", "")
-    stage = _read_stage(name, project / "conf" / MODELS / model if model else project)
+    stage = _read_stage(name, model_folder(project / "conf", model))
     if stage is None:
         return
     _check_code(name, project)

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-_FILE = "conf/models/{}/dvc.yaml"
+from ..config import model_folder
 
 
 class DvcError(RuntimeError):
@@ -23,14 +23,19 @@ def changed_models(project: Path, models: Sequence[str]) -> list[str]:
     """Those of some models with a stage whose code, data or parameters have changed. Raises DvcError."""
     if not models:
         return []
-    status = json.loads(_run_dvc(project, "status", "--json", *map(_FILE.format, models)))
+    status = json.loads(_run_dvc(project, "status", "--json", *map(_stage_file, models)))
     changed = {stage.rpartition(":")[0] for stage in status}
-    return [model for model in models if _FILE.format(model) in changed]
+    return [model for model in models if _stage_file(model) in changed]
 
 
 def commit_model(project: Path, model: str) -> None:
     """Record in the dvc.lock of a model what its stages have just read and made. Raises DvcError."""
-    _run_dvc(project, "commit", "--force", "--quiet", _FILE.format(model))
+    _run_dvc(project, "commit", "--force", "--quiet", _stage_file(model))
+
+
+def _stage_file(model: str) -> str:
+    """Its dvc.yaml, relative to the project."""
+    return (model_folder(Path("conf"), model) / "dvc.yaml").as_posix()
 
 
 def _run_dvc(project: Path, *arguments: str) -> str:
