@@ -15,6 +15,7 @@ PARTIAL = ".partial"  # ending of the temporary file that becomes the file
 _NO_SPACE = (errno.ENOSPC, errno.EDQUOT)
 _SQLITE_FULL = (13, 778, 4874)  # its error codes: for the file, when it writes, for the index of the write-ahead log
 _POSTGRESQL_FULL = "53100"  # its SQLSTATE
+_FULL = (os.strerror(errno.ENOSPC), "Out of diskspace")  # the words of the system, and of git
 _REMOTE = ("9p", "afs", "autofs", "ceph", "cifs", "fuse", "lustre", "nfs", "smb")  # a look at one of these may hang
 _ALMOST_FULL = 10_000_000  # bytes that are left, or a hundredth: what did not fit may have been removed already
 
@@ -52,7 +53,12 @@ def write_atomically(path: Path, content: str | bytes) -> None:
 def check_room(folder: Path, needed: int) -> None:
     """Raise the OSError of a full disk if a folder has less room than this, in bytes."""
     if psutil.disk_usage(str(folder)).free < needed:
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(folder))
+        raise disk_full(folder)
+
+
+def disk_full(folder: Path) -> OSError:
+    """The error of a full disk."""
+    return OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(folder))
 
 
 def is_disk_full(error: BaseException) -> bool:
@@ -63,7 +69,8 @@ def is_disk_full(error: BaseException) -> bool:
     if isinstance(error, OSError):
         return error.errno in _NO_SPACE
     codes = getattr(error, "sqlite_errorcode", None), getattr(error, "sqlstate", None)
-    return codes[0] in _SQLITE_FULL or codes[1] == _POSTGRESQL_FULL or os.strerror(errno.ENOSPC) in str(error)
+    is_code = codes[0] in _SQLITE_FULL or codes[1] == _POSTGRESQL_FULL
+    return is_code or any(words in str(error) for words in _FULL)
 
 
 def describe_full_disk(error: BaseException) -> str:

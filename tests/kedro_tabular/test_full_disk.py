@@ -12,6 +12,7 @@ from kedro.io import AbstractDataset, DatasetError
 from kedro_tabular.errors import reports_user_errors
 from kedro_tabular.files import check_room, write_atomically
 from kedro_tabular.hooks.local_files import WholeFiles
+from kedro_tabular.lineage.git import run_git
 
 from .disks import fill, free, make_room, small_disk
 
@@ -118,3 +119,12 @@ def test_other_errors_keep_their_traceback():
     with pytest.raises(OSError, match="no access"):
         reports_user_errors(fail)()
     assert sys.exception() is None
+
+
+def test_what_git_has_no_room_for_is_told(disk):
+    run_git(disk, "init", "--quiet", "--template=")
+    (disk / "file").write_text("content")
+    fill(disk, 0)
+    assert message(run_git, disk, "add", "file").startswith("the disk is full: ")
+    make_room(disk)
+    run_git(disk, "add", "file")

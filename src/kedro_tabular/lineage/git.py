@@ -1,12 +1,11 @@
 """Run git in a project's folder."""
 
-import errno
 import os
 import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 
-_DISK_FULL = ("Out of diskspace", "No space left on device")  # git's own words, and the system's
+from ..files import disk_full, is_disk_full
 
 
 class GitError(RuntimeError):
@@ -31,8 +30,6 @@ def run_git(folder: Path, *arguments: str, environment: Mapping[str, str] | None
     except OSError as error:
         raise GitError(f"git can't be run: {error}") from error
     if process.returncode:
-        said = process.stderr.decode(errors="replace").strip()
-        if any(words in said for words in _DISK_FULL):
-            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(folder))
-        raise GitError(f"{' '.join(command)} failed: {said}")
+        failure = GitError(f"{' '.join(command)} failed: {process.stderr.decode(errors='replace').strip()}")
+        raise disk_full(folder) if is_disk_full(failure) else failure
     return process.stdout
