@@ -20,17 +20,15 @@ _OWN = "# The rows with {column} = {value}. It states only what differs from con
 _ALL = "# All rows. It states only what differs from conf/base, so far nothing.\n{}\n"
 
 
-def plan_models(
-    inferred: InferredContract, split: Split, column: str, parameters: dict[str, Any], changes: Changes
-) -> list[str]:
-    """Plan a folder for each value with rows enough, and one for all rows. Returns lines that say what was decided.
+def plan_models(inferred: InferredContract, split: Split, parameters: dict[str, Any], changes: Changes) -> list[str]:
+    """Plan a folder for each value of `by` with rows enough, and one for all rows. Returns lines about it.
 
     The folders of models that there are already stay as they are.
 
     Raises:
         ContractError: the column is not in the contract, or no value has rows enough.
     """
-    contract = inferred.contract
+    contract, column = inferred.contract, str(inferred.by)
     if column not in contract.columns or contract.columns[column].type == "datetime":
         reason = inferred.left_out.get(column, "it is a date-time")
         raise ContractError(f"--by {column}: that is no feature column of text or numbers: {reason}")

@@ -56,7 +56,7 @@ def adopt(metadata: ProjectMetadata, table: Path, dry_run: bool, **options: Any)
     sections = {"features": {"datetime_parts": features["datetime_parts"]}, "estimator": estimator.parameters}
     changes = adoption.plan_changes(project, inferred, split, sections, table)
     if inferred.by:
-        inferred.notes += adoption.plan_models(inferred, split, inferred.by, parameters, changes)
+        inferred.notes += adoption.plan_models(inferred, split, parameters, changes)
     if adoption.is_template(project):
         adoption.plan_own_files(project, metadata.package_name, inferred.contract.name, changes)
         inferred.notes.append("this is a clone of the template: README.md and what is only the template's are replaced")

@@ -12,14 +12,13 @@ from .. import registry
 from ..config import model_names
 from ..errors import reports_user_errors
 from ..evaluation import BASELINE
-from ..lineage import Catalog, GitError, run_git
+from ..lineage import SHORT, Catalog, GitError, run_git
 from ..outages import without_password
 from .conf import connect_mlflow, connect_reference
 from .overview import compared_metric, print_overview
 from .terminal import JSON, MODEL, format_age, make_console, make_table, reported
 
 _REGISTERED = "registered_model"  # the catalog's entry with the files that a version is registered from
-_SHORT = 8  # shown digits of a hash; a query accepts them in place of the whole
 
 
 @click.group(invoke_without_command=True)
@@ -183,15 +182,14 @@ def _print_records(records: "list[registry.VersionRecord]", gate: dict[str, Any]
 
 def _add_row(table: Table, record: "registry.VersionRecord", metrics: list[str]) -> None:
     fields = record.fields()
-    commit = str(fields.get("git.commit", ""))[:_SHORT] + ("+" if fields.get("git.dirty") == "true" else "")
-    failed = fields.get("gate.failed")
+    commit = str(fields.get("git.commit", ""))[:SHORT] + ("+" if fields.get("git.dirty") == "true" else "")
     table.add_row(
         record.model,
         record.version,
         ", ".join(record.aliases),
-        f"{fields['gate']}{f': {failed}' if failed else ''}",
+        record.verdict,
         *(f"{record.metrics[name]:.4f}" if name in record.metrics else "" for name in metrics),
-        str(fields.get("data.table", ""))[:_SHORT],
+        str(fields.get("data.table", ""))[:SHORT],
         commit,
         format_age(record.age),
         style="bold" if "champion" in record.aliases else "",

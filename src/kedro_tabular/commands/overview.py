@@ -6,12 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from ..lineage import SHORT
 from .terminal import format_age, make_console, make_table
 
 if TYPE_CHECKING:
     from .. import registry
-
-_SHORT = 8  # shown digits of a hash
 
 
 def compared_metric(gate: Mapping[str, Any]) -> str:
@@ -34,7 +33,7 @@ def print_overview(summaries: "Sequence[registry.ModelSummary]", metric: str, as
             summary.champion,
             "" if summary.age is None else format_age(summary.age),
             *("" if value is None else f"{value:.4f}" for value in (summary.metric, summary.baseline)),
-            summary.table[:_SHORT],
+            summary.table[:SHORT],
             summary.challenger,
             summary.newest,
             summary.verdict,

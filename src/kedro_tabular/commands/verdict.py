@@ -6,6 +6,7 @@ from typing import Any
 import click
 from kedro.framework.startup import ProjectMetadata
 
+from .. import registry
 from ..errors import reports_user_errors
 from ..lineage import Catalog
 from .conf import load_conf, require_model
@@ -28,9 +29,8 @@ def gate(metadata: ProjectMetadata, markdown: bool) -> None:
         raise click.ClickException(f"{path} is missing: kedro run --pipelines=packaging")
     verdict = json.loads(file.read_text(encoding="utf-8"))
     _print_rules(verdict["rules"], markdown)
-    failed = [f"- {rule['rule']}: {rule['why']}" for rule in verdict["rules"] if not rule["passed"]]
     if verdict["verdict"] != "passed":
-        raise click.ClickException("\n".join(["the gate refused the model:", *failed]))
+        raise click.ClickException("\n".join(["the gate refused the model:", *registry.failed_rules(verdict)]))
     compared = f", compared with version {verdict['champion']}" if verdict["champion"] else ""
     click.echo(f"The model passed the gate{compared}.")
 

@@ -2,7 +2,7 @@ from .catalog import Catalog
 from .connection import connect, connected_to, export_credentials, prepare_target
 from .dvc_stages import is_stale, render_dvc_yaml, tracked_environment
 from .git import GitError, run_git
-from .hashes import bytes_md5, content_md5
+from .hashes import SHORT, bytes_md5, content_md5
 from .modules import LIBRARY, defining_module, import_closure, package_folder
 from .origin import Origin, OriginReader
 from .provenance import DATA, ENVIRONMENT, GIT, expand_tags, select_tags, version_tags
@@ -17,6 +17,7 @@ __all__ = [
     "ENVIRONMENT",
     "GIT",
     "LIBRARY",
+    "SHORT",
     "Catalog",
     "GitError",
     "Origin",

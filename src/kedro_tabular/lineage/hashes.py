@@ -5,6 +5,8 @@ import json
 from functools import cache
 from pathlib import Path
 
+SHORT = 8  # digits of a hash that are shown; a query accepts them in place of the whole
+
 
 def bytes_md5(content: bytes) -> str:
     """The md5 of bytes."""

@@ -2,6 +2,7 @@ from . import aliases
 from .aliases import get_alias_version
 from .champion import Champion, ChampionDataset, Difference, PooledDataset, compare_runs
 from .copying import CopyError, copy_version
+from .description import failed_rules
 from .loading import LoadedModel, ModelError, load_model
 from .overview import ModelSummary, read_overview
 from .permissions import check_may_register
@@ -28,6 +29,7 @@ __all__ = [
     "check_may_register",
     "compare_runs",
     "copy_version",
+    "failed_rules",
     "find_by_content",
     "get_alias_version",
     "load_model",

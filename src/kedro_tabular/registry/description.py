@@ -6,11 +6,10 @@ from typing import Any
 
 from mlflow.entities import Run
 
-from ..lineage import DATA, GIT
+from ..lineage import DATA, GIT, SHORT
 
 _MAX_LENGTH = 4000  # characters; MLflow's database holds 5000
 _GATE, _NOT_PROMOTED = "Gate: **", "Not promoted on "  # how a description starts that was not written by a person
-_SHORT = 8  # digits of a hash
 _REPORT = "report.html"  # the artifact of the run
 
 
@@ -21,7 +20,7 @@ def describe_version(gate: dict[str, Any], run: Run) -> str:
         gate: the verdict, as returned by `apply_rules`.
         run: the run that registers it.
     """
-    parts = ["\n".join([_verdict(gate), *_failed_rules(gate)]), _metrics(gate), _origin(run)]
+    parts = ["\n".join([_verdict(gate), *failed_rules(gate)]), _metrics(gate), _origin(run)]
     return "\n\n".join(filter(None, parts))[:_MAX_LENGTH]
 
 
@@ -42,7 +41,8 @@ def _verdict(gate: Mapping[str, Any]) -> str:
     return f"{_GATE}{gate['verdict']}**{compared}{rows}"
 
 
-def _failed_rules(gate: Mapping[str, Any]) -> list[str]:
+def failed_rules(gate: Mapping[str, Any]) -> list[str]:
+    """A line for each rule of a verdict that failed."""
     return [f"- {rule['rule']}: {rule['why']}" for rule in gate["rules"] if not rule["passed"]]
 
 
@@ -68,8 +68,8 @@ def _interval(values: Mapping[str, Any], name: str, prefix: str) -> str:
 
 def _origin(run: Run) -> str:
     tags, info = run.data.tags, run.info
-    code, changes = tags.get(f"{GIT}commit", "none")[:_SHORT], tags.get(f"{GIT}dirty") == "true"
+    code, changes = tags.get(f"{GIT}commit", "none")[:SHORT], tags.get(f"{GIT}dirty") == "true"
     page = f"#/experiments/{info.experiment_id}/runs/{info.run_id}"
-    data = tags.get(f"{DATA}table", "none")[:_SHORT]
+    data = tags.get(f"{DATA}table", "none")[:SHORT]
     where = f"Table `{data}`, code `{code}`{' with changes that are not committed' if changes else ''}."
     return f"{where} [Report]({page}/artifacts/{_REPORT}), [run]({page})"

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any
 
 import mlflow
@@ -12,8 +11,8 @@ from mlflow.tracking import MlflowClient
 
 from ..evaluation import BASELINE
 from ..lineage import DATA, expand_tags
-from .aliases import CHALLENGER, CHAMPION, GATE, GATE_FAILED, PASSED
-from .records import read_runs
+from .aliases import CHALLENGER, CHAMPION, GATE, PASSED
+from .records import make_record, read_runs
 
 # What a person has to do, the most urgent first; empty if nothing.
 NEVER_TRAINED, NO_CHAMPION, WAITING, REFUSED, FINE = (
@@ -73,8 +72,8 @@ def read_overview(names: Sequence[str], metric: str) -> list[ModelSummary]:
                 champion=str(champion.version) if champion else "",
                 challenger=challenger,
                 newest=str(version.version),
-                verdict=_verdict(version),
-                age=_age(champion) if champion else None,
+                verdict=make_record(version).verdict,
+                age=make_record(champion).age if champion else None,
                 metric=metrics.get(metric),
                 baseline=metrics.get(BASELINE + metric),
                 table=str(expand_tags(champion.tags).get(f"{DATA}table", "")) if champion else "",
@@ -104,12 +103,3 @@ def _todo(champion: ModelVersion | None, challenger: str, newest: ModelVersion) 
         return WAITING
     is_newer = int(newest.version) > int(champion.version)
     return REFUSED if is_newer and newest.tags.get(GATE) != PASSED else FINE
-
-
-def _verdict(version: ModelVersion) -> str:
-    verdict, failed = version.tags.get(GATE, "none"), version.tags.get(GATE_FAILED)
-    return f"{verdict}: {failed}" if failed else verdict
-
-
-def _age(version: ModelVersion) -> float:
-    return (datetime.now(UTC) - datetime.fromtimestamp(version.creation_timestamp / 1000, UTC)).total_seconds() / 86400

@@ -7,9 +7,10 @@ from typing import Any
 
 import mlflow
 from mlflow.entities import Run
+from mlflow.entities.model_registry import ModelVersion
 
 from ..lineage import DATA, expand_tags
-from .aliases import GATE
+from .aliases import GATE, GATE_FAILED
 
 _BATCH = 100  # run ids in one search
 
@@ -34,6 +35,12 @@ class VersionRecord:
     def age(self) -> float:
         """Days since it was registered."""
         return (datetime.now(UTC) - self.created).total_seconds() / 86400
+
+    @property
+    def verdict(self) -> str:
+        """The gate's verdict, and the rules that failed."""
+        verdict, failed = self.tags.get(GATE, "none"), self.tags.get(GATE_FAILED)
+        return f"{verdict}: {failed}" if failed else verdict
 
     def fields(self) -> dict[str, Any]:
         """All fields of a query by dotted name; tags by their own name."""
@@ -62,17 +69,17 @@ def read_records(model: str | None = None) -> list[VersionRecord]:
             aliases.setdefault((registered.name, str(number)), []).append(alias)
     runs = read_runs(sorted({str(version.run_id) for version in versions if version.run_id}))
     records = [
-        VersionRecord(
-            str(version.name),
-            str(version.version),
-            sorted(aliases.get((version.name, str(version.version)), [])),
-            datetime.fromtimestamp(version.creation_timestamp / 1000, UTC),
-            expand_tags(version.tags),
-            runs.get(str(version.run_id)),
-        )
+        make_record(version, aliases.get((version.name, str(version.version)), ()), runs.get(str(version.run_id)))
         for version in versions
     ]
     return sorted(records, key=lambda record: (record.model, -int(record.version)))
+
+
+def make_record(version: ModelVersion, aliases: Iterable[str] = (), run: Run | None = None) -> VersionRecord:
+    """The record of a version that the registry has returned."""
+    created = datetime.fromtimestamp(version.creation_timestamp / 1000, UTC)
+    tags = expand_tags(version.tags)
+    return VersionRecord(str(version.name), str(version.version), sorted(aliases), created, tags, run)
 
 
 def find_by_content(records: Iterable[VersionRecord], md5s: Mapping[str, str]) -> VersionRecord | None:
