@@ -1,17 +1,17 @@
 """A model for each value of a column: the folders of conf/models that `kedro adopt --by COLUMN` writes."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import pandas as pd
 import yaml
 
 from ..config import POOLED, model_folder, to_name
-from ..contract import ContractError
+from ..contract import Contract, ContractError
+from ..evaluation import Parts
 from ..files import load_yaml
 from .changes import Changes
-from .inference import InferredContract
 from .settings import MIN_CALIBRATED, choose_tolerance
-from .split import Split
 from .yaml_edit import set_values
 
 LIMIT, _ROWS = "segment_rows", 1000  # the parameter, and its value in conf/ of an earlier release
@@ -20,21 +20,35 @@ _OWN = "# The rows with {column} = {value}. It states only what differs from con
 _ALL = "# All rows. It states only what differs from conf/base, so far nothing.\n{}\n"
 
 
-def plan_models(inferred: InferredContract, split: Split, parameters: dict[str, Any], changes: Changes) -> list[str]:
+def plan_models(
+    contract: Contract,
+    parts: Parts,
+    column: str,
+    parameters: dict[str, Any],
+    changes: Changes,
+    left_out: Mapping[str, str] | None = None,
+) -> list[str]:
     """Plan a folder for each value of `by` with rows enough, and one for all rows. Returns lines about it.
 
     The folders of models that there are already stay as they are.
 
+    Args:
+        contract: that of all rows.
+        parts: the parts of the table; that of simulated production is not needed.
+        column: the column whose values get a model each.
+        parameters: of conf/base.
+        changes: to which the files are added.
+        left_out: why columns are not in the contract.
+
     Raises:
         ContractError: the column is not in the contract, or no value has rows enough.
     """
-    contract, column = inferred.contract, str(inferred.by)
     if column not in contract.columns or contract.columns[column].type == "datetime":
-        reason = inferred.left_out.get(column, "it is a date-time")
+        reason = (left_out or {}).get(column, "it is a date-time" if column in contract.columns else "it is no feature")
         raise ContractError(f"--by {column}: that is no feature column of text or numbers: {reason}")
     limit = int(parameters.get(LIMIT, _ROWS))
-    counts = split.parts.train[column].value_counts()
-    judged = set(split.parts.calibration[column].dropna()) & set(split.parts.test[column].dropna())
+    counts = parts.train[column].value_counts()
+    judged = set(parts.calibration[column].dropna()) & set(parts.test[column].dropna())
     chosen = sorted((value for value, rows in counts.items() if rows >= limit and value in judged), key=str)
     if not chosen:
         most = f"{counts.index[0]} has {counts.iloc[0]:,}" if len(counts) else "it has no values"
@@ -44,7 +58,7 @@ def plan_models(inferred: InferredContract, split: Split, parameters: dict[str, 
     for value in chosen:
         names.append(to_name(_label(column, value), [POOLED, *names]))
         _plan(changes, names[-1], _render(column, value))
-    _adjust_gate(changes, int(split.parts.test[column].value_counts().reindex(chosen).min()))
+    _adjust_gate(changes, int(parts.test[column].value_counts().reindex(chosen).min()))
     others = [f"{_text(value)} ({rows:,})" for value, rows in counts.items() if value not in chosen]
     lines = [f"{len(names)} models by {column}: {', '.join(names)}; and {POOLED}, of all rows"]
     if others:

@@ -10,7 +10,7 @@ from .. import adoption
 from ..config import read_conf
 from ..errors import reports_user_errors
 from ..lineage import GitError, run_git
-from .dvc import environment_of, render_all
+from .dvc import add_dvc_yaml
 
 _ESTIMATORS = ("linear", "forest", "boosting")
 
@@ -56,13 +56,15 @@ def adopt(metadata: ProjectMetadata, table: Path, dry_run: bool, **options: Any)
     sections = {"features": {"datetime_parts": features["datetime_parts"]}, "estimator": estimator.parameters}
     changes = adoption.plan_changes(project, inferred, split, sections, table)
     if inferred.by:
-        inferred.notes += adoption.plan_models(inferred, split, parameters, changes)
+        inferred.notes += adoption.plan_models(
+            inferred.contract, split.parts, inferred.by, parameters, changes, inferred.left_out
+        )
     if adoption.is_template(project):
         adoption.plan_own_files(project, metadata.package_name, inferred.contract.name, changes)
         inferred.notes.append("this is a clone of the template: README.md and what is only the template's are replaced")
     if changes and not dry_run:
         _check_committed(project, table)
-    _add_dvc_yaml(metadata, changes)
+    add_dvc_yaml(metadata, changes)
     if dry_run:
         _print_summary(inferred, split)
         click.echo(changes.diff() or "nothing would change")
@@ -73,16 +75,6 @@ def adopt(metadata: ProjectMetadata, table: Path, dry_run: bool, **options: Any)
         click.echo(f'\nNext: git add --all && git commit -m "Adopt a table", {train}')
     else:
         click.echo(f"{inferred.contract.name} is adopted already: nothing to change")
-
-
-def _add_dvc_yaml(metadata: ProjectMetadata, changes: "adoption.Changes") -> None:
-    """Add the dvc.yaml that `kedro dvc sync` writes once the other changes are made."""
-    pipelines = metadata.source_dir / metadata.package_name / "pipelines"
-    kept = {path.name for path in pipelines.iterdir() if path not in changes.deleted}
-    with changes.preview() as future:
-        texts = render_all(metadata._replace(project_path=future), environment_of(future), kept)
-    for path, text in texts.items():
-        changes.write(metadata.project_path / path.relative_to(future), text)
 
 
 def _check_committed(project: Path, table: Path) -> None:

@@ -10,6 +10,7 @@ from kedro.framework import project
 from kedro.framework.startup import ProjectMetadata
 from kedro.pipeline import Pipeline
 
+from .. import adoption
 from ..config import BASE, model_folder, model_names
 from ..errors import reports_user_errors
 from ..files import write_atomically
@@ -142,3 +143,13 @@ def render(metadata: ProjectMetadata, stages: dict[str, Pipeline], environment: 
     catalog = load_conf(metadata, environment, model)["catalog"]
     tracked = None if environment == BASE else environment
     return render_dvc_yaml(stages, catalog, metadata.project_path, tracked, model)
+
+
+def add_dvc_yaml(metadata: ProjectMetadata, changes: "adoption.Changes") -> None:
+    """Add the dvc.yaml that `kedro dvc sync` writes once the other changes are made."""
+    pipelines = metadata.source_dir / metadata.package_name / "pipelines"
+    kept = {path.name for path in pipelines.iterdir() if path not in changes.deleted}
+    with changes.preview() as future:
+        texts = render_all(metadata._replace(project_path=future), environment_of(future), kept)
+    for path, text in texts.items():
+        changes.write(metadata.project_path / path.relative_to(future), text)

@@ -2,6 +2,7 @@
 
 import click
 
+from .add_models import add
 from .adopt import adopt
 from .deploy import promote, rollback
 from .dvc import dvc
@@ -24,5 +25,5 @@ def cli() -> None:
 _OF_THE_PROJECT, _OF_MODELS = (run, jupyter, dvc, adopt, ui), (models, gate, promote, rollback, lineage, reproduce)
 for command in (*_OF_THE_PROJECT, *_OF_MODELS, serve, outcomes, log, replay):
     cli.add_command(command)
-for command in (train, score, monitor):
+for command in (add, train, score, monitor):
     models.add_command(command)

@@ -56,7 +56,7 @@ def read_segments(conf: Path) -> dict[str, dict[str, Any]]:
 
 def states(conf: Path, model: str, section: str) -> bool:
     """Whether a model has a section of the parameters of its own, or entries of the catalog."""
-    folder = conf / MODELS / model
+    folder = model_folder(conf, model)
     return any(folder.glob("catalog*.yml")) or section in _read_parameters(folder)
 
 

@@ -21,7 +21,9 @@ def plan(tmp_path, values, column="store_id", limit=100):
     shutil.copy(ROOT / "conf" / "base" / "parameters_packaging.yml", tmp_path / "conf" / "base")
     inferred = infer_contract(open_source(tmp_path / "sales.csv"), Options(target="answer", time="when", by=column))
     changes = Changes(tmp_path)
-    lines = plan_models(inferred, choose_split(inferred, 0), {"segment_rows": limit}, changes)
+    lines = plan_models(
+        inferred.contract, choose_split(inferred, 0).parts, column, {"segment_rows": limit}, changes, inferred.left_out
+    )
     texts = {path.relative_to(tmp_path / "conf").as_posix(): text for path, text in changes.texts.items()}
     return texts, lines
 
