@@ -2,6 +2,9 @@
 
 import copy
 import os
+import pickle
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, cast
 
@@ -14,6 +17,7 @@ from .layers import layer_catalog, layer_parameters, read_segments
 from .models import MODELS, check_model, current_model
 
 _MODEL = "model"  # `kedro run --params=model=NAME`
+_PARSED: dict[tuple[Any, ...], bytes] = {}  # files by folder, patterns and state
 _Raw = tuple[dict[Path, DictConfig], dict[Path, DictConfig], str, str, set[Path]]
 
 
@@ -94,6 +98,27 @@ class ConfigLoader(OmegaConfigLoader):
                 base = {Path(base_path): cast(DictConfig, OmegaConf.unsafe_merge({}, *base.values(), *own))}
         return base, environment, base_path, environment_path, files
 
+    def _read_dir_configs(
+        self,
+        conf_path: str,
+        patterns: Iterable[str],
+        key: str,
+        processed_files: set[Path],
+        read_environment_variables: bool | None = False,
+    ) -> dict[Path, DictConfig]:
+        """Read the files of a folder. OmegaConf takes long to parse them, and models share those of conf/base."""
+        if read_environment_variables:  # of credentials, which are not kept
+            credentials: dict[Path, DictConfig] = super()._read_dir_configs(
+                conf_path, patterns, key, processed_files, read_environment_variables
+            )
+            return credentials
+        state = (conf_path, *patterns, *_states(Path(conf_path)))
+        if state not in _PARSED:
+            _PARSED[state] = pickle.dumps(super()._read_dir_configs(conf_path, patterns, key, processed_files))
+        found: dict[Path, DictConfig] = pickle.loads(_PARSED[state])  # a copy: merging changes it
+        processed_files.update(found)
+        return found
+
     def _resolve_from_raw_config(self, key: str, *raw: Any) -> dict[str, Any]:
         resolved: dict[str, Any] = super()._resolve_from_raw_config(key, *raw)
         if key == "parameters" and not self.model:
@@ -110,6 +135,14 @@ class ConfigLoader(OmegaConfigLoader):
         folder = self._get_conf_env_path(f"{MODELS}/{self.model}")
         found = self._read_dir_configs(folder, self.config_patterns[key], key, files, key == "credentials")
         return list(found.values())
+
+
+def _states(folder: Path) -> Iterator[tuple[str, int, int]]:
+    """What changes with the files of a folder."""
+    for path in sorted(folder.rglob("*")):
+        with suppress(OSError):  # a link to nothing
+            status = path.stat()
+            yield str(path), status.st_mtime_ns, status.st_size
 
 
 def read_conf(project_path: Path, environment: str | None = None, model: str | None = None) -> ConfigLoader:

@@ -5,6 +5,7 @@ They are its parameters, the catalog entries of its files, and the values that t
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -51,6 +52,12 @@ def layer_of(file: str) -> int:
 
 def load_file(path: Path) -> dict[str, Any]:
     """The values of a YAML file, without resolving references; none if it is empty."""
+    status = path.stat()
+    return _load_file(path, status.st_mtime_ns, status.st_size)
+
+
+@lru_cache(maxsize=256)  # the stages of all models read the files of conf/base
+def _load_file(path: Path, *state: int) -> dict[str, Any]:
     content = load_yaml(path.read_text(encoding="utf-8"))
     return content if isinstance(content, dict) else {}
 
