@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 
 from ...conftest import make_table
-from ..lineage.adopted import make_repository, run
+from ..lineage.adopted import QUICK, make_repository, run, set_parameter
 
 pytestmark = pytest.mark.slow
 
 # Each kind of answer, size, and of what there is to predict it from: text or not, a time or not.
 TABLES = [
-    ("binary", 50_000, True, None),
+    ("binary", 20_000, True, None),
     ("binary", 300, True, "when"),
     ("text", 5_000, False, "when"),
     ("number", 300, False, None),
@@ -37,6 +37,9 @@ def test_a_table_is_adopted_trained_and_its_version_judged(tmp_path, answer, n_r
     table.to_parquet(project.parent / "table.parquet")
     options = ["--time", time] if time else []
     run(project, "adopt", str(project.parent / "table.parquet"), "--target", "answer", *options)
+    for pipeline in ("evaluation", "packaging"):  # adopt has no settings of what takes long in these
+        for key, value in QUICK[pipeline].items():
+            set_parameter(project, pipeline, key, value)
     run(project, "run", "--pipelines=train")
     gate = json.loads((project / "data" / "08_reporting" / "gate.json").read_text())
     assert gate["verdict"] == "passed", gate["rules"]

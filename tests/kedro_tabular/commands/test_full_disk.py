@@ -11,7 +11,7 @@ from kedro_tabular.serving.log.prediction_log import PredictionLog
 from ...conftest import copy_run, run_kedro
 from ...processes import serving
 from ..disks import fill, make_room, small_disk
-from ..lineage.adopted import adopt, open_store, run, runs, versions
+from ..lineage.adopted import copy_trained, open_store, run, runs, versions
 
 logger = logging.getLogger(__name__)  # shows what was measured: -o log_cli=true --log-cli-level=INFO
 pytestmark = pytest.mark.slow
@@ -26,8 +26,7 @@ LEFT = [0, 2_000_000]
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory):
     """A project with version 1, which has answered some rows."""
-    project = adopt(tmp_path_factory.mktemp("here") / "project")
-    run(project, "run", "--pipeline=train")
+    project = copy_trained(tmp_path_factory)
     with serving(project) as (_, url):
         run(project, "replay", "--url", url, "--outcomes-after", "0s")
     return project

@@ -9,7 +9,7 @@ from mlflow.tracking import MlflowClient
 
 from ...conftest import run_kedro
 from ...storage import BUCKET
-from ..lineage.adopted import adopt, run
+from ..lineage.adopted import copy_adopted, run
 from ..registering import empty_store
 from ..team import team_servers
 
@@ -30,7 +30,7 @@ def team(tmp_path_factory):
 @pytest.fixture(scope="module")
 def project(tmp_path_factory, team):
     """A project that has registered version 1 on these servers."""
-    folder = adopt(tmp_path_factory.mktemp("here") / "project")
+    folder = copy_adopted(tmp_path_factory)
     path = folder / "conf" / "base" / "mlflow.yml"
     settings = yaml.safe_load(path.read_text())
     settings["server"]["mlflow_tracking_uri"] = team.url

@@ -10,7 +10,7 @@ from importlib.util import find_spec
 import pytest
 
 from ...conftest import copy_code, fail
-from ..lineage.adopted import adopt, open_store, run, runs
+from ..lineage.adopted import copy_adopted, open_store, run, runs
 
 
 @pytest.fixture(scope="module")
@@ -45,7 +45,7 @@ def test_jupyter_lab_says_that_it_is_not_installed(project):
 @pytest.fixture(scope="module")
 def adopted(tmp_path_factory):
     """A project with a small table that has run once, in threads."""
-    folder = adopt(tmp_path_factory.mktemp("runs") / "project")
+    folder = copy_adopted(tmp_path_factory)
     run(folder, "run", "--pipelines=data_prep", "--runner=ParallelRunner")
     run(folder, "run", "--runner=ThreadRunner")
     return folder

@@ -16,7 +16,7 @@ from mlflow.tracking import MlflowClient
 
 from ...conftest import ROOT, make_table
 from ...repositories import commit, git
-from ..lineage.adopted import adopt, dvc, set_parameter
+from ..lineage.adopted import copy_reproduced, dvc, set_parameter
 from .deployed import Clone, Team
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("connected")]
@@ -72,7 +72,7 @@ def workflow_steps() -> list[Step]:
 @pytest.fixture(scope="module")
 def upstream(tmp_path_factory, team: Team) -> Path:
     """The repository that changes are merged into, whose model a promoter has released."""
-    folder = adopt(tmp_path_factory.mktemp("upstream") / "project")
+    folder = copy_reproduced(tmp_path_factory)
     makefile = (ROOT / "Makefile").read_text().partition("# --- Of the template itself")[0]
     (folder / "Makefile").write_text(makefile)
     for name in ("tests", "notebooks"):
@@ -80,7 +80,6 @@ def upstream(tmp_path_factory, team: Team) -> Path:
     (folder / "notebooks" / ".gitkeep").touch()
     (folder / "tests" / "test_project.py").write_text(A_TEST)
     dvc(folder, "remote", "modify", "storage", "url", str(tmp_path_factory.mktemp("shared")))
-    dvc(folder, "repro", "--quiet")
     commit(folder)
     dvc(folder, "push", "--quiet")
     return folder

@@ -9,7 +9,7 @@ import pytest
 from mlflow.models import get_model_info
 from mlflow.tracking import MlflowClient
 
-from ..lineage.adopted import adopt
+from ..lineage.adopted import copy_adopted
 from ..proxy import proxy_of
 from .deployed import ADMIN, SECRETS, Clone, Team, administrator_of, mlflow_server, without_mlflow
 
@@ -30,7 +30,7 @@ def servers(tmp_path_factory):
 @pytest.fixture(scope="module")
 def clone(tmp_path_factory, servers):
     """A clone of the administrator."""
-    folder = adopt(tmp_path_factory.mktemp("here") / "project")
+    folder = copy_adopted(tmp_path_factory)
     return Clone.of(folder, Team(servers, {ADMIN: SECRETS["MLFLOW_AUTH_ADMIN_PASSWORD"]}), ADMIN)
 
 
@@ -73,9 +73,9 @@ def versions() -> dict[str, int]:
     return {run_id: run_ids.count(run_id) for run_id in run_ids}
 
 
-def test_a_server_that_takes_a_second_a_call_is_waited_for(servers, clone):
+def test_a_server_that_takes_half_a_second_a_call_is_waited_for(servers, clone):
     with mlflow_server(servers.folder, servers.environment), proxy_of(servers.url) as (proxy, url):
-        proxy.behave(seconds=1)
+        proxy.behave(seconds=0.5)
         training = start_training(clone, url, 20)
         printed = finished(training)
         assert training.returncode == 0, printed

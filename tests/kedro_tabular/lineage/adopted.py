@@ -5,6 +5,7 @@ import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ import yaml
 from kedro_tabular.lineage import expand_tags
 from mlflow.tracking import MlflowClient
 
-from ...conftest import ROOT, copy_code, make_table, run_kedro
+from ...conftest import ROOT, copy_code, copy_run, make_table, run_kedro, train_once
 from ...repositories import commit, git
 
 QUICK = {
@@ -49,7 +50,7 @@ def adopt(folder: Path, subfolder: str = ".") -> Path:
     project = make_repository(folder, subfolder)
     table = folder.parent / "orders.csv"
     make_table(700).to_csv(table, index=False)
-    run(project, "adopt", str(table), "--target", "answer", "--time", "when")
+    run(project, "adopt", str(table), "--target", "answer", "--time", "when", "--estimator", "boosting")
     estimator = {"class": "sklearn.ensemble.HistGradientBoostingClassifier"}
     for pipeline, values in QUICK.items():
         path = project / "conf" / "base" / f"parameters_{pipeline}.yml"
@@ -105,10 +106,40 @@ def runs(client: MlflowClient) -> list:
     return client.search_runs([experiment.experiment_id for experiment in client.search_experiments()])
 
 
-@pytest.fixture(scope="module")
-def adopted(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A project in which `dvc repro` has run once."""
-    project = adopt(tmp_path_factory.mktemp("here") / "project")
-    dvc(project, "repro", "--quiet")
-    commit(project)
-    return project
+def copy_adopted(factory: pytest.TempPathFactory) -> Path:
+    """A copy of a project that has adopted a small table; nothing has run. The table is beside it."""
+    return _copy_of("adopted", factory, lambda folder: adopt(folder / "project"))
+
+
+def copy_trained(factory: pytest.TempPathFactory) -> Path:
+    """The same, in which `train` has run once."""
+
+    def train(folder: Path) -> None:
+        run(_fill_from(copy_adopted(factory), folder), "run", "--pipeline=train")
+
+    return _copy_of("adopted_trained", factory, train)
+
+
+def copy_reproduced(factory: pytest.TempPathFactory) -> Path:
+    """The same, in which `dvc repro` has run once instead; all is committed."""
+
+    def reproduce(folder: Path) -> None:
+        project = _fill_from(copy_adopted(factory), folder)
+        dvc(project, "repro", "--quiet")
+        commit(project)
+
+    return _copy_of("adopted_reproduced", factory, reproduce)
+
+
+def _fill_from(project: Path, folder: Path) -> Path:
+    shutil.copytree(project.parent, folder, dirs_exist_ok=True)
+    return folder / "project"
+
+
+def _copy_of(name: str, factory: pytest.TempPathFactory, make: Callable[[Path], object]) -> Path:
+    """The project in a folder of its own, of which `make` has made the original once for all tests."""
+    made = train_once(name, factory, make)
+    folder = factory.mktemp("here")
+    copy_run(made / "project", folder / "project")
+    shutil.copy(made / "orders.csv", folder)
+    return folder / "project"

@@ -7,13 +7,24 @@ import pytest
 import yaml
 
 from ...repositories import commit, git
-from .adopted import adopted, dvc, open_store, run, runs, versions
-
-__all__ = ["adopted"]  # a fixture
+from .adopted import copy_reproduced, dvc, open_store, run, runs, versions
 
 pytestmark = pytest.mark.slow
 
 MAX_ITER = "conf/base/parameters_training.yml:estimator.kwargs.max_iter"
+
+
+@pytest.fixture(scope="module")
+def adopted(tmp_path_factory):
+    """A project in which `dvc repro` has run once."""
+    return copy_reproduced(tmp_path_factory)
+
+
+@pytest.fixture(scope="module")
+def tried(adopted):
+    """The name of an experiment that has run in a temporary folder, with another number of iterations."""
+    dvc(adopted, "exp", "run", "--temp", "--name", "try-13", "-S", f"{MAX_ITER}=13")
+    return "try-13"
 
 
 def iterations(client):
@@ -67,32 +78,25 @@ def test_an_option_of_the_catalog_runs_the_stages_that_read_with_it(adopted):
     path.write_text(entries)
 
 
-@pytest.mark.parametrize("how", ["queue", "temp"])
-def test_an_experiment_in_a_temporary_folder_registers_in_the_projects_store(adopted, how):
-    client = open_store(adopted)
-    before, champion = set(versions(client)), client.get_model_version_by_alias("orders", "champion").version
-    number = {"queue": 11, "temp": 13}[how]
-    setting = ("-S", f"{MAX_ITER}={number}")
-    if how == "temp":
-        dvc(adopted, "exp", "run", "--temp", "--name", "try-13", *setting)
-    else:
-        dvc(adopted, "exp", "run", "--queue", "--name", "try-11", *setting)
-        dvc(adopted, "queue", "start")
-        dvc(adopted, "queue", "logs", "--follow", "try-11")
-        dvc(adopted, "queue", "stop", "--kill")
-
-    (new,) = set(versions(client)) - before
-    assert iterations(client)[new] == str(number)
-    assert client.get_model_version_by_alias("orders", "champion").version == champion
+def check_registered(project, name):
+    """The version that an experiment in another folder has registered in the project's store, as one of the project."""
+    client = open_store(project)
+    (new,) = [version for version, tags in versions(client).items() if tags.get("experiment") == name]
+    assert str(client.get_model_version_by_alias("orders", "champion").version) == "1"
     made_by = client.get_run(client.get_model_version("orders", new).run_id)
-    assert versions(client)[new]["experiment"] == f"try-{number}"
     assert "roc_auc" in made_by.data.metrics
     assert ".dvc/tmp" not in made_by.info.artifact_uri
     for used in made_by.inputs.dataset_inputs:
         assert ".dvc/tmp" not in used.dataset.source
+    return new
+
+
+def test_an_experiment_in_a_temporary_folder_registers_in_the_projects_store(adopted, tried):
+    new = check_registered(adopted, tried)
+    assert iterations(open_store(adopted))[new] == "13"
     assert "verified" in run(adopted, "lineage", new, "--verify")
 
-    dvc(adopted, "exp", "apply", f"try-{number}")
+    dvc(adopted, "exp", "apply", tried)
     assert f"The files in data/ are those of version {new}." in run(adopted, "models")
     assert "up to date" in dvc(adopted, "repro")
     assert f"version                {new}" in run(adopted, "lineage", "data/06_models/model.skops")
@@ -115,8 +119,6 @@ def test_an_experiment_logs_to_the_store_that_conf_local_names(adopted):
 
 
 def test_a_queued_experiment_runs_the_code_with_which_it_was_queued(adopted):
-    client = open_store(adopted)
-    before = set(versions(client))
     (nodes,) = adopted.glob("src/*/pipelines/training/nodes.py")
     text = nodes.read_text()
     fit = "    return fit_on_features("
@@ -125,18 +127,21 @@ def test_a_queued_experiment_runs_the_code_with_which_it_was_queued(adopted):
     nodes.write_text(changed)
     dvc(adopted, "exp", "run", "--queue", "--name", "code")
     nodes.write_text("raise RuntimeError('later code')\n")
-    dvc(adopted, "exp", "run", "--run-all")
-    nodes.write_text(text)
-    (new,) = set(versions(client)) - before
-    assert versions(client)[new]["data.model"] != versions(client)["1"]["data.model"]
-    assert versions(client)[new]["git.dirty"] == "true"
+    dvc(adopted, "queue", "start")
+    dvc(adopted, "queue", "logs", "--follow", "code")
+    dvc(adopted, "queue", "stop", "--kill")
+    restore(adopted)
+
+    new = check_registered(adopted, "code")
+    tags = versions(open_store(adopted))
+    assert tags[new]["data.model"] != tags["1"]["data.model"]
+    assert tags[new]["git.dirty"] == "true"
     again = run(adopted, "reproduce", new)
     assert "reproduced: identical model, metrics and predictions" in again
 
 
-def test_an_experiment_of_another_clone_is_registered_when_it_is_applied(adopted, tmp_path):
-    dvc(adopted, "exp", "run", "--temp", "--name", "away", "-S", f"{MAX_ITER}=15")
-    dvc(adopted, "exp", "apply", "away")
+def test_an_experiment_of_another_clone_is_registered_when_it_is_applied(adopted, tried, tmp_path):
+    dvc(adopted, "exp", "apply", tried)
     commit(adopted)
     clone = tmp_path / "clone"
     subprocess.run(["git", "clone", "--quiet", adopted, clone], check=True)
@@ -150,7 +155,7 @@ def test_an_experiment_of_another_clone_is_registered_when_it_is_applied(adopted
     client = open_store(clone)
     (made,) = runs(client)
     assert "roc_auc" in made.data.metrics
-    assert made.data.params["estimator.kwargs.max_iter"] == "15"
+    assert made.data.params["estimator.kwargs.max_iter"] == "13"
     git(adopted, "reset", "--quiet", "--hard", "HEAD~1")
     restore(adopted)
 
@@ -169,7 +174,7 @@ def test_the_values_of_a_tracked_environment_are_in_dvc_lock_and_in_one_run(adop
     assert made.data.params["estimator.kwargs.max_iter"] == "16"
     assert "roc_auc" in made.data.metrics
     (staging / "parameters_training.yml").write_text("estimator: {kwargs: {max_iter: 17}}\n")
-    assert "Running stage 'training'" in dvc(adopted, "repro")
+    assert "training:" in dvc(adopted, "status")
     restore(adopted)
 
 
@@ -183,6 +188,7 @@ def test_values_that_refer_to_others_are_tracked_and_give_one_run(adopted):
     dvc(adopted, "repro")
     (made,) = [found for found in runs(client) if found.info.run_id not in before]
     assert made.data.params["estimator.kwargs.max_iter"] == "18"
+    assert "up to date" in dvc(adopted, "status")
     (adopted / "conf/base/globals.yml").write_text("iterations: 19\n")
-    assert "Running stage 'training'" in dvc(adopted, "repro")
+    assert "training:" in dvc(adopted, "status")
     restore(adopted)

@@ -145,10 +145,10 @@ def test_one_that_fails_is_told_with_its_reason_and_stops_no_other(adopted, tmp_
     (project / "conf/models/blue/parameters.yml").write_text(
         "table: {where: {colour: blue}, columns: {size: {max: 1}}}\n"
     )
-    done = run_kedro(project, "models", "train", "--all", "--jobs", "2")
+    done = run_kedro(project, "models", "train", "blue", "red", "green", "--jobs", "2")
     assert done.returncode == 1
-    assert trained_models(done.stdout) == ["green", "pooled", "red"]
-    assert "Error: 1 of 4 models failed:\n- blue: " in done.stderr
+    assert trained_models(done.stdout) == ["green", "red"]
+    assert "Error: 1 of 3 models failed:\n- blue: " in done.stderr
     assert "size" in done.stderr
     assert "Traceback" not in done.stdout + done.stderr
     assert versions(open_store(project), "blue") == {}
@@ -162,12 +162,16 @@ def test_the_next_one_starts_before_what_became_of_the_last_one_is_told(adopted,
 
 
 @pytest.mark.parametrize("victim", ["worker", "parent"])
-def test_after_a_kill_the_next_call_ends_the_work(adopted, tmp_path, victim):
-    project = copy(adopted, tmp_path)
+def test_after_a_kill_the_next_call_ends_the_work(trained, tmp_path, victim):
+    project = copy(trained, tmp_path)
+    for model in ("red", "green"):
+        path = project / "conf" / "models" / model / "parameters.yml"
+        path.write_text(path.read_text() + "estimator: {kwargs: {max_iter: 25}}\n")
     command = [Path(sys.executable).with_name("kedro"), "models", "train", "red", "green"]
+    log = project / "data" / "08_reporting" / "red" / "train.log"
+    log.unlink()  # of the first training
     with (project / "printed.txt").open("w") as output:
         parent = subprocess.Popen(command, cwd=project, stdout=output, stderr=output, env=None)
-        log = project / "data" / "08_reporting" / "red" / "train.log"
         until = time.monotonic() + 120
         while not log.exists() or "train_estimator" not in log.read_text():
             assert time.monotonic() < until and parent.poll() is None, (project / "printed.txt").read_text()
@@ -179,9 +183,8 @@ def test_after_a_kill_the_next_call_ends_the_work(adopted, tmp_path, victim):
     psutil.wait_procs([worker], timeout=60)
     said = run(project, "models", "train", "--changed")
     client = open_store(project)
-    assert "pooled" in trained_models(said)
-    for model in ("red", "green"):
-        assert client.get_model_version_by_alias(model, "champion")
+    assert trained_models(said) == (["red"] if victim == "worker" else ["green", "red"])
+    assert [list(versions(client, model)) for model in ALL] == [["1"], ["1", "2"], ["1", "2"], ["1"]]
     assert {one.info.status for one in runs(client)} <= {"FINISHED", "FAILED", "KILLED"}
 
 

@@ -8,7 +8,7 @@ from kedro_tabular.registry.aliases import CHALLENGER, CHAMPION, PREVIOUS
 
 from ...conftest import run_kedro
 from ...repositories import commit
-from ..lineage.adopted import adopt, dvc, open_store, run, runs, versions
+from ..lineage.adopted import copy_adopted, dvc, open_store, run, runs, versions
 
 pytestmark = pytest.mark.slow
 
@@ -18,7 +18,7 @@ MAX_ITER = "conf/base/parameters_training.yml:estimator.kwargs.max_iter"
 @pytest.fixture(scope="module")
 def project(tmp_path_factory):
     """A project with one champion, whose gate lets every version pass."""
-    folder = adopt(tmp_path_factory.mktemp("here") / "project")
+    folder = copy_adopted(tmp_path_factory)
     path = folder / "conf/base/parameters_packaging.yml"
     rules = {"promote": "auto", "resamples": 20, "confidence": 0.9}
     path.write_text(yaml.safe_dump(yaml.safe_load(path.read_text(encoding="utf-8")) | {"gate": rules}))

@@ -18,8 +18,6 @@ from .stepping import PROCESSES, SteppedProcess, count
 
 pytestmark = pytest.mark.slow
 
-every_store = pytest.mark.parametrize("store", ["sqlite", "postgresql", "tracking_server"], indirect=True)
-
 PATIENCE = 60.0  # seconds; no test waits that long
 
 
@@ -100,7 +98,7 @@ def interleave(store, first, second):
         made += 1
 
 
-@every_store
+@pytest.mark.parametrize("store", ["sqlite", "tracking_server"], indirect=True)  # which has its data in PostgreSQL
 def test_of_two_trainings_judged_against_one_champion_one_is_promoted(store):
     trainings = interleave(store, ("deploy", "3", "2"), ("deploy", "4", "2"))
     winners = {check_one_of_two_is_promoted(name) for name, *_ in trainings}
@@ -177,7 +175,6 @@ def test_of_two_waiting_versions_the_newer_one_is_challenger(store):
         ("sqlite", ("deploy", "3", "2")),
         ("sqlite", ("promote", "3")),
         ("sqlite", ("rollback",)),
-        ("postgresql", ("deploy", "3", "2")),
         ("tracking_server", ("deploy", "3", "2")),
     ],
     indirect=["store"],
@@ -215,7 +212,7 @@ def test_killed_at_any_call_a_process_leaves_a_champion_and_the_next_one_soon_go
     assert made > 8
 
 
-@every_store
+@pytest.mark.parametrize("store", ["sqlite", "postgresql", "tracking_server"], indirect=True)
 def test_one_process_at_a_time_has_the_lock(store, tmp_path):
     name, counter = make_model(), tmp_path / "counter.txt"
     counter.write_text("0")
