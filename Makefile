@@ -49,8 +49,9 @@ test: data ## Check the code and run the tests
 pytest:
 	@$(BIN)/pytest
 
+# One process more than there are processors, because many of these tests wait for servers.
 test-slow: data ## Run the tests that train many models or start many processes
-	@$(BIN)/pytest -m slow || [ $$? -eq 5 ]  # 5: there are none
+	@$(BIN)/pytest -m slow --numprocesses=$$(($$(getconf _NPROCESSORS_ONLN) + 1)) || [ $$? -eq 5 ]  # 5: there are none
 
 check: $(INSTALLED) ## Lint and check types; name edited library files
 	@$(BIN)/ruff check --quiet $(LINTED)

@@ -124,7 +124,7 @@ def copy_code(folder: Path) -> Path:
     return folder
 
 
-def train_once(name: str, factory: pytest.TempPathFactory, train: Callable[[Path], None]) -> Path:
+def train_once(name: str, factory: pytest.TempPathFactory, train: Callable[[Path], object]) -> Path:
     """The folder of this name, in which `train` has run once for all processes of these tests."""
     common = factory.getbasetemp()
     if "PYTEST_XDIST_WORKER" in os.environ:
@@ -176,12 +176,24 @@ def fail(folder: Path, *arguments: str) -> str:
     return done.stderr
 
 
-# The files that take longest, which start many processes, in the order of their length.
+# The files that take longest, slow or not, which start many processes, in the order of their length.
 LONGEST = [
-    "test_dvc.py",
-    "test_deployment.py",
-    "test_full_disk.py",
+    "test_promotion.py",
+    "test_experiments.py",
+    "test_team.py",
     "test_outages.py",
+    "test_train.py",
+    "test_dvc.py",
+    "test_training.py",
+    "test_reproduction.py",
+    "test_deployment.py",
+    "test_unsteady_server.py",
+    "test_ci.py",
+    "test_image.py",
+    "test_full_disk.py",
+    "test_stage_check.py",
+    "test_killed_server.py",
+    "test_run.py",
     "test_end_to_end.py",
     "test_howto.py",
     "test_trained.py",
