@@ -9,8 +9,9 @@ from .dvc import dvc
 from .kedro_commands import jupyter, run
 from .lineage import lineage, reproduce
 from .log import log
-from .many_models import monitor, score, train
+from .many_models import score, train
 from .models import models
+from .monitor import monitor
 from .replay import replay
 from .serve import outcomes, serve
 from .ui import ui

@@ -1,7 +1,7 @@
-"""`kedro models train`, `score` and `monitor`: a pipeline for many models of conf/models, several at a time."""
+"""`kedro models train` and `score`: a pipeline for many models of conf/models, several at a time."""
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,7 @@ from .overview import compared_metric
 from .progress import Progress
 from .terminal import reported
 
-_INFERENCE, _MONITORING = "inference", "monitoring"
+_INFERENCE = "inference"
 _OPTIONS = (
     click.argument("names", nargs=-1, metavar="[NAME]..."),
     click.option("--all", "every", is_flag=True, help="All models of conf/models."),
@@ -30,7 +30,7 @@ _OPTIONS = (
 )
 
 
-def _of_many(command: Callable[..., Any]) -> Callable[..., Any]:
+def of_many(command: Callable[..., Any]) -> Callable[..., Any]:
     """Decorate the function of a command that runs a pipeline for many models."""
     for decorate in reversed(_OPTIONS):
         command = decorate(command)
@@ -39,13 +39,13 @@ def _of_many(command: Callable[..., Any]) -> Callable[..., Any]:
 
 @click.command(name="train")
 @click.option("--changed", is_flag=True, help="Those whose code, data or parameters have changed, according to DVC.")
-@_of_many
+@of_many
 def train(
     metadata: ProjectMetadata, names: tuple[str, ...], every: bool, changed: bool, jobs: int, environment: str | None
 ) -> None:
     """Train models of conf/models, several at a time. One that fails does not stop the others."""
     project = metadata.project_path
-    chosen = _choose(project, names, every or changed)
+    chosen = choose_models(project, names, every or changed)
     stale = [model for model in model_names(project / "conf") if is_stale(project, model)]
     if stale:
         write_all(metadata, of=stale)
@@ -58,24 +58,19 @@ def train(
         return
     # The others are compared with the pooled model, so it comes first and by itself.
     groups = [[name for name in chosen if (name == POOLED) is first] for first in (True, False)]
-    _run(metadata, groups, TRAIN, environment, jobs)
+    refuse(run_models(metadata, groups, TRAIN, environment, jobs), len(chosen))
 
 
 @click.command(name="score")
-@_of_many
+@of_many
 def score(metadata: ProjectMetadata, names: tuple[str, ...], every: bool, jobs: int, environment: str | None) -> None:
     """Predict the table `inference_table` of each of some models with its champion, several at a time."""
-    _run(metadata, [_choose(metadata.project_path, names, every)], _INFERENCE, environment, jobs)
+    chosen = choose_models(metadata.project_path, names, every)
+    refuse(run_models(metadata, [chosen], _INFERENCE, environment, jobs), len(chosen))
 
 
-@click.command(name="monitor")
-@_of_many
-def monitor(metadata: ProjectMetadata, names: tuple[str, ...], every: bool, jobs: int, environment: str | None) -> None:
-    """Monitor the predictions of some models, several at a time."""
-    _run(metadata, [_choose(metadata.project_path, names, every)], _MONITORING, environment, jobs)
-
-
-def _choose(project: Path, names: Sequence[str], every: bool) -> list[str]:
+def choose_models(project: Path, names: Sequence[str], every: bool) -> list[str]:
+    """The models of these names, or all. Raises ClickException: none is named, or there is no such model."""
     known = model_names(project / "conf")
     if not known:
         raise click.ClickException(
@@ -88,25 +83,39 @@ def _choose(project: Path, names: Sequence[str], every: bool) -> list[str]:
     return list(dict.fromkeys(names)) or known
 
 
-def _run(
-    metadata: ProjectMetadata, groups: Sequence[Sequence[str]], pipeline: str, environment: str | None, jobs: int
-) -> None:
-    """Run a pipeline for each model, one group after the other. Raises ClickException at the end if some failed."""
+def run_models(
+    metadata: ProjectMetadata,
+    groups: Sequence[Sequence[str]],
+    pipeline: str,
+    environment: str | None,
+    jobs: int,
+    parameters: Mapping[str, Any] | None = None,
+) -> dict[str, str]:
+    """Run a pipeline for each model, one group after the other, and show how far they are.
+
+    `parameters` are those of the runs. Returns why a model failed, for each that did.
+    """
     chosen = [name for group in groups for name in group]
     gate = load_conf(metadata, environment, chosen[0])["parameters"]["gate"]
     environment, cores = environment or os.environ.get("KEDRO_ENV"), os.cpu_count() or 1
-    failed = []
+    failed = {}
     with Progress(chosen, compared_metric(gate)) as progress:
         for group in groups:
-            for event in models.run_all(metadata.project_path, group, pipeline, environment, jobs, cores):
+            for event in models.run_all(metadata.project_path, group, pipeline, environment, jobs, cores, parameters):
                 reason = "" if event.outcome is None else event.outcome.reason
                 if event.outcome and not reason and pipeline == TRAIN:
                     reason = _commit(metadata.project_path, event.model)
                 if reason:
-                    failed.append(f"- {event.model}: {reason}")
+                    failed[event.model] = reason
                 progress.show(event)
+    return failed
+
+
+def refuse(failed: Mapping[str, str], n_models: int) -> None:
+    """Raise ClickException if some of so many models failed."""
     if failed:
-        raise click.ClickException("\n".join([f"{len(failed)} of {len(chosen)} models failed:", *failed]))
+        reasons = [f"- {model}: {reason}" for model, reason in failed.items()]
+        raise click.ClickException("\n".join([f"{len(failed)} of {n_models} models failed:", *reasons]))
 
 
 def _commit(project: Path, model: str) -> str:

@@ -12,7 +12,7 @@ from .models import (
     model_names,
     to_name,
 )
-from .paths import is_of_model, is_segment
+from .paths import is_of_model, is_segment, place
 
 __all__ = [
     "BASE",
@@ -28,6 +28,7 @@ __all__ = [
     "merge",
     "model_folder",
     "model_names",
+    "place",
     "read_conf",
     "read_segments",
     "states",

@@ -145,11 +145,18 @@ def _states(folder: Path) -> Iterator[tuple[str, int, int]]:
             yield str(path), status.st_mtime_ns, status.st_size
 
 
-def read_conf(project_path: Path, environment: str | None = None, model: str | None = None) -> ConfigLoader:
+def read_conf(
+    project_path: Path,
+    environment: str | None = None,
+    model: str | None = None,
+    runtime_params: dict[str, Any] | None = None,
+) -> ConfigLoader:
     """The configuration of a project as a session reads it, with a folder of conf/ beside conf/base.
 
     By default it is the folder that the variable KEDRO_ENV names, else conf/local. With `base` it is conf/base alone.
     The model is by default that of the variable KEDRO_MODEL; empty for none.
     """
     arguments = {**project.settings.CONFIG_LOADER_ARGS, "env": environment or os.environ.get("KEDRO_ENV")}
-    return ConfigLoader(str(project_path / project.settings.CONF_SOURCE), **arguments, model=model)
+    return ConfigLoader(
+        str(project_path / project.settings.CONF_SOURCE), **arguments, runtime_params=runtime_params, model=model
+    )

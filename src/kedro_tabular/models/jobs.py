@@ -1,11 +1,11 @@
 """Run a pipeline for many models in processes that have imported everything once."""
 
 import multiprocessing
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import ForkServerContext, ForkServerProcess
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from .worker import Outcome, Task, run_task
 
@@ -60,7 +60,13 @@ class _Job(NamedTuple):
 
 
 def run_all(
-    project: Path, models: Sequence[str], pipeline: str, environment: str | None, jobs: int, cores: int
+    project: Path,
+    models: Sequence[str],
+    pipeline: str,
+    environment: str | None,
+    jobs: int,
+    cores: int,
+    parameters: Mapping[str, Any] | None = None,
 ) -> Iterator[Event]:
     """Run a pipeline for each model, so many at a time. One that fails does not stop the others.
 
@@ -71,6 +77,7 @@ def run_all(
         environment: of conf/; none for the default.
         jobs: processes at a time.
         cores: of the machine, among which the processes share the threads of estimators.
+        parameters: of the runs, beside those of conf/.
 
     Yields:
         What happens, as it happens: the start, each node and the outcome of each model.
@@ -78,9 +85,9 @@ def run_all(
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(_PRELOADED)
     threads = max(1, cores // min(jobs, len(models) or 1))
-    logs = (project / _LOG.format(model=model, pipeline=pipeline) for model in models)
     waiting = [
-        Task(project, model, pipeline, environment, threads, log) for model, log in zip(models, logs, strict=True)
+        Task(project, model, pipeline, environment, threads, project / log, parameters)
+        for model, log in ((model, _LOG.format(model=model, pipeline=pipeline)) for model in models)
     ][::-1]
     running: dict[Connection, _Job] = {}
     try:

@@ -4,6 +4,8 @@ import json
 import logging
 import os
 import traceback
+from collections.abc import Mapping
+from contextlib import suppress
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -14,11 +16,11 @@ from kedro.framework.startup import bootstrap_project
 from threadpoolctl import threadpool_limits
 
 from ..config import read_conf
-from ..errors import reports_user_errors
+from ..errors import AlertError, reports_user_errors
 from ..kedro_project import MODEL_VARIABLE, TRAIN
 from ..lineage import Catalog
 
-_MONITORING = "monitoring"
+_MONITORING, _MONITORING_REPORT = "monitoring", "monitoring_report"
 _NODES = "kedro_tabular.hooks.summary"  # the logger that names each node when it has run
 
 
@@ -31,6 +33,7 @@ class Task(NamedTuple):
     environment: str | None
     threads: int
     log: Path
+    parameters: Mapping[str, Any] | None = None
 
 
 class Outcome(NamedTuple):
@@ -85,8 +88,11 @@ def run_task(task: Task, connection: Connection) -> None:
 @reports_user_errors
 def _run(task: Task) -> None:
     bootstrap_project(task.project)
-    with KedroSession.create(task.project, env=task.environment) as session:
-        session.run(pipeline_names=[task.pipeline])  # type: ignore[call-arg]
+    outputs = [_MONITORING_REPORT] if task.pipeline == _MONITORING else None  # without its alerts
+    parameters = dict(task.parameters or {})
+    session = KedroSession.create(task.project, env=task.environment, runtime_params=parameters)
+    with session, suppress(AlertError):  # the parent tells of all alerts
+        session.run(pipeline_names=[task.pipeline], to_outputs=outputs)  # type: ignore[call-arg]
 
 
 def _read_outcome(task: Task) -> Outcome:

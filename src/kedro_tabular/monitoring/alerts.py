@@ -31,11 +31,22 @@ def decide_alerts(
         is about.
     """
     del monitoring_report
+    state, changes = update_alerts(monitoring, alert_state, alerts)
+    keys = [key for changed in changes.values() for key in changed]
+    table = Contract.from_parameters(contract)
+    message = _write_message(table, monitoring["window"], state, changes) if keys else None
+    return {"state": state, "message": message, "keys": keys}
+
+
+def update_alerts(
+    monitoring: dict[str, Any], alert_state: dict[str, Any], alerts: dict[str, Any]
+) -> tuple[dict[str, Any], dict[str, list[str]]]:
+    """The new state of the alerts of a model, and those to send a message about, by what has happened to them."""
     until = monitoring["window"]["until"]
     newest = max((alert["until"] for alert in alert_state.values()), default="")
     assessed = _assessed(monitoring)
     if not (monitoring["versions"] or assessed) or until < newest:
-        return {"state": alert_state, "message": None, "keys": []}
+        return alert_state, {}
     windows = {rule.check: rule.windows for rule in Alerts.read("alerts", alerts).rules}
     state: dict[str, Any] = {}
     for finding in monitoring["findings"]:
@@ -52,11 +63,7 @@ def decide_alerts(
         elif alert["told"]:
             state[key] = alert | {"raised": False, "windows": 0, "counted": "", "until": until}
             removed += [key] if is_removed else []
-    changes = _find_changes(state, windows, removed)
-    keys = [key for changed in changes.values() for key in changed]
-    table = Contract.from_parameters(contract)
-    message = _write_message(table, monitoring["window"], state, changes) if keys else None
-    return {"state": state, "message": message, "keys": keys}
+    return state, _find_changes(state, windows, removed)
 
 
 def _find_changes(state: dict[str, Any], windows: Mapping[Any, int], removed: list[str]) -> dict[str, list[str]]:

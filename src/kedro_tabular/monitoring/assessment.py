@@ -129,6 +129,10 @@ def assess(
         "verdict": verdict,
         "fails": verdict == fail_on,
         "window": {"since": str(observed.window.since), "until": str(observed.window.until)},
+        "timezone": str(observed.window.zone),
+        "rows": {
+            version: observed.summary.rows[version] for version in sorted(observed.summary.rows, key=_newest_first)
+        },
         "findings": raised,
         "problems": observed.problems,
         "errors": observed.summary.errors,

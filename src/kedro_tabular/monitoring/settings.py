@@ -71,3 +71,9 @@ class Alerts(Section):
         if len(set(checks)) < len(checks):
             raise ValueError("rules: there is more than one for a check")
         return self
+
+
+class ModelsReport(Section):
+    """The page of many models."""
+
+    days: int = Field(default=28, ge=1, le=366)
