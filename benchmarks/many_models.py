@@ -4,6 +4,7 @@ python benchmarks/many_models.py 50 [FOLDER]
 """
 # ruff: noqa: T201
 
+import json
 import os
 import shutil
 import statistics
@@ -22,6 +23,13 @@ from tables import commit, run
 
 ROWS, PAIRS = 5000, 3
 _VERSIONS, _DEFINED = 20, 100
+_COLUMNS = [{"name": f"column_{number}", "live": [0.1] * 10, "reference": [0.1] * 10} for number in range(20)]
+_MONITORED = {
+    "verdict": "ok",
+    "window": {"since": "2025-01-01 00:00:00", "until": "2025-01-08 00:00:00"},
+    "rows": {"20": 7000},
+    "versions": {"20": {"rows": 7000, "columns": _COLUMNS}},
+}
 
 
 def sales(n_stores: int) -> pd.DataFrame:
@@ -117,6 +125,9 @@ def fill_registry(project: Path) -> None:
             client.log_metric(run_id, "roc_auc", 0.7)
             version = client.create_model_version(name, str(project), run_id, tags={"gate": "passed"})
         client.set_registered_model_alias(name, "champion", version.version)
+        folder = project / "data" / "08_reporting" / name
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "monitoring.json").write_text(json.dumps(_MONITORED), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -9,12 +9,13 @@ from kedro.framework.startup import ProjectMetadata
 from rich.table import Table
 
 from .. import registry
-from ..config import model_names
+from ..config import current_model, model_names, read_conf
 from ..errors import reports_user_errors
 from ..evaluation import BASELINE
 from ..lineage import SHORT, Catalog, GitError, run_git
 from ..outages import without_password
 from .conf import connect_mlflow, connect_reference
+from .monitored import read_monitored
 from .overview import compared_metric, print_overview
 from .terminal import JSON, MODEL, format_age, make_console, make_table, reported
 
@@ -43,7 +44,10 @@ def models(context: click.Context, diff: tuple[str, str] | None, model: str | No
         return
     names = model_names(metadata.project_path / "conf")
     if names and model is None:
-        print_overview(registry.read_overview(names, compared_metric(gate)), compared_metric(gate), as_json)
+        base = read_conf(metadata.project_path, model="") if current_model() else conf
+        monitored = read_monitored(metadata.project_path, base["catalog"], names)
+        summaries = registry.read_overview(names, compared_metric(gate), monitored)
+        print_overview(summaries, compared_metric(gate), as_json)
         return
     records = registry.read_records(model)
     _print_records(records, gate, as_json)

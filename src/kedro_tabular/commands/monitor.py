@@ -55,7 +55,7 @@ def monitor(
     problems = _list_models(failed, len(chosen), "failed")
     fresh = read_monitored(project, conf["catalog"], [name for name in running if name not in failed])
     try:
-        _send_alerts(conf, fresh, {name: read_conf(project, environment, name, params) for name in fresh})
+        _send_alerts(conf, fresh)
     except DatasetError as error:
         problems.append(str(error))
     alerting = {
@@ -130,13 +130,10 @@ def _open_log(conf: ConfigLoader) -> "Iterator[prediction_log.PredictionLog | No
             log.close()
 
 
-def _send_alerts(
-    conf: ConfigLoader, monitored: Mapping[str, Mapping[str, Any]], confs: Mapping[str, ConfigLoader]
-) -> None:
+def _send_alerts(conf: ConfigLoader, monitored: Mapping[str, Mapping[str, Any]]) -> None:
     """Send one message about what has changed. Raises DatasetError: it could not be delivered."""
     catalog = conf["catalog"]
     dataset = AbstractDataset.from_config(_ALERTS, catalog[_ALERTS])
-    alerts = {name: one["parameters"]["alerts"] for name, one in confs.items()}
     names, page = model_names(Path.cwd() / "conf"), str(Catalog(catalog).path(_PAGE))
-    decision = monitoring.decide_model_alerts(monitored, alerts, dataset.load(), names, str(package_name()), page)
+    decision = monitoring.decide_model_alerts(monitored, dataset.load(), names, str(package_name()), page)
     dataset.save(decision)

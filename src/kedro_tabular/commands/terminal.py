@@ -20,9 +20,9 @@ def reported(*errors: type[Exception]) -> Iterator[None]:
         raise click.ClickException(str(error)) from error
 
 
-def make_console() -> Console:
-    """A console of at least 150 columns, because a truncated md5 can't be copied."""
-    return Console(width=max(Console().width, 150))
+def make_console(width: int = 150) -> Console:
+    """A console of at least so many columns: a truncated md5 can't be copied."""
+    return Console(width=max(Console().width, width))
 
 
 def make_table(title: str, *columns: str) -> Table:

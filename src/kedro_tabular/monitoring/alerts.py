@@ -31,7 +31,8 @@ def decide_alerts(
         is about.
     """
     del monitoring_report
-    state, changes = update_alerts(monitoring, alert_state, alerts)
+    windows = {rule.check: rule.windows for rule in Alerts.read("alerts", alerts).rules}
+    state, changes = update_alerts(monitoring, alert_state, windows)
     keys = [key for changed in changes.values() for key in changed]
     table = Contract.from_parameters(contract)
     message = _write_message(table, monitoring["window"], state, changes) if keys else None
@@ -39,15 +40,17 @@ def decide_alerts(
 
 
 def update_alerts(
-    monitoring: dict[str, Any], alert_state: dict[str, Any], alerts: dict[str, Any]
+    monitoring: Mapping[str, Any], alert_state: dict[str, Any], windows: Mapping[Any, int]
 ) -> tuple[dict[str, Any], dict[str, list[str]]]:
-    """The new state of the alerts of a model, and those to send a message about, by what has happened to them."""
+    """The new state of the alerts of a model, and those to send a message about, by what has happened to them.
+
+    `windows` are the checks with a rule, and in how many windows in a row they must raise an alert.
+    """
     until = monitoring["window"]["until"]
     newest = max((alert["until"] for alert in alert_state.values()), default="")
     assessed = _assessed(monitoring)
     if not (monitoring["versions"] or assessed) or until < newest:
         return alert_state, {}
-    windows = {rule.check: rule.windows for rule in Alerts.read("alerts", alerts).rules}
     state: dict[str, Any] = {}
     for finding in monitoring["findings"]:
         if finding["check"] in windows:
@@ -94,14 +97,14 @@ def _raise_alert(finding: dict[str, Any], before: dict[str, Any] | None, window:
     }
 
 
-def _assessed(monitoring: dict[str, Any]) -> dict[str, str]:
+def _assessed(monitoring: Mapping[str, Any]) -> dict[str, str]:
     """The checks that the window has a result for, raised or not, by the key of their alert."""
     findings = [finding for result in monitoring["versions"].values() for finding in result["findings"]]
     findings += [*monitoring.get("service_findings", []), *monitoring["findings"]]
     return {_key(finding): finding["check"] for finding in findings}
 
 
-def _is_assessed(key: str, check: str, assessed: dict[str, str], monitoring: dict[str, Any]) -> bool:
+def _is_assessed(key: str, check: str, assessed: dict[str, str], monitoring: Mapping[str, Any]) -> bool:
     """Whether the window has a result for an alert. A reason that no row has any more has no finding."""
     return key in assessed or (check == "reason" and bool(monitoring["versions"]))
 

@@ -133,6 +133,7 @@ def assess(
         "rows": {
             version: observed.summary.rows[version] for version in sorted(observed.summary.rows, key=_newest_first)
         },
+        "rules": {rule.check: rule.windows for rule in rules},
         "findings": raised,
         "problems": observed.problems,
         "errors": observed.summary.errors,

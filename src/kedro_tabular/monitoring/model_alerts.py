@@ -52,7 +52,6 @@ def group_alerts(alerts: Iterable[ModelAlert]) -> tuple[list[AlertGroup], dict[s
 
 def decide_model_alerts(
     monitored: Mapping[str, Mapping[str, Any]],
-    alerts: Mapping[str, dict[str, Any]],
     alert_state: Mapping[str, Any],
     models: Sequence[str],
     title: str,
@@ -62,7 +61,6 @@ def decide_model_alerts(
 
     Args:
         monitored: the verdict on each model that was monitored now.
-        alerts: the section `alerts` of the parameters of each.
         alert_state: as in `decide_alerts`; before each name is the model, `store_7/drift size`.
         models: all models of the project; the alerts of others are dropped.
         title: what the message is about.
@@ -81,7 +79,7 @@ def decide_model_alerts(
     for model, own in before.items():
         changed: dict[str, list[str]] = {}
         if model in monitored:
-            own, changed = update_alerts(dict(monitored[model]), own, alerts[model])
+            own, changed = update_alerts(monitored[model], own, monitored[model]["rules"])
         state |= {f"{model}/{name}": alert for name, alert in own.items()}
         for kind, names in changed.items():
             changes[kind] += [f"{model}/{name}" for name in names]

@@ -20,6 +20,7 @@ from .permissions import check_may_promote, is_missing
 
 CHAMPION, PREVIOUS, CHALLENGER = "champion", "previous", "challenger"
 GATE, GATE_FAILED, GATE_CHAMPION = "gate", "gate.failed", "gate.champion"  # tags of a version
+GATE_POOLED = "gate.pooled"  # of one for some rows: better or worse than the model of all rows
 PASSED, REFUSED = "passed", "refused"
 PROMOTED, ROLLED_BACK = "promoted.", "rolled_back."  # prefixes of tags
 

@@ -1,6 +1,6 @@
 """What is deployed of many models: one record a model, made of a few queries, however many versions there are."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,18 +11,20 @@ from mlflow.tracking import MlflowClient
 
 from ..evaluation import BASELINE
 from ..lineage import DATA, expand_tags
-from .aliases import CHALLENGER, CHAMPION, GATE, PASSED
+from ..monitoring import ALERT, rows_a_day
+from .aliases import CHALLENGER, CHAMPION, GATE, GATE_POOLED, PASSED
 from .records import make_record, read_runs
 
 # What a person has to do, the most urgent first; empty if nothing.
-NEVER_TRAINED, NO_CHAMPION, WAITING, REFUSED, FINE = (
+NEVER_TRAINED, NO_CHAMPION, ALERTING, WAITING, REFUSED, FINE = (
     "train it",
     "no champion",
+    "look at the alert",
     "promote the challenger, or not",
     "the newest version was refused",
     "",
 )
-_URGENCY = (NO_CHAMPION, NEVER_TRAINED, WAITING, REFUSED, FINE)
+_URGENCY = (NO_CHAMPION, NEVER_TRAINED, ALERTING, WAITING, REFUSED, FINE)
 
 
 @dataclass(frozen=True)
@@ -38,6 +40,9 @@ class ModelSummary:
     age: float | None = None  # of the champion, in days
     metric: float | None = None  # of the champion
     baseline: float | None = None  # the same metric of the baseline
+    pooled: str = ""  # the champion, compared with the model of all rows when it was trained
+    monitoring: str = ""  # the last verdict
+    rows_a_day: float | None = None  # of the last monitored window
     table: str = ""  # the md5 of the champion's table
 
     def as_dict(self) -> dict[str, Any]:
@@ -45,12 +50,15 @@ class ModelSummary:
         return {name: round(value, 4) if isinstance(value, float) else value for name, value in vars(self).items()}
 
 
-def read_overview(names: Sequence[str], metric: str) -> list[ModelSummary]:
+def read_overview(
+    names: Sequence[str], metric: str, monitored: Mapping[str, Mapping[str, Any]] | None = None
+) -> list[ModelSummary]:
     """A summary of each model, those that need a person first.
 
     Args:
         names: the registered models, also those that have no version yet.
         metric: the metric to show.
+        monitored: the verdict of the last monitoring of each model that was monitored.
     """
     registered = {model.name: model for model in mlflow.search_registered_models()}
     newest = {name: _newest(registered[name].latest_versions) for name in names if name in registered}
@@ -59,6 +67,7 @@ def read_overview(names: Sequence[str], metric: str) -> list[ModelSummary]:
     summaries = []
     for name in names:
         version, champion = newest.get(name), champions.get(name)
+        monitoring = (monitored or {}).get(name, {})
         if version is None:
             summaries.append(ModelSummary(name, NEVER_TRAINED))
             continue
@@ -68,7 +77,7 @@ def read_overview(names: Sequence[str], metric: str) -> list[ModelSummary]:
         summaries.append(
             ModelSummary(
                 model=name,
-                todo=_todo(champion, challenger, version),
+                todo=_todo(champion, challenger, version, monitoring.get("verdict") == ALERT),
                 champion=str(champion.version) if champion else "",
                 challenger=challenger,
                 newest=str(version.version),
@@ -76,6 +85,9 @@ def read_overview(names: Sequence[str], metric: str) -> list[ModelSummary]:
                 age=make_record(champion).age if champion else None,
                 metric=metrics.get(metric),
                 baseline=metrics.get(BASELINE + metric),
+                pooled=champion.tags.get(GATE_POOLED, "") if champion else "",
+                monitoring=str(monitoring.get("verdict", "")),
+                rows_a_day=rows_a_day(monitoring),
                 table=str(expand_tags(champion.tags).get(f"{DATA}table", "")) if champion else "",
             )
         )
@@ -96,9 +108,11 @@ def _champion(registered: Any, newest: ModelVersion | None) -> ModelVersion | No
         return None
 
 
-def _todo(champion: ModelVersion | None, challenger: str, newest: ModelVersion) -> str:
+def _todo(champion: ModelVersion | None, challenger: str, newest: ModelVersion, has_alert: bool) -> str:
     if champion is None:
         return NO_CHAMPION
+    if has_alert:
+        return ALERTING
     if challenger:
         return WAITING
     is_newer = int(newest.version) > int(champion.version)

@@ -13,6 +13,7 @@ from .aliases import (
     GATE,
     GATE_CHAMPION,
     GATE_FAILED,
+    GATE_POOLED,
     REFUSED,
     ROLLED_BACK,
     LockedAliases,
@@ -102,7 +103,9 @@ def _move(aliases: LockedAliases, title: str, version: str, gate: dict[str, Any]
 
 def verdict_tags(gate: dict[str, Any]) -> dict[str, str]:
     """The tags of a version with the gate's verdict."""
-    return {GATE: gate["verdict"], GATE_FAILED: _summarize(gate), GATE_CHAMPION: gate["champion"] or "none"}
+    tags = {GATE: gate["verdict"], GATE_FAILED: _summarize(gate), GATE_CHAMPION: gate["champion"] or "none"}
+    found = (gate.get("pooled") or {}).get("found")
+    return tags | ({GATE_POOLED: found} if found else {})
 
 
 def _tag_verdict(name: str, version: str, gate: dict[str, Any]) -> None:

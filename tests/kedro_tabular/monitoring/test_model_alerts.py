@@ -8,22 +8,16 @@ from kedro_tabular.monitoring.notification import AlertsDataset
 from ...webhook import Endpoint
 
 MODELS = [f"store_{number:02d}" for number in range(12)]
-RULES = {"rules": [{"check": check, "windows": 1} for check in ("drift", "quality")], "urls_variable": "X"}
 
 
-def verdict(*findings, day=1):
-    """A verdict on a window; each finding is of a check and a subject."""
+def verdict(*findings, day=1, windows=1):
+    """A verdict on a window; each finding is of a check and a subject. A rule wants so many windows in a row."""
     found = [{"check": check, "subject": subject, "says": f"{subject} shifted"} for check, subject in findings]
     assessed = [{"check": "drift", "subject": name} for name in ("temp", "size")]
     assessed.append({"check": "quality", "subject": "all rows"})
     window = {"since": f"2025-01-0{day} 00:00:00", "until": f"2025-01-0{day + 1} 00:00:00"}
-    return {
-        "findings": found,
-        "window": window,
-        "timezone": "UTC",
-        "rows": {},
-        "versions": {"1": {"findings": assessed}},
-    }
+    rules = dict.fromkeys(["drift", "quality"], windows)
+    return {"findings": found, "window": window, "rules": rules, "versions": {"1": {"findings": assessed}}}
 
 
 def everywhere(*findings, **options):
@@ -43,11 +37,9 @@ def monitor(tmp_path, endpoint):
     """Sends what has changed since the last call; returns the messages of this call."""
     dataset = AlertsDataset(str(tmp_path / "models.json"), "TEST_ALERT_URLS", False)
 
-    def monitor(monitored, models=MODELS, windows=1):
-        rules = RULES | {"rules": [rule | {"windows": windows} for rule in RULES["rules"]], "dry_run": False}
+    def monitor(monitored, models=MODELS):
         before = len(endpoint.received)
-        alerts = dict.fromkeys(monitored, rules)
-        dataset.save(decide_model_alerts(monitored, alerts, dataset.load(), models, "shop", "data/models.html"))
+        dataset.save(decide_model_alerts(monitored, dataset.load(), models, "shop", "data/models.html"))
         return endpoint.received[before:]
 
     monitor.dataset = dataset
@@ -118,8 +110,8 @@ def test_what_can_not_be_delivered_is_sent_the_next_time(monitor, endpoint):
 
 
 def test_each_model_waits_for_as_many_windows_as_its_rule_says(monitor):
-    assert monitor({"store_01": verdict(("drift", "temp"))}, windows=2) == []
-    [message] = monitor(everywhere(("drift", "temp"), day=2), windows=2)
+    assert monitor({"store_01": verdict(("drift", "temp"), windows=2)}) == []
+    [message] = monitor(everywhere(("drift", "temp"), day=2, windows=2))
     assert message["title"] == "shop: 1 new in 1 model"
     assert "store_01:\n- drift of temp" in message["message"]
 

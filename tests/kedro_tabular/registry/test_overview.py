@@ -2,10 +2,12 @@
 
 import mlflow
 import pytest
-from kedro_tabular.registry.overview import FINE, NEVER_TRAINED, NO_CHAMPION, REFUSED, WAITING, read_overview
+from kedro_tabular.registry.overview import ALERTING, FINE, NEVER_TRAINED, NO_CHAMPION, REFUSED, WAITING, read_overview
 from mlflow.tracking import MlflowClient
 
-from ..registering import empty_store
+from ...conftest import fit_packaged
+from ..registering import empty_store, make_registry, verdict
+from ..registering import register as register_version
 
 
 @pytest.fixture
@@ -15,14 +17,15 @@ def register(tmp_path):
     mlflow.set_tracking_uri(f"sqlite:///{tmp_path}/mlflow.db")
     client = MlflowClient()
 
-    def register(name, verdicts, **aliases):
+    def register(name, verdicts, pooled=None, **aliases):
         client.create_registered_model(name)
-        for number, verdict in enumerate(verdicts, start=1):
+        for number, said in enumerate(verdicts, start=1):
             run = client.create_run("0")
             client.log_metric(run.info.run_id, "roc_auc", 0.6 + number / 100)
             client.log_metric(run.info.run_id, "dummy_roc_auc", 0.5)
-            tags = {"gate": verdict, "data.table": f"md5-{number}"}
-            tags |= {"gate.failed": "trivial model"} if verdict == "refused" else {}
+            tags = {"gate": said, "data.table": f"md5-{number}"}
+            tags |= {"gate.failed": "trivial model"} if said == "refused" else {}
+            tags |= {} if pooled is None else {"gate.pooled": pooled}
             client.create_model_version(name, str(tmp_path), run.info.run_id, tags=tags)
         for alias, version in aliases.items():
             client.set_registered_model_alias(name, alias, str(version))
@@ -59,3 +62,49 @@ def test_an_older_champion_after_a_rollback_is_shown_with_its_own_metric(registe
     register("one", ["passed", "passed", "passed"], champion=1)
     (summary,) = read_overview(["one"], "roc_auc")
     assert (summary.champion, summary.metric, summary.newest, summary.todo) == ("1", pytest.approx(0.61), "3", FINE)
+
+
+def monitoring(verdict, n_rows):
+    """What the last monitoring of a week has found."""
+    window = {"since": "2025-01-01 00:00:00", "until": "2025-01-08 00:00:00"}
+    return {"verdict": verdict, "window": window, "timezone": "UTC", "rows": {"2": n_rows, "1": 7}, "versions": {}}
+
+
+def test_a_model_whose_last_monitoring_has_an_alert_needs_a_person(register):
+    for name in ("alerts", "waits and alerts", "quiet"):
+        register(name, ["passed", "passed"], champion=2, **({"challenger": 1} if "waits" in name else {}))
+    register("waits", ["passed", "passed"], champion=1, challenger=2)
+    register("without", ["refused"])
+    monitored = {name: monitoring("alert", 63) for name in ("alerts", "waits and alerts", "without")}
+    names = ["alerts", "quiet", "waits", "waits and alerts", "without"]
+    found = read_overview(names, "roc_auc", monitored | {"quiet": monitoring("ok", 0)})
+    assert [(one.model, one.todo) for one in found] == [
+        ("without", NO_CHAMPION),
+        ("alerts", ALERTING),
+        ("waits and alerts", ALERTING),
+        ("waits", WAITING),
+        ("quiet", FINE),
+    ]
+    _, alerts, _, waits, quiet = found
+    assert (alerts.monitoring, alerts.rows_a_day) == ("alert", 10)
+    assert (quiet.monitoring, quiet.rows_a_day) == ("ok", 1)
+    assert (waits.monitoring, waits.rows_a_day) == ("", None)
+    assert alerts.as_dict()["rows_a_day"] == 10
+
+
+def test_the_champion_says_how_it_compares_with_the_model_of_all_rows(register):
+    register("segment", ["passed"], pooled="worse", champion=1)
+    register("earlier", ["passed"], champion=1)
+    assert [one.pooled for one in read_overview(["segment", "earlier"], "roc_auc")] == ["", "worse"]
+
+
+def test_the_comparison_with_the_model_of_all_rows_is_recorded_with_the_version(tmp_path):
+    model = fit_packaged("binary")
+    dataset = make_registry(tmp_path, model)
+    register_version(dataset, model, verdict() | {"pooled": {"version": "3", "found": "better", "metrics": {}}})
+    register_version(dataset, model, verdict("1") | {"pooled": None})
+    tags = [MlflowClient().get_model_version("small", number).tags for number in ("1", "2")]
+    assert [one.get("gate.pooled") for one in tags] == ["better", None]
+    (summary,) = read_overview(["small"], "roc_auc")
+    assert (summary.champion, summary.pooled) == ("2", "")
+    mlflow.set_tracking_uri(None)
