@@ -92,7 +92,7 @@ def _run(task: Task) -> None:
     parameters = dict(task.parameters or {})
     session = KedroSession.create(task.project, env=task.environment, runtime_params=parameters)
     with session, suppress(AlertError):  # the parent tells of all alerts
-        session.run(pipeline_names=[task.pipeline], to_outputs=outputs)  # type: ignore[call-arg]
+        session.run(pipeline_names=[task.pipeline], to_outputs=outputs)
 
 
 def _read_outcome(task: Task) -> Outcome:

@@ -46,7 +46,8 @@ def group_alerts(alerts: Iterable[ModelAlert]) -> tuple[list[AlertGroup], dict[s
     single: dict[str, list[str]] = {}
     for title, same in by_title.items():
         if len(same) == 1:
-            single.setdefault(*same, []).append(f"{title}: {next(iter(same.values())).says}")
+            ((model, alert),) = same.items()
+            single.setdefault(model, []).append(f"{title}: {alert.says}")
     return sorted(shared, key=lambda group: -len(group.models)), single
 
 
