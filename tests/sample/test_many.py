@@ -15,7 +15,7 @@ from .test_dvc import dvc, set_parameter
 
 pytestmark = pytest.mark.slow
 
-SEGMENT_ROWS = 400  # of every 40th flight: six carriers have as many
+SEGMENT_ROWS = 600  # of every 40th flight: four carriers have as many
 
 
 @pytest.fixture(scope="module")
@@ -68,8 +68,8 @@ def test_the_sample_by_carrier_is_trained_served_and_monitored_as_the_page_says(
         "kedro models monitor",
     ]
     said = run(project, *add[1:])
-    models = re.search(r"6 models by carrier: ([\w, ]+); and pooled, of all rows", said)[1].split(", ")
-    assert {"UA", "B6", "EV"} <= {*models}
+    models = re.search(r"4 models by carrier: ([\w, ]+); and pooled, of all rows", said)[1].split(", ")
+    assert models == ["B6", "DL", "EV", "UA"]
     assert "left to pooled" in said
     commit(project)
 
@@ -87,10 +87,12 @@ def test_the_sample_by_carrier_is_trained_served_and_monitored_as_the_page_says(
 
     with serving(project) as (_, url):
         said = run(project, *replay, "--url", url)
-        assert "UA/1" in said and "pooled/1" in said  # the carriers without a model of their own
+        answered = set(re.findall(r"by (\w+)/1", said))
+        assert "pooled" in answered and len(answered) > 1
         served = {one["name"]: one for one in requests.get(f"{url}/models", timeout=60).json()["models"]}
         assert served["UA"]["rows"] == "carrier = UA"
         assert set(served) == {*models, "pooled"}
     run(project, *monitor)
     page = (project / "data" / "08_reporting" / "models.html").read_text()
-    assert all(f"{model}/monitoring.html" in page for model in (*models, "pooled"))
+    assert all(model in page for model in models)
+    assert all(f"{model}/monitoring.html" in page for model in answered)
