@@ -23,6 +23,7 @@ from .settings import ManySettings
 logger = logging.getLogger(__name__)
 
 NOT_LOADABLE = "can't be loaded: see the log of the service"
+_MAX_ERRORS = 3  # that are told when no model can be served
 _REFRESHES_BEFORE_RETRY = 12  # of a model that can't be loaded: the cause may have been temporary
 
 
@@ -99,11 +100,12 @@ class Deployments(RegistryFollower):
             try:
                 self.models[name].deployment.start()
             except DeploymentError as error:
-                errors.append(f"- {error}")
+                errors.append(f"- {name}: {error}")
             else:
                 self._started = name
                 return
-        raise DeploymentError("\n".join(["no model can be served:", *errors]))
+        more = [f"and {len(errors) - _MAX_ERRORS} more"] if len(errors) > _MAX_ERRORS else []
+        raise DeploymentError("\n".join(["no model can be served:", *errors[:_MAX_ERRORS], *more]))
 
     def attach(self, make_endpoints: Callable[[Deployment], ModelEndpoints]) -> None:
         """Let the application make the endpoints of each model that is loaded, so far of one."""
