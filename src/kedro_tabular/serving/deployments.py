@@ -2,9 +2,9 @@
 
 import asyncio
 import logging
-import threading
+from collections import OrderedDict
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -18,6 +18,7 @@ from .loaded_version import LoadedVersion, RowSchema
 from .local_cache import DeploymentError
 from .lookup import AliasTable
 from .memory import memory_mb, release_memory
+from .prefetching import Prefetcher
 from .settings import ManySettings
 
 logger = logging.getLogger(__name__)
@@ -34,7 +35,6 @@ class ServedModel:
     deployment: Deployment
     endpoints: ModelEndpoints | None = None  # while it is loaded
     users: int = 0  # requests that need it now
-    schema: RowSchema | None = None  # of the version that was fetched last
     error: str | None = None  # why it could not be loaded
     failed_version: str | None = None  # that which could not
     refreshes_before_retry: int = 0
@@ -45,7 +45,6 @@ class Deployments(RegistryFollower):
     """The models of a project, of which one query to the registry finds all versions to serve.
 
     The event loop loads models and makes room; the thread that polls replaces the versions of those that are loaded.
-
     """
 
     def __init__(self, settings: ManySettings) -> None:
@@ -53,12 +52,16 @@ class Deployments(RegistryFollower):
         self.settings, self._alias = settings, settings.shared.model
         self._table = AliasTable(list(settings.models), self._alias)
         self.models = {name: ServedModel(self._make_deployment(name)) for name in settings.models}
-        self._loaded: dict[str, ServedModel] = {}  # the least recently used first
+        self._loaded: OrderedDict[str, ServedModel] = OrderedDict()  # the least recently used first
         self._loader = CapacityLimiter(1)
-        self._prefetching: threading.Thread | None = None
+        self._prefetcher = Prefetcher(self._get_unloaded, self._stopped.is_set)
 
     def _make_deployment(self, name: str) -> Deployment:
         return Deployment(name, self._alias, Path(self.settings.shared.local_copy), lambda: self._table.find(name))
+
+    def _get_unloaded(self, name: str) -> Deployment | None:
+        model = self.models[name]
+        return model.deployment if model.endpoints is None else None
 
     @property
     def loaded(self) -> list[Deployment]:
@@ -86,7 +89,8 @@ class Deployments(RegistryFollower):
 
     def schemas(self) -> dict[str, LoadedVersion | RowSchema | None]:
         """What each model takes and returns; None if its files are not there yet."""
-        return {name: m.deployment.current if m.endpoints else m.schema for name, m in self.models.items()}
+        fetched = self._prefetcher.schemas
+        return {name: m.deployment.current if m.endpoints else fetched.get(name) for name, m in self.models.items()}
 
     def start(self) -> None:
         """Ask the registry, and load the default model, or else any: a service without a model is of no use.
@@ -133,17 +137,7 @@ class Deployments(RegistryFollower):
                     model.deployment.refresh()
                 except Exception:  # of one model; the others go on
                     logger.exception("%s can't be refreshed; it is tried again", name)
-        if self._prefetching is None or not self._prefetching.is_alive():
-            self._prefetching = threading.Thread(target=self._prefetch, name="prefetch", daemon=True)
-            self._prefetching.start()
-
-    def _prefetch(self) -> None:
-        for name in list(self._table.numbers or {}):
-            model = self.models[name]
-            if model.endpoints is None and not self._stopped.is_set():
-                with suppress(Exception):  # told when the model is needed
-                    model.deployment.prefetch()
-                    model.schema = model.deployment.read_schema()
+        self._prefetcher.start_round(self._table.numbers or {})
 
     @asynccontextmanager
     async def use(self, name: str) -> AsyncIterator[ModelEndpoints]:
@@ -160,7 +154,7 @@ class Deployments(RegistryFollower):
             if model.endpoints is None:
                 yield await self._load_once(name, model)
             else:
-                self._loaded[name] = self._loaded.pop(name)  # the most recently used is the last
+                self._loaded.move_to_end(name)
                 yield model.endpoints
         finally:
             model.users -= 1
@@ -171,6 +165,8 @@ class Deployments(RegistryFollower):
             raise _unavailable(name)
         if model.loading is None:
             model.loading = asyncio.ensure_future(self._load(name, model))
+            # asyncio complains of an error that nobody awaits, as when all clients are gone
+            model.loading.add_done_callback(lambda done: done.cancelled() or done.exception())
         return await asyncio.shield(model.loading)
 
     async def _load(self, name: str, model: ServedModel) -> ModelEndpoints:
