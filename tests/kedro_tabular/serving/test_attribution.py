@@ -7,7 +7,6 @@ from kedro_tabular.serving.log.attribution import add_outcomes_of_models
 from kedro_tabular.serving.log.prediction_log import PredictionLog
 from kedro_tabular.serving.settings import ManySettings
 
-from ...conftest import copy_code, fail, succeed
 from .conftest import settings_of
 from .test_prediction_log import row
 
@@ -71,38 +70,3 @@ def test_many_outcomes_are_found_in_parts(log, settings):
     predict(log, *[(f"store_{1 + number % 2}", f"id-{number}", None) for number in range(1200)])
     assert add_outcomes_of_models(log, settings, [outcome(f"id:id-{number}") for number in range(1200)]) == 0
     assert log.read()["outcome"].eq(1).all()
-
-
-@pytest.fixture
-def project(tmp_path):
-    """A project with three models, and predictions of them in its log."""
-    folder = copy_code(tmp_path / "project")
-    for name, where in (
-        ("pooled", "{}"),
-        ("UA", "table: {where: {carrier: UA}}"),
-        ("AA", "table: {where: {carrier: AA}}"),
-    ):
-        (folder / "conf" / "models" / name).mkdir(parents=True)
-        (folder / "conf" / "models" / name / "parameters.yml").write_text(where)
-    (folder / "data" / "07_model_output").mkdir(parents=True)
-    log = PredictionLog(f"sqlite:///{folder}/data/07_model_output/prediction_log.db")
-    predict(log, ("UA", "u", None), ("pooled", "p", None))
-    log.close()
-    return folder
-
-
-def test_a_file_has_the_outcomes_of_all_models(project):
-    (project / "outcomes.csv").write_text("id,outcome\nu,1\np,0\nnone,1\n")
-    assert "3 outcomes stored, 1 of them without a prediction so far" in succeed(project, "outcomes", "outcomes.csv")
-    log = PredictionLog(f"sqlite:///{project}/data/07_model_output/prediction_log.db")
-    assert outcomes_of(log) == {"UA u": 1, "pooled p": 0}
-    log.close()
-
-
-def test_what_can_not_be_served_together_is_told(project):
-    assert "version 3 of which model? Choose one with KEDRO_MODEL=NAME" in fail(project, "serve", "--model=3")
-    own = project / "conf" / "models" / "AA" / "parameters_serving.yml"
-    own.write_text("serving: {log: {url: 'sqlite:///elsewhere.db'}}\n")
-    assert "share the prediction log; serving.log.url differs in: AA" in fail(project, "serve")
-    own.unlink()
-    assert "no model can be served:\n- pooled: the registry is not reachable" in fail(project, "serve")

@@ -48,7 +48,7 @@ def test_a_model_is_in_the_log_by_its_predictions_outcomes_or_errors(log):
     append(log, "predicted", "1", UNTIL)
     append(log, "of another project", "1", UNTIL)
     log.add_outcomes("with outcomes", [{"reference": "id:x", "time": UNTIL, "outcome": "1"}])
-    log.add_errors("failed", {"timeout": 1}, UNTIL)
+    log.add_errors({"failed": {"timeout": 1}}, UNTIL)
     assert models_in(log, names) == {"predicted", "with outcomes", "failed"}
     with log.engine.begin() as connection:  # as an earlier release has stored it
         connection.execute(sa.text("UPDATE errors SET model = NULL"))
@@ -67,5 +67,7 @@ def test_sqlite_looks_up_the_rows_of_the_window_in_the_index(tmp_path):
         plan = [step[-1] for step in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", values)]
     log.close()
     of_table = [step for step in plan if "predictions" in step]
-    assert all("COVERING INDEX predictions_by_window" in step for step in of_table)
-    assert any("(model=? AND version=? AND event_time>? AND event_time<?)" in step for step in of_table)
+    assert all("COVERING INDEX predictions_by_" in step for step in of_table)  # several start with the model
+    assert any(
+        "predictions_by_window (model=? AND version=? AND event_time>? AND event_time<?)" in step for step in of_table
+    )
