@@ -27,11 +27,22 @@ if __name__ == "__main__":
 """
 
 
+SERVE_MANY = """
+import json, sys
+from kedro_tabular.serving import ManySettings, serve_many
+if __name__ == "__main__":
+    shared = json.loads(sys.argv[1])
+    models, segments = {"pooled": shared, "red": shared}, {"red": {"colour": "red"}}
+    given = {"shared": shared, "models": models, "segments": segments, "default": "pooled"}
+    serve_many(ManySettings.read("serving", given), sys.argv[2])
+"""
+
+
 @contextmanager
-def serving(folder, **changes):
+def serving(folder, script=SERVE, **changes):
     """The service in two processes, until the end of the block."""
     port = free_port()
-    (folder / "serve.py").write_text(SERVE)
+    (folder / "serve.py").write_text(script)
     settings = settings_of(folder, workers=2, port=port, **changes).model_dump_json()
     command = [sys.executable, str(folder / "serve.py"), settings, mlflow.get_registry_uri()]
     process = subprocess.Popen(command, env=os.environ | {"OMP_NUM_THREADS": "1"}, start_new_session=True)
@@ -87,6 +98,22 @@ def test_a_process_that_dies_is_replaced_and_leaves_the_metrics(tmp_path):
         metrics = requests.get(f"{url}/metrics", timeout=5).text
         assert "registry_reachable 1.0" in metrics  # of those that live
         assert 'rows_total{model="small",source="model"} 20.0' in metrics  # of all that have lived
+
+
+@pytest.mark.slow
+def test_each_process_serves_all_models(tmp_path):
+    registry = make_registry(tmp_path, fit_packaged("binary"))
+    for name in ("pooled", "red"):
+        register(registry, fit_packaged("binary"), name=name)
+    with serving(tmp_path, SERVE_MANY) as (process, url):
+        wait_for(lambda: requests.get(f"{url}/ready", timeout=5).ok, process)
+        for _ in range(10):  # a connection each, so that both processes are asked
+            rows = [row | {"colour": colour} for row, colour in zip(records(2), ("red", "blue"), strict=True)]
+            answer = requests.post(f"{url}/predict", json={"records": rows}, timeout=60).json()
+            assert [row["model"] for row in answer["predictions"]] == ["red", "pooled"]
+        metrics = requests.get(f"{url}/metrics", timeout=5).text
+        assert 'rows_total{model="red",source="model"} 10.0' in metrics
+        assert 'rows_total{model="pooled",source="model"} 10.0' in metrics
 
 
 def test_several_processes_without_a_log_end_with_an_error_instead_of_being_started_again_and_again(tmp_path):
