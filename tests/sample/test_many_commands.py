@@ -38,7 +38,9 @@ def test_a_file_has_the_outcomes_of_all_models(project):
 
 
 def test_what_can_not_be_served_together_is_told(project):
-    assert "version 3 of which model? Choose one with KEDRO_MODEL=NAME" in fail(project, "serve", "--model=3")
+    assert "version 3 of which model? Write NAME/3" in fail(project, "serve", "--model=3")
+    assert "the project has no model DL" in fail(project, "serve", "--model=DL@champion")
+    assert "the registry is not reachable; and no version of it" in fail(project, "serve", "--model=AA/3")
     own = project / "conf" / "models" / "AA" / "parameters_serving.yml"
     own.write_text("serving: {log: {url: 'sqlite:///elsewhere.db'}}\n")
     assert "share the prediction log; serving.log.url differs in: AA" in fail(project, "serve")

@@ -50,6 +50,12 @@ def require_model(metadata: ProjectMetadata, loader: AbstractConfigLoader) -> No
         raise click.ClickException(f"choose a model with {MODEL_VARIABLE}=NAME; the models are: {', '.join(names)}")
 
 
+def split_reference(text: str) -> tuple[str | None, str]:
+    """The model, and the version or alias, of a reference such as `store_12@champion`; no model if it names none."""
+    written = _REFERENCE.fullmatch(text)
+    return (written["model"], written["alias"] or written["version"]) if written else (None, text)
+
+
 class Reference(NamedTuple):
     """A version, alias, run or file, the registered model that it is of, and the configuration of that model."""
 
@@ -66,9 +72,8 @@ def connect_reference(metadata: ProjectMetadata, text: str, model: str | None = 
         text: as MLflow writes it, `store_12@champion` or `store_12/3`, or without the model.
         model: the model of a reference without one; by default that of conf/.
     """
-    written = _REFERENCE.fullmatch(text)
-    if written:
-        model, text = written["model"], written["alias"] or written["version"]
+    written, text = split_reference(text)
+    model = written or model
     known = model if model in model_names(metadata.project_path / "conf") else None
     conf = connect_mlflow(metadata, known)
     if model is None:

@@ -7,16 +7,14 @@ from pathlib import Path
 from typing import Any
 
 import click
-from kedro.config import OmegaConfigLoader
 from kedro.framework.startup import ProjectMetadata
 
 from .. import lineage, serving
-from ..config import POOLED, model_names, read_segments, states
+from ..config import POOLED, ConfigLoader, model_names, read_segments, states
 from ..contract import Contract
 from ..errors import reports_user_errors
-from ..kedro_project import MODEL_VARIABLE
 from ..serving import log as prediction_log
-from .conf import load_conf, require_model
+from .conf import load_conf, require_model, split_reference
 from .terminal import reported
 
 
@@ -24,16 +22,18 @@ from .terminal import reported
 @click.option("--host", help="Address to listen on; by default serving.host of conf/.")
 @click.option("--port", type=int, help="Port to listen on.")
 @click.option("--workers", type=int, help="Number of processes.")
-@click.option("--model", metavar="REF", help="An alias, which is followed as it moves, or a version number.")
+@click.option(
+    "--model", metavar="REF", help="An alias, which is followed as it moves, or a version number; of one: NAME@ALIAS."
+)
 @click.option("--fetch-only", is_flag=True, help="Store the version in serving.local_copy, as for an image, and end.")
 @click.pass_obj
 @reports_user_errors
-def serve(metadata: ProjectMetadata, fetch_only: bool, **options: Any) -> None:
+def serve(metadata: ProjectMetadata, fetch_only: bool, model: str | None, **options: Any) -> None:
     """Serve the champion over HTTP: POST /predict; the other endpoints are listed at /docs.
 
-    In a project with many models, the champions of all, or of that of KEDRO_MODEL.
+    In a project with many models, the champions of all; --model=NAME@champion, NAME/3 or KEDRO_MODEL serves one.
     """
-    conf = load_conf(metadata)
+    conf, reference = _load_served(metadata, model)
     os.chdir(metadata.project_path)  # paths of conf/ are relative to it
     # A request has few rows: threads would only wait for each other.
     os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -41,7 +41,7 @@ def serve(metadata: ProjectMetadata, fetch_only: bool, **options: Any) -> None:
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "10")
     os.environ.setdefault("AWS_MAX_ATTEMPTS", "2")
-    given = {name: value for name, value in options.items() if value is not None}
+    given = {name: value for name, value in (options | {"model": reference}).items() if value is not None}
     settings, registry = _read_settings(conf, given), conf["mlflow"]["server"]["mlflow_tracking_uri"]
     names = [] if conf.model else model_names(metadata.project_path / "conf")
     lineage.export_credentials(conf)
@@ -84,14 +84,26 @@ def outcomes(metadata: ProjectMetadata, file: Path) -> None:
     click.echo(f"{len(table):,} outcomes stored, {unmatched:,} of them without a prediction so far")
 
 
+def _load_served(metadata: ProjectMetadata, text: str | None) -> tuple[ConfigLoader, str | None]:
+    """The configuration of the model that is served, and its version or alias; None for that of conf/.
+
+    Raises:
+        ClickException: there is no such model.
+    """
+    name, reference = (None, None) if text is None else split_reference(text)
+    conf = load_conf(metadata, model=name if name in model_names(metadata.project_path / "conf") else None)
+    if name is not None and name != conf["parameters"]["table"]["name"]:
+        raise click.ClickException(f"the project has no model {name}")
+    return conf, reference
+
+
 def _read_many(
     metadata: ProjectMetadata, shared: serving.ServingSettings, names: Sequence[str]
 ) -> serving.ManySettings:
     """The settings of all models. Raises ClickException: they can't be served together."""
     if shared.model.isdecimal():
         raise click.ClickException(
-            f"version {shared.model} of which model? Choose one with {MODEL_VARIABLE}=NAME, or give an alias, which"
-            " each model has"
+            f"version {shared.model} of which model? Write NAME/{shared.model}, or give an alias, which each model has"
         )
     conf = metadata.project_path / "conf"
     models = {
@@ -111,7 +123,7 @@ def _url(settings: serving.ServingSettings) -> str | None:
     return settings.log.url if settings.log else None
 
 
-def _read_settings(conf: OmegaConfigLoader, given: dict[str, Any]) -> serving.ServingSettings:
+def _read_settings(conf: ConfigLoader, given: dict[str, Any]) -> serving.ServingSettings:
     """The settings of conf/ and of the command. A CSV request has the missing-value markers of the training table."""
     markers = conf["catalog"].get("table", {}).get("missing", [])
     return serving.ServingSettings.read("serving", {"missing": markers} | conf["parameters"]["serving"] | given)
