@@ -36,7 +36,9 @@ def read_row(project: Path, model: str) -> dict[str, object]:
 def memory_mb(url: str) -> float:
     """The resident memory of the process that listens there."""
     port = int(url.rpartition(":")[2])
-    (listening,) = [one for one in psutil.net_connections("tcp") if one.laddr.port == port and one.status == "LISTEN"]
+    listening = next(
+        one for one in psutil.net_connections("tcp") if one.status == "LISTEN" and one.laddr and one.laddr.port == port
+    )
     return psutil.Process(listening.pid).memory_info().rss / 1e6
 
 
