@@ -67,7 +67,7 @@ IMAGE = $(PACKAGE):$(shell git rev-parse --short HEAD)
 
 MAIN := origin/main
 repro: data
-	@KEDRO_ENV= $(BIN)/dvc repro --quiet
+	@KEDRO_ENV= PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/dvc repro --quiet
 
 candidate: repro ## Train with DVC, and judge the model against the champion; registers nothing with the server
 	@$(BIN)/dvc metrics diff --md $(MAIN) > data/08_reporting/metrics.md && cat data/08_reporting/metrics.md

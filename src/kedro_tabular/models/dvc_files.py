@@ -1,6 +1,7 @@
 """What DVC knows of models: which have changed, and what a run has made. Each has a dvc.yaml of its own."""
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -16,7 +17,7 @@ class DvcError(RuntimeError):
 def run_shared(project: Path) -> None:
     """Run the stages that all models share, as far as they have changed. Raises DvcError."""
     if (project / "dvc.yaml").exists():
-        _run_dvc(project, "repro", "--quiet", "dvc.yaml")
+        _run_dvc(project, "repro", "dvc.yaml")
 
 
 def changed_models(project: Path, models: Sequence[str]) -> list[str]:
@@ -40,7 +41,10 @@ def _stage_file(model: str) -> str:
 
 def _run_dvc(project: Path, *arguments: str) -> str:
     command = [sys.executable, "-m", "dvc", *arguments]
-    done = subprocess.run(command, cwd=project, capture_output=True, text=True, check=False)
+    # the commands of stages begin with `python`, which is this one, whether or not its environment is activated
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)])
+    environment = os.environ | {"PATH": path}
+    done = subprocess.run(command, cwd=project, env=environment, capture_output=True, text=True, check=False)
     if done.returncode:
         raise DvcError(f"dvc {arguments[0]} failed:\n{(done.stderr or done.stdout).strip()}")
     return done.stdout

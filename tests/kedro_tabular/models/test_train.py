@@ -57,7 +57,9 @@ def copy(project, folder):
 def trained(adopted, tmp_path_factory):
     """The project with all models trained by two processes."""
     project = copy(adopted, tmp_path_factory.mktemp("trained"))
-    run(project, "models", "train", "--all", "--jobs", "2")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PATH", str(Path(str(shutil.which("git"))).parent))  # the environment is not activated
+        run(project, "models", "train", "--all", "--jobs", "2")
     commit(project)
     return project
 
