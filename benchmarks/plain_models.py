@@ -15,6 +15,7 @@ from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.metrics import average_precision_score, brier_score_loss, log_loss, roc_auc_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OrdinalEncoder
+from threadpoolctl import threadpool_limits
 
 TARGET, TIME, BY = "sold", "when", "store"
 
@@ -32,7 +33,9 @@ def train(name: str, rows: pd.DataFrame, folder: Path) -> float:
     model = make_pipeline(
         make_column_transformer((encoder, ["colour"]), remainder="passthrough"),
         HistGradientBoostingClassifier(max_iter=200, early_stopping=False, random_state=0),
-    ).fit(features[:cut], target[:cut])
+    )
+    with threadpool_limits(1):  # more threads than processors would wait for each other
+        model.fit(features[:cut], target[:cut])
     predicted = model.predict_proba(features[cut:])[:, 1]
     scores = {
         "roc_auc": roc_auc_score(target[cut:], predicted),
