@@ -28,7 +28,7 @@ def plan_models(
     changes: Changes,
     left_out: Mapping[str, str] | None = None,
 ) -> list[str]:
-    """Plan a folder for each value of `by` with rows enough, and one for all rows. Returns lines about it.
+    """Plan a folder for each value of a column with rows enough, and one for all rows. Returns lines about it.
 
     The folders of models that there are already stay as they are.
 

@@ -78,7 +78,7 @@ def outcomes(metadata: ProjectMetadata, file: Path) -> None:
     table = prediction_log.read_outcome_table(file, settings.log.keys, contract, settings.missing)
     with closing(prediction_log.PredictionLog(settings.log.url)) as log:
         if many is not None:
-            unmatched = prediction_log.add_outcomes_of_models(log, many, table)
+            unmatched = prediction_log.add_outcomes_of_models(log, many, serving.Router(many.segments), table)
         else:
             unmatched = log.add_outcomes(contract.name, table)
     click.echo(f"{len(table):,} outcomes stored, {unmatched:,} of them without a prediction so far")

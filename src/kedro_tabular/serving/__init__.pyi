@@ -1,5 +1,6 @@
 from .local_cache import DeploymentError
 from .replay import Client, Replay, ReplayPeriod, ResponseError, select_period
+from .routing import Router
 from .server import fetch, fetch_many, serve, serve_many
 from .settings import ManySettings, ServingSettings
 
@@ -10,6 +11,7 @@ __all__ = [
     "Replay",
     "ReplayPeriod",
     "ResponseError",
+    "Router",
     "ServingSettings",
     "fetch",
     "fetch_many",

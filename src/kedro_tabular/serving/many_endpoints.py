@@ -160,7 +160,8 @@ class ManyEndpoints(ServiceEndpoints):
             endpoints = await self._enter_first(stack, [self._settings.default, *loaded])
             outcomes, unknown = await endpoints.parse_outcomes(request)
         try:
-            unmatched = await run_in_threadpool(add_outcomes_of_models, self._log, self._settings, outcomes)
+            arguments = self._log, self._settings, self._router, outcomes
+            unmatched = await run_in_threadpool(add_outcomes_of_models, *arguments)
         except Exception as error:  # of whatever a database raises
             raise log_error(error, "outcomes") from error
         return outcomes_response(len(outcomes), unmatched, unknown)

@@ -5,6 +5,7 @@ import datetime as dt
 import pytest
 from kedro_tabular.serving.log.attribution import add_outcomes_of_models
 from kedro_tabular.serving.log.prediction_log import PredictionLog
+from kedro_tabular.serving.routing import Router
 from kedro_tabular.serving.settings import ManySettings
 
 from .conftest import settings_of
@@ -51,7 +52,7 @@ def test_an_outcome_is_of_the_models_that_have_predicted_its_row(log, settings):
         ("elsewhere", "d", '[1,"ann"]'),  # of another project in the same log
     )
     sent = [outcome('key:["1","ann"]'), outcome("id:b", 0)]
-    assert add_outcomes_of_models(log, settings, sent) == 0
+    assert add_outcomes_of_models(log, settings, Router(settings.segments), sent) == 0
     found = outcomes_of(log)
     assert found["store_1 a"] == found["pooled c"] == 1
     assert found["pooled b"] == 0
@@ -61,12 +62,17 @@ def test_an_outcome_is_of_the_models_that_have_predicted_its_row(log, settings):
 def test_an_outcome_before_its_prediction_is_of_the_model_that_its_key_names(log, settings):
     early = [outcome('key:[2,"eve"]'), outcome('key:[9,"eve"]'), outcome("id:unknown")]
     early = [one | {"time": NOW} for one in early]
-    assert add_outcomes_of_models(log, settings, early) == 3
+    assert add_outcomes_of_models(log, settings, Router(settings.segments), early) == 3
     predict(log, ("store_2", "a", '[2,"eve"]'), ("pooled", "b", '[9,"eve"]'))
     assert outcomes_of(log) == {"store_2 a": 1, "pooled b": 1}
 
 
 def test_many_outcomes_are_found_in_parts(log, settings):
     predict(log, *[(f"store_{1 + number % 2}", f"id-{number}", None) for number in range(1200)])
-    assert add_outcomes_of_models(log, settings, [outcome(f"id:id-{number}") for number in range(1200)]) == 0
+    assert (
+        add_outcomes_of_models(
+            log, settings, Router(settings.segments), [outcome(f"id:id-{number}") for number in range(1200)]
+        )
+        == 0
+    )
     assert log.read()["outcome"].eq(1).all()

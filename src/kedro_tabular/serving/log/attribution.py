@@ -15,7 +15,9 @@ from .tables import ID, KEY, PREDICTIONS
 _MAX_PARAMETERS = 500  # of a statement
 
 
-def add_outcomes_of_models(log: PredictionLog, settings: ManySettings, outcomes: Sequence[dict[str, Any]]) -> int:
+def add_outcomes_of_models(
+    log: PredictionLog, settings: ManySettings, router: Router, outcomes: Sequence[dict[str, Any]]
+) -> int:
     """Store outcomes, each for the models that have predicted its row; return how many have no prediction yet.
 
     One without a prediction is stored for the model that its key names by the segment, or else for the default.
@@ -23,9 +25,10 @@ def add_outcomes_of_models(log: PredictionLog, settings: ManySettings, outcomes:
     Args:
         log: the prediction log.
         settings: of the models.
+        router: of their segments.
         outcomes: dicts of the columns of `OUTCOMES` without the model.
     """
-    router, columns = Router(settings.segments), settings.shared.key_columns
+    columns = settings.shared.key_columns
     default = settings.default or next(iter(settings.models))
     found = _find_models(log, list(settings.models), [outcome["reference"] for outcome in outcomes])
     by_model: dict[str, list[dict[str, Any]]] = {}
