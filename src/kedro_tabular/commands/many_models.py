@@ -49,6 +49,7 @@ def train(
     stale = [model for model in model_names(project / "conf") if is_stale(project, model)]
     if stale:
         write_all(metadata, of=stale)
+    models.warm_up()
     with reported(models.DvcError):
         models.run_shared(project)
         if changed:
@@ -103,8 +104,6 @@ def run_models(
         for group in groups:
             for event in models.run_all(metadata.project_path, group, pipeline, environment, jobs, cores, parameters):
                 reason = "" if event.outcome is None else event.outcome.reason
-                if event.outcome and not reason and pipeline == TRAIN:
-                    reason = _commit(metadata.project_path, event.model)
                 if reason:
                     failed[event.model] = reason
                 progress.show(event)
@@ -116,12 +115,3 @@ def refuse(failed: Mapping[str, str], n_models: int) -> None:
     if failed:
         reasons = [f"- {model}: {reason}" for model, reason in failed.items()]
         raise click.ClickException("\n".join([f"{len(failed)} of {n_models} models failed:", *reasons]))
-
-
-def _commit(project: Path, model: str) -> str:
-    """Let DVC know what a training has made; the reason if that fails."""
-    try:
-        models.commit_model(project, model)
-    except models.DvcError as error:
-        return str(error)
-    return ""

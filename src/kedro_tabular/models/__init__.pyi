@@ -1,5 +1,5 @@
-from .dvc_files import DvcError, changed_models, commit_model, run_shared
-from .jobs import Event, run_all
+from .dvc_files import DvcError, changed_models, run_shared
+from .jobs import Event, run_all, warm_up
 from .worker import Outcome, Task
 
-__all__ = ["DvcError", "Event", "Outcome", "Task", "changed_models", "commit_model", "run_all", "run_shared"]
+__all__ = ["DvcError", "Event", "Outcome", "Task", "changed_models", "run_all", "run_shared", "warm_up"]

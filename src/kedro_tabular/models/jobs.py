@@ -2,6 +2,7 @@
 
 import multiprocessing
 from collections.abc import Iterator, Mapping, Sequence
+from multiprocessing import forkserver
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import ForkServerContext, ForkServerProcess
 from pathlib import Path
@@ -21,6 +22,9 @@ _PRELOADED = [
     "kedro_tabular.monitoring.profiling",
     "IPython",  # MLflow and pandera import these if they are there
     "alembic.command",
+    "dvc.commands.commit",
+    "dvc.repo.commit",
+    "dvc.stage.cache",
     "git",
     "hypothesis",
     "kedro_telemetry.plugin",
@@ -32,15 +36,22 @@ _PRELOADED = [
     "kedro_mlflow.io.metrics",
     "matplotlib.backends.backend_svg",
     "matplotlib.figure",
+    "mlflow.pyfunc.scoring_server",
     "mlflow.sklearn",
     "mlflow.store.model_registry.sqlalchemy_store",
     "mlflow.store.tracking.sqlalchemy_store",
+    "mlflow.tracing.processor.otel",
+    "narwhals.stable.v2",
     "pandera.backends.pandas.builtin_checks",
+    "pandera.backends.pandas.register",
     "pandera.pandas",
     "skops.io",
+    "pyarrow.dataset",
     "sklearn.ensemble",
     "sklearn.linear_model",
     "sklearn.inspection",
+    "sqlalchemy.dialects.sqlite",
+    "kedro_tabular.models.prepared",  # last, as it freezes what there is
 ]
 _LOG = "data/08_reporting/{model}/{pipeline}.log"
 
@@ -57,6 +68,13 @@ class _Job(NamedTuple):
     task: Task
     process: ForkServerProcess
     connection: Connection
+
+
+def warm_up() -> None:
+    """Start the process that is forked for each model; it imports while the caller goes on."""
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(_PRELOADED)
+    forkserver.ensure_running()
 
 
 def run_all(
@@ -82,8 +100,8 @@ def run_all(
     Yields:
         What happens, as it happens: the start, each node and the outcome of each model.
     """
+    warm_up()
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(_PRELOADED)
     threads = max(1, cores // min(jobs, len(models) or 1))
     waiting = [
         Task(project, model, pipeline, environment, threads, project / log, parameters)
@@ -98,7 +116,7 @@ def run_all(
                 event = _receive(running[ready])
                 if event.outcome is not None:
                     running.pop(ready).process.join()
-                    yield from _fill(running, waiting, jobs, context)  # first, as the caller may work on the outcome
+                    yield from _fill(running, waiting, jobs, context)
                 yield event
     finally:
         for job in running.values():

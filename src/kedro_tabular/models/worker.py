@@ -19,6 +19,7 @@ from ..config import read_conf
 from ..errors import AlertError, reports_user_errors
 from ..kedro_project import MODEL_VARIABLE, TRAIN
 from ..lineage import Catalog
+from .dvc_files import DvcError, commit_model
 
 _MONITORING, _MONITORING_REPORT = "monitoring", "monitoring_report"
 _NODES = "kedro_tabular.hooks.summary"  # the logger that names each node when it has run
@@ -62,7 +63,7 @@ class _Reporter(logging.Handler):
 
 
 def run_task(task: Task, connection: Connection) -> None:
-    """Run the pipeline, send each node that has run, and then the outcome.
+    """Run the pipeline, send each node that has run, record what a training has made in DVC, and send the outcome.
 
     The process ends with its task, as MLflow and Kedro keep state of a run in the process.
     """
@@ -76,9 +77,13 @@ def run_task(task: Task, connection: Connection) -> None:
     try:
         with threadpool_limits(task.threads):
             _run(task)
+        if task.pipeline == TRAIN:
+            commit_model(task.project, task.model)
         outcome = _read_outcome(task)
     except click.ClickException as error:
         outcome = Outcome(reason=error.message)
+    except DvcError as error:
+        outcome = Outcome(reason=str(error))
     except Exception as error:  # a bug of the code, or of the project's
         traceback.print_exc()
         outcome = Outcome(reason=f"{type(error).__name__}: {error} (see {task.log.relative_to(task.project)})")
@@ -87,7 +92,10 @@ def run_task(task: Task, connection: Connection) -> None:
 
 @reports_user_errors
 def _run(task: Task) -> None:
-    bootstrap_project(task.project)
+    from . import prepared  # in the process that this one is forked from, it has been imported
+
+    if task.project != prepared.PROJECT:
+        bootstrap_project(task.project)
     outputs = [_MONITORING_REPORT] if task.pipeline == _MONITORING else None  # without its alerts
     parameters = dict(task.parameters or {})
     session = KedroSession.create(task.project, env=task.environment, runtime_params=parameters)
