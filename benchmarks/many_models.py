@@ -80,10 +80,12 @@ def main(n_models: int, folder: Path) -> int:
     models = sorted(path.name for path in (project / "conf" / "models").iterdir() if path.name != "pooled")
 
     ours = timed(project, kedro, "models", "train", *models, "--jobs=2")
-    (folder / "plain").mkdir()
-    plain = ROOT / "benchmarks" / "plain_models.py"
-    theirs = timed(folder, sys.executable, plain, folder / "sales.csv", folder / "plain")
-    report(f"{n_models} models : a plain script, 2 processes", [ours], [theirs])
+    script = ROOT / "benchmarks" / "plain_models.py"
+    for name, requirements in (("a plain script", []), ("the same, requirements given", ["scikit-learn"])):
+        plain = folder / f"plain{len(requirements)}"
+        plain.mkdir()
+        theirs = timed(folder, sys.executable, script, folder / "sales.csv", plain, *requirements)
+        report(f"{n_models} models : {name}", [ours], [theirs])
 
     start = (kedro, "run", "--pipelines=data_prep", f"--params=model={models[0]}")
     many, one = [], []

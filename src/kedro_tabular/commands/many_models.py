@@ -12,7 +12,7 @@ from .. import models
 from ..config import POOLED, check_model, model_names
 from ..errors import reports_user_errors
 from ..kedro_project import TRAIN
-from ..lineage import is_stale
+from ..lineage import has_lost_model, is_stale
 from .conf import load_conf
 from .dvc import write_all
 from .overview import compared_metric
@@ -47,7 +47,7 @@ def train(
     project = metadata.project_path
     chosen = choose_models(project, names, every or changed)
     stale = [model for model in model_names(project / "conf") if is_stale(project, model)]
-    if stale:
+    if stale or has_lost_model(project):
         write_all(metadata, of=stale)
     models.warm_up()
     with reported(models.DvcError):

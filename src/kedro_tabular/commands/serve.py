@@ -43,7 +43,7 @@ def serve(metadata: ProjectMetadata, fetch_only: bool, model: str | None, **opti
     os.environ.setdefault("AWS_MAX_ATTEMPTS", "2")
     given = {name: value for name, value in (options | {"model": reference}).items() if value is not None}
     settings, registry = _read_settings(conf, given), conf["mlflow"]["server"]["mlflow_tracking_uri"]
-    names = [] if conf.model else model_names(metadata.project_path / "conf")
+    names = _served_models(metadata, conf)
     lineage.export_credentials(conf)
     with reported(serving.DeploymentError):
         if names:
@@ -66,7 +66,7 @@ def outcomes(metadata: ProjectMetadata, file: Path) -> None:
     """
     conf, file = load_conf(metadata), file.absolute()
     os.chdir(metadata.project_path)
-    names = [] if conf.model else model_names(metadata.project_path / "conf")
+    names = _served_models(metadata, conf)
     many = _read_many(metadata, _read_settings(conf, {}), names) if names else None
     if many is not None and many.default:  # all models know its columns
         conf = load_conf(metadata, model=many.default)
@@ -95,6 +95,11 @@ def _load_served(metadata: ProjectMetadata, text: str | None) -> tuple[ConfigLoa
     if name is not None and name != conf["parameters"]["table"]["name"]:
         raise click.ClickException(f"the project has no model {name}")
     return conf, reference
+
+
+def _served_models(metadata: ProjectMetadata, conf: ConfigLoader) -> list[str]:
+    """The models that are served together; none if one is chosen, or the project has one."""
+    return [] if conf.model else model_names(metadata.project_path / "conf")
 
 
 def _read_many(

@@ -1,6 +1,6 @@
 from .catalog import Catalog
 from .connection import connect, connected_to, export_credentials, prepare_target
-from .dvc_stages import is_stale, render_dvc_yaml, tracked_environment
+from .dvc_stages import has_lost_model, is_stale, render_dvc_yaml, tracked_environment
 from .git import GitError, run_git
 from .hashes import SHORT, bytes_md5, content_md5
 from .modules import LIBRARY, defining_module, import_closure, package_folder
@@ -34,6 +34,7 @@ __all__ = [
     "export_credentials",
     "find_problems",
     "find_reproducible",
+    "has_lost_model",
     "import_closure",
     "is_stale",
     "package_folder",

@@ -85,11 +85,7 @@ def is_stale(project: Path, model: str) -> bool:
     file = model_folder(project / "conf", model) / "dvc.yaml"
     if not file.exists():
         return True
-    stages = load_file(file).get("stages", {}).values()
-    tracked: dict[str, set[str]] = {}
-    for entry in (entry for stage in stages for entry in stage.get("params", [])):
-        for path, keys in entry.items():
-            tracked.setdefault(path, set()).update(keys or [""])
+    tracked = _tracked(file)
     read = {key for path, keys in tracked.items() if layer_of(path) == 0 for key in keys}
     files = (conf_files(project, f"{MODELS}/{model}", kind) for kind in ("parameters", "catalog"))
     own = {path: load_file(project / path) for path in chain(*files)}
@@ -101,6 +97,21 @@ def is_stale(project: Path, model: str) -> bool:
     ]
     gone = [path for path, keys in tracked.items() if layer_of(path) == 1 and not keys <= _all_keys(own.get(path, {}))]
     return bool(lacking or gone)
+
+
+def has_lost_model(project: Path) -> bool:
+    """Whether the shared stages of the project's dvc.yaml read parameters of a model that is gone."""
+    file = project / "dvc.yaml"
+    return file.exists() and any(layer_of(path) == 1 and not (project / path).exists() for path in _tracked(file))
+
+
+def _tracked(file: Path) -> dict[str, set[str]]:
+    """The keys of files that the stages of a dvc.yaml read; the key of a whole file is empty."""
+    tracked: dict[str, set[str]] = {}
+    for stage in load_file(file).get("stages", {}).values():
+        for path, keys in (item for entry in stage.get("params", []) for item in entry.items()):
+            tracked.setdefault(path, set()).update(keys or [""])
+    return tracked
 
 
 def _overlap(key: str, others: Iterable[str]) -> bool:

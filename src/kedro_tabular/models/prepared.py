@@ -1,6 +1,7 @@
 """What the processes of all models need: read once, when it is imported into the process that they are forked from."""
 
 import gc
+import logging
 from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
@@ -33,6 +34,8 @@ def _prepare() -> Path | None:
 
 
 PROJECT: Path | None = None  # that is read
+logging.disable()  # this process has the terminal of the command
 with suppress(Exception):  # each model meets the error again, and tells it
     PROJECT = _prepare()
+logging.disable(logging.NOTSET)
 gc.freeze()  # the garbage collector of a process would go through all that is imported, and so copy it

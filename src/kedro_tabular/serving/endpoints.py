@@ -1,6 +1,7 @@
 """The endpoints of one model."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from fastapi import Request, Response
@@ -72,13 +73,9 @@ class ModelEndpoints:
     async def outcomes(self, request: Request) -> Response:
         """Store the outcomes of predictions."""
         assert self._log is not None
-        version = self._deployment.current
+        model = self._deployment.current.identity.model
         outcomes, unknown = await self.parse_outcomes(request)
-        try:
-            unmatched = await run_in_threadpool(self._log.add_outcomes, version.identity.model, outcomes)
-        except Exception as error:  # of whatever a database raises
-            raise log_error(error, "outcomes") from error
-        return outcomes_response(len(outcomes), unmatched, unknown)
+        return await store_outcomes(partial(self._log.add_outcomes, model), outcomes, unknown)
 
     async def parse_outcomes(self, request: Request) -> tuple[list[dict[str, Any]], UnknownFields | None]:
         """The outcomes in the body of a request, as rows of the log, and its unknown fields."""
@@ -156,6 +153,12 @@ def check_count(n_rows: int, explain: bool, limits: Limits) -> None:
         raise too_many("rows", most)
 
 
-def outcomes_response(stored: int, unmatched: int, unknown: UnknownFields | None) -> Response:
-    """The response to stored outcomes, of which so many have no prediction yet."""
-    return json_response({"stored": stored, "without_prediction": unmatched} | warn(unknown))
+async def store_outcomes(
+    add: Callable[[list[dict[str, Any]]], int], outcomes: list[dict[str, Any]], unknown: UnknownFields | None
+) -> Response:
+    """Add outcomes to the log; `add` returns how many of them have no prediction yet."""
+    try:
+        unmatched = await run_in_threadpool(add, outcomes)
+    except Exception as error:  # of whatever a database raises
+        raise log_error(error, "outcomes") from error
+    return json_response({"stored": len(outcomes), "without_prediction": unmatched} | warn(unknown))

@@ -3,19 +3,18 @@
 import asyncio
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
+from functools import partial
 from typing import Any, NamedTuple
 
 from fastapi import Request, Response
-from fastapi.concurrency import run_in_threadpool
 
 from ..contract import describe_where
 from .backlog import Backlog
 from .bodies import BodyParser, disconnect
 from .deployments import Deployments
-from .endpoints import PREDICT_FIELDS, ModelEndpoints, check_count, outcomes_response
+from .endpoints import PREDICT_FIELDS, ModelEndpoints, check_count, store_outcomes
 from .errors import RequestError
 from .log.attribution import add_outcomes_of_models
-from .log.database_errors import log_error
 from .log.prediction_log import PredictionLog
 from .metrics import ServiceMetrics
 from .middleware import json_response
@@ -149,6 +148,7 @@ class ManyEndpoints(ServiceEndpoints):
                 finally:
                     for task in tasks:
                         task.cancel()
+                    await asyncio.gather(*tasks, return_exceptions=True)  # their rows have left the queues
         finally:
             disconnection.cancel()
 
@@ -159,12 +159,8 @@ class ManyEndpoints(ServiceEndpoints):
         async with AsyncExitStack() as stack:
             endpoints = await self._enter_first(stack, [self._settings.default, *loaded])
             outcomes, unknown = await endpoints.parse_outcomes(request)
-        try:
-            arguments = self._log, self._settings, self._router, outcomes
-            unmatched = await run_in_threadpool(add_outcomes_of_models, *arguments)
-        except Exception as error:  # of whatever a database raises
-            raise log_error(error, "outcomes") from error
-        return outcomes_response(len(outcomes), unmatched, unknown)
+        add = partial(add_outcomes_of_models, self._log, self._settings, self._router)
+        return await store_outcomes(add, outcomes, unknown)
 
 
 async def _check_fields(parts: Sequence[_Part], fields: list[str], body_fields: list[str]) -> UnknownFields | None:

@@ -141,6 +141,9 @@ def test_a_new_model_is_a_file(trained, tmp_path):
     assert trained_models(run(project, "models", "train", "--changed")) == ["warm"]
     assert list(versions(open_store(project), "warm")) == ["1"]
 
+    shutil.rmtree(folder)
+    assert "no model has changed" in run(project, "models", "train", "--changed")
+
 
 def test_one_that_fails_is_told_with_its_reason_and_stops_no_other(adopted, tmp_path):
     project = copy(adopted, tmp_path)
