@@ -210,7 +210,7 @@ def test_many_are_scored_promoted_and_listed(trained, tmp_path):
 
 def test_a_project_with_models_says_that_one_has_to_be_chosen(trained):
     commands = (["run", "--pipeline=train"], ["models", "train"], ["models", "train", "black"], ["promote", "1"])
-    for command in (*commands, ["rollback"], ["serve"], ["gate"], ["lineage", "champion"]):
+    for command in (*commands, ["rollback"], ["gate"], ["lineage", "champion"]):
         done = run_kedro(trained, *command)
         assert done.returncode != 0
         assert "blue, green, pooled, red" in done.stderr
