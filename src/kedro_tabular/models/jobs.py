@@ -22,9 +22,6 @@ _PRELOADED = [
     "kedro_tabular.monitoring.profiling",
     "IPython",  # MLflow and pandera import these if they are there
     "alembic.command",
-    "dvc.commands.commit",
-    "dvc.repo.commit",
-    "dvc.stage.cache",
     "git",
     "hypothesis",
     "kedro_telemetry.plugin",
