@@ -59,6 +59,7 @@ def read_registry(project: Path) -> Registry:
     tags: dict[str, dict[str, str]] = {}
     for version, key, value in query(database, "SELECT version, key, value FROM model_version_tags"):
         tags.setdefault(str(version), {})[key] = value
+    tags = {version: json.loads(found.get("lineage", "{}")) | found for version, found in tags.items()}
     folders = query(database, "SELECT version, storage_location FROM model_versions")
     aliases = query(database, "SELECT alias, version FROM registered_model_aliases")
     return Registry(

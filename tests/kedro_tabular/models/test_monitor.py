@@ -129,7 +129,7 @@ def test_a_model_that_can_not_be_monitored_is_on_the_page_with_the_reason(served
     project = copy(served, tmp_path)
     (project / "conf/models/blue/parameters.yml").write_text("monitoring: {min_rows: many}\n")
     log_of_copy = PredictionLog(f"sqlite:///{project}/data/07_model_output/prediction_log.db")
-    log_of_copy.add_errors("blue", {"timeout": 3}, THIRD.to_pydatetime())
+    log_of_copy.add_errors({"blue": {"timeout": 3}}, THIRD.to_pydatetime())
     log_of_copy.close()
     done = monitor(project, THIRD)
     assert done.returncode == 1

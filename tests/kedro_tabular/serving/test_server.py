@@ -95,8 +95,9 @@ def test_a_process_that_dies_is_replaced_and_leaves_the_metrics(tmp_path):
             os.kill(worker.pid, signal.SIGKILL)
         wait_for(lambda: len([w for w in workers_of(process) if w not in first]) == 2, process)
         wait_for(lambda: requests.get(f"{url}/ready", timeout=5).ok, process)
+        # of those that live, once they have asked the registry
+        wait_for(lambda: "registry_reachable 1.0" in requests.get(f"{url}/metrics", timeout=5).text, process)
         metrics = requests.get(f"{url}/metrics", timeout=5).text
-        assert "registry_reachable 1.0" in metrics  # of those that live
         assert 'rows_total{model="small",source="model"} 20.0' in metrics  # of all that have lived
 
 
