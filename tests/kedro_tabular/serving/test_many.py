@@ -43,8 +43,9 @@ class Many:
             log.close()
 
 
-def settings_of_many(folder, **changes):
-    shared = settings_of(folder, **changes)
+def settings_of_many(folder, loaded=None, **changes):
+    # the process of the tests may take more memory than a service has by default
+    shared = settings_of(folder, loaded={"memory_mb": 1e6} | (loaded or {}), **changes)
     models = dict.fromkeys(NAMES, shared)
     return ManySettings(shared=shared, models=models, segments=SEGMENTS, default="pooled")
 
