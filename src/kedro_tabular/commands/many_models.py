@@ -49,7 +49,8 @@ def train(
     stale = [model for model in model_names(project / "conf") if is_stale(project, model)]
     if stale or has_lost_model(project):
         write_all(metadata, of=stale)
-    models.warm_up()
+    if not changed:  # else there may be nothing to train
+        models.warm_up()
     with reported(models.DvcError):
         models.run_shared(project)
         if changed:

@@ -69,8 +69,7 @@ class _Job(NamedTuple):
 
 def warm_up() -> None:
     """Start the process that is forked for each model; it imports while the caller goes on."""
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(_PRELOADED)
+    forkserver.set_forkserver_preload(_PRELOADED)
     forkserver.ensure_running()
 
 

@@ -69,10 +69,6 @@ def test_an_outcome_before_its_prediction_is_of_the_model_that_its_key_names(log
 
 def test_many_outcomes_are_found_in_parts(log, settings):
     predict(log, *[(f"store_{1 + number % 2}", f"id-{number}", None) for number in range(1200)])
-    assert (
-        add_outcomes_of_models(
-            log, settings, Router(settings.segments), [outcome(f"id:id-{number}") for number in range(1200)]
-        )
-        == 0
-    )
+    sent = [outcome(f"id:id-{number}") for number in range(1200)]
+    assert add_outcomes_of_models(log, settings, Router(settings.segments), sent) == 0
     assert log.read()["outcome"].eq(1).all()
